@@ -1,0 +1,1 @@
+//! The drivers that posd itself holds: the receipt printer.

@@ -1,0 +1,1 @@
+//! The card kernels: BER-TLV, selection, offline data authentication, contact EMV.

@@ -1,0 +1,1 @@
+//! The process: D-Bus objects, authorisation, host link, wiring.

@@ -1,0 +1,3 @@
+//! The process: D-Bus objects, authorisation, host link, wiring.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Performs the terminal's effects in order and feeds events back.

@@ -1,0 +1,1 @@
+//! The secure module without its wires: keys, PIN entry, MAC.

@@ -1,0 +1,1 @@
+//! The secure module as a process: sockets, card reader, PIN pad, locked memory.

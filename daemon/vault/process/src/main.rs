@@ -1,0 +1,3 @@
+//! The secure module as a process: sockets, card reader, PIN pad, locked memory.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The words spoken between posd and the secure module.

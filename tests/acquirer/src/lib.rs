@@ -1,0 +1,1 @@
+//! A test acquirer: a UnionPay host to talk to on loopback.

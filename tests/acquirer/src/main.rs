@@ -1,0 +1,3 @@
+//! A test acquirer: a UnionPay host to talk to on loopback.
+
+fn main() {}

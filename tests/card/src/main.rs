@@ -1,0 +1,3 @@
+//! A software EMV card.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Deterministic simulation of the whole terminal.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The secure module with simulated devices, and a printer that draws.

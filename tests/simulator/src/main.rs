@@ -1,0 +1,3 @@
+//! The secure module with simulated devices, and a printer that draws.
+
+fn main() {}

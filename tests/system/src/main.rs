@@ -1,0 +1,3 @@
+//! System tests on a private bus.
+
+fn main() {}

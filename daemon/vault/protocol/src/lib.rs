@@ -1,1 +1,372 @@
-//! The words spoken between posd and the secure module.
+//! The words spoken between `posd` and the secure module `posd-vault`, over one Unix stream socket.
+//!
+//! What it is for: typed requests, replies and events, and their framing (a little-endian `u32` length, then a
+//! postcard body). Both sides and the simulator use this crate, so that there is one set of words.
+//!
+//! What it never does: no sockets, no card, no keys. There is no word in it that would let a PIN, a clear PIN block or
+//! a clear key travel from the vault to `posd`; and [`Request::Transmit`] of a VERIFY command is refused by the vault.
+//!
+//! Start reading at [`Request`], then [`Reply`] and [`Notice`].
+
+mod frame;
+mod secret;
+
+pub use frame::{Decoder, FrameError, MAXIMUM_BODY, encode};
+pub use secret::Secret;
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Version of this protocol; [`Request::Hello`] carries it and the vault refuses any other.
+pub const VERSION: u16 = 1;
+
+/// A request of `posd` with the number its reply will carry. Numbers are chosen by `posd`, never 0, and not reused
+/// while a reply is outstanding.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Numbered<T> {
+    /// The number that pairs a request with its reply.
+    pub id: u32,
+    /// The request or reply itself.
+    pub body: T,
+}
+
+/// What the vault sends: a reply to one request, or a notice nobody asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromVault {
+    /// The one reply to the request of that number.
+    Reply(Numbered<Reply>),
+    /// Something happened at a device.
+    Notice(Notice),
+}
+
+/// What `posd` may ask of the vault. Every request gets exactly one [`Reply`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// First word on a connection. Reply: [`Reply::Status`].
+    Hello {
+        /// The protocol version spoken, [`VERSION`].
+        version: u16,
+    },
+    /// The state of devices and keys. Reply: [`Reply::Status`].
+    Status,
+    /// Power the card on (cold reset). Reply: [`Reply::Atr`], or [`Refusal::NoCard`], [`Refusal::CardMute`].
+    PowerOn,
+    /// Send one command APDU to the powered card. VERIFY (INS 20 or 21, any class) and commands over 261 bytes are
+    /// refused with [`Refusal::Forbidden`]. Reply: [`Reply::Card`].
+    Transmit {
+        /// The command APDU, 4 to 261 bytes.
+        apdu: Vec<u8>,
+    },
+    /// Power the card off and end the card session. Always answered [`Reply::Done`].
+    PowerOff,
+    /// Let the cardholder enter a PIN for online checking; the vault makes the PIN block (ISO 9564 format 0) and
+    /// enciphers it under the PIN work key. Reply: [`Reply::OnlinePin`].
+    EnterOnlinePin {
+        /// How to prompt.
+        prompt: PinPrompt,
+        /// The account number the PIN block is bound to.
+        pan: Digits,
+    },
+    /// Let the cardholder enter a PIN; the vault builds and transmits VERIFY itself (EMV Book 3 §6.5.12).
+    /// Reply: [`Reply::OfflinePin`].
+    VerifyOfflinePin {
+        /// How to prompt.
+        prompt: PinPrompt,
+        /// Plaintext or enciphered.
+        method: VerifyMethod,
+    },
+    /// Have an operator's password checked. With `password` absent it is typed on the PIN pad in a prompt of its own.
+    /// Reply: [`Reply::Password`].
+    CheckPassword {
+        /// Two decimal digits: `01`… operators, `00` supervisor.
+        operator: String,
+        /// The password, where the device has no PIN pad.
+        password: Option<Secret>,
+        /// How long the prompt may stand, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// End any prompt at once (PIN or password); the prompt's own request is answered with `Cancelled`. Always
+    /// answered [`Reply::Done`], after the pad is idle again.
+    CancelPrompt,
+    /// Install the work keys of a sign-in answer (field 62 of the 0810). Both check values must be right, else
+    /// [`Refusal::KeyCheckFailed`] and the old keys stay. Reply: [`Reply::Done`] once they are stored.
+    LoadWorkKeys {
+        /// The PIN key under the terminal master key.
+        pin_key: EncipheredKey,
+        /// The MAC key under the terminal master key.
+        mac_key: EncipheredKey,
+    },
+    /// Make a message authentication code. Reply: [`Reply::Mac`].
+    MakeMac {
+        /// Which algorithm the acquirer profile names.
+        algorithm: MacAlgorithm,
+        /// The message from MTI to field 63.
+        input: Vec<u8>,
+    },
+    /// Check a message authentication code. Reply: [`Reply::MacChecked`].
+    CheckMac {
+        /// Which algorithm the acquirer profile names.
+        algorithm: MacAlgorithm,
+        /// The message from MTI to field 63.
+        input: Vec<u8>,
+        /// Field 64 as received.
+        mac: [u8; 8],
+    },
+    /// Encipher card data for the journal under the vault's data key (rule 10). Reply: [`Reply::Sealed`].
+    Seal {
+        /// What to seal, at most 512 bytes.
+        clear: Secret,
+        /// What the sealed text is bound to (the transaction id); needed again to open it.
+        context: u64,
+    },
+    /// Decipher sealed card data. Reply: [`Reply::Opened`], or [`Refusal::SealBroken`].
+    Open {
+        /// What [`Reply::Sealed`] gave.
+        sealed: Vec<u8>,
+        /// The same context as when sealed.
+        context: u64,
+    },
+}
+
+/// The answer to a [`Request`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// Done, nothing to tell.
+    Done,
+    /// To `Hello` and `Status`.
+    Status(Status),
+    /// To `PowerOn`: the answer to reset.
+    Atr(Vec<u8>),
+    /// To `Transmit`: response data followed by SW1 SW2.
+    Card(Vec<u8>),
+    /// To `EnterOnlinePin`.
+    OnlinePin(OnlinePin),
+    /// To `VerifyOfflinePin`.
+    OfflinePin(OfflinePin),
+    /// To `CheckPassword`.
+    Password(PasswordCheck),
+    /// To `MakeMac`: field 64, eight bytes.
+    Mac([u8; 8]),
+    /// To `CheckMac`.
+    MacChecked(bool),
+    /// To `Seal`.
+    Sealed(Vec<u8>),
+    /// To `Open`.
+    Opened(Secret),
+    /// The vault would not or could not.
+    Refused(Refusal),
+}
+
+/// Why the vault did not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// Another protocol version: install `posd` and `posd-vault` of the same release.
+    #[error("the secure module speaks another protocol version; install posd and posd-vault of one release")]
+    Version,
+    /// The command may not come from `posd` (VERIFY), or has a wrong length.
+    #[error("the secure module does not send that command to a card")]
+    Forbidden,
+    /// No card in the reader.
+    #[error("no card in the reader")]
+    NoCard,
+    /// The card was pulled or the reader vanished during the command.
+    #[error("the card was removed")]
+    CardRemoved,
+    /// The card did not answer to reset or to a command in time.
+    #[error("the card does not answer; clean the chip or try another card")]
+    CardMute,
+    /// No card reader is connected.
+    #[error("no card reader is connected")]
+    NoReader,
+    /// A prompt already stands on the pad.
+    #[error("the PIN pad is busy with another prompt")]
+    PadBusy,
+    /// The key needed is not loaded.
+    #[error("a key is missing: load the terminal master key, then sign in")]
+    KeyMissing,
+    /// A key's check value is wrong.
+    #[error("the key's check value is wrong: the terminal master key is not the host's")]
+    KeyCheckFailed,
+    /// There is no storage key, so no key or sealed data can be kept.
+    #[error("the secure module has no storage key; give it one as a credential")]
+    NoStorageKey,
+    /// Sealed data does not open: other vault, other context, or altered.
+    #[error("sealed card data cannot be opened by this secure module")]
+    SealBroken,
+    /// The request is malformed (a PAN of wrong length, an empty input, a PIN range outside 4 to 12).
+    #[error("the request to the secure module is malformed")]
+    Malformed,
+    /// The vault could not store what it had to.
+    #[error("the secure module cannot write its store")]
+    StoreFailed,
+}
+
+/// What happened at a device, unasked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// A card was inserted (`true`) or removed (`false`). Also sent once after `Hello`.
+    Card(bool),
+    /// The reader's state changed.
+    Reader(DeviceState),
+    /// The PIN pad's state changed.
+    PinPad(DeviceState),
+    /// How many digits stand in the current PIN prompt. Sent on a fixed tick only, so that it tells nothing about the
+    /// rhythm of typing.
+    PinProgress(u8),
+}
+
+/// Whether a device can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceState {
+    /// Connected and usable.
+    Ready,
+    /// Not found.
+    Missing,
+    /// Found but not usable (no permission, grab refused, pcscd gone).
+    Faulty,
+}
+
+/// Devices and keys, as `Diagnose` shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The chip card reader.
+    pub reader: DeviceState,
+    /// The PIN pad.
+    pub pin_pad: DeviceState,
+    /// A card is in the reader.
+    pub card_present: bool,
+    /// A storage key was given, so keys can be kept.
+    pub storage_key: bool,
+    /// First three bytes of the terminal master key's check value, if it is loaded.
+    pub master_key: Option<[u8; 3]>,
+    /// The PIN work key's check value, if loaded.
+    pub pin_key: Option<[u8; 3]>,
+    /// The MAC work key's check value, if loaded.
+    pub mac_key: Option<[u8; 3]>,
+}
+
+/// How to ask for a PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinPrompt {
+    /// Fewest digits, 4 or more (ISO 9564-1).
+    pub minimum: u8,
+    /// Most digits, 12 or fewer.
+    pub maximum: u8,
+    /// Enter with no digit bypasses the PIN.
+    pub bypass: bool,
+    /// How long the prompt may stand, in milliseconds.
+    pub timeout_ms: u32,
+    /// The amount shown beside the prompt on pads with a display, in minor units.
+    pub amount: u64,
+    /// ISO 4217 numeric currency of `amount`.
+    pub currency: u16,
+    /// Tries left as the card told, shown before the last.
+    pub tries_left: Option<u8>,
+}
+
+/// How VERIFY is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VerifyMethod {
+    /// P2 = 80: plaintext PIN block.
+    Plaintext,
+    /// P2 = 88: enciphered under the card's key, after GET CHALLENGE (EMV Book 2 §7).
+    Enciphered {
+        /// The recovered RSA modulus, big-endian.
+        modulus: Vec<u8>,
+        /// The public exponent, big-endian.
+        exponent: Vec<u8>,
+    },
+}
+
+/// What came of an online PIN prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnlinePin {
+    /// The PIN block of field 52, enciphered under the PIN work key.
+    Entered([u8; 8]),
+    /// The cardholder pressed enter with no digit, and bypass was allowed.
+    Bypassed,
+    /// The cardholder pressed cancel, or `CancelPrompt` came.
+    Cancelled,
+    /// Nobody finished typing in time.
+    TimedOut,
+    /// The pad is not there or not usable.
+    PadMissing,
+}
+
+/// What came of an offline PIN prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OfflinePin {
+    /// The card answered VERIFY with this status word.
+    Status(u16),
+    /// As in [`OnlinePin::Bypassed`].
+    Bypassed,
+    /// As in [`OnlinePin::Cancelled`].
+    Cancelled,
+    /// As in [`OnlinePin::TimedOut`].
+    TimedOut,
+    /// As in [`OnlinePin::PadMissing`].
+    PadMissing,
+    /// The card was pulled before it answered.
+    CardRemoved,
+}
+
+/// What came of a password check. Nothing tells a wrong operator number from a wrong password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PasswordCheck {
+    /// Right.
+    Accepted,
+    /// Wrong.
+    Wrong,
+    /// Too many wrong tries: ask again after so many seconds.
+    LockedOut {
+        /// Seconds to wait.
+        seconds: u32,
+    },
+    /// The prompt was cancelled.
+    Cancelled,
+    /// Nobody finished typing in time.
+    TimedOut,
+    /// No pad to type on: hand the password over as an argument.
+    PadMissing,
+}
+
+/// A key enciphered under the terminal master key, with its check value (first bytes of zeros enciphered under it).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncipheredKey {
+    /// 8, 16 or 24 bytes of cipher text (ECB).
+    pub cipher: Vec<u8>,
+    /// Check value, 3 to 8 bytes; every byte given is compared.
+    pub check_value: Vec<u8>,
+}
+
+/// The message authentication code's algorithm; the acquirer profile names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MacAlgorithm {
+    /// UnionPay POS "ECB" MAC: XOR of blocks, hex, two encipherments, eight hex digits.
+    UnionPayEcb,
+    /// ANSI X9.9/X9.19 CBC over zero-padded blocks, left four bytes as eight hex digits.
+    X919,
+}
+
+/// Decimal digits that are cardholder data (a PAN): never shown, wiped on drop.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct Digits(String);
+
+impl Digits {
+    /// Takes 1 to 19 decimal digits; `None` for anything else.
+    pub fn new(digits: &str) -> Option<Digits> {
+        let good = (1..=19).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        good.then(|| Digits(digits.to_owned()))
+    }
+
+    /// The digits. The receiver must not store or show them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Digits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Digits({} hidden)", self.0.len())
+    }
+}

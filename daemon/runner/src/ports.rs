@@ -1,0 +1,67 @@
+//! What the runner needs of the world.
+
+use posd_receipt::Receipt;
+use posd_terminal::{
+    Answer, CallError, CallId, Effect, Event, ExchangeId, Moment, Note, PrintJob, Records, StorageFault,
+    Terminal, TerminalView, TransactionView, Write,
+};
+use posd_vault_protocol::Request;
+use std::ops::ControlFlow;
+
+/// What decides: events in, effects out. [`Terminal`] is the one; a test may put a faulty one in its place.
+pub trait Flow {
+    /// What follows from an event.
+    fn handle(&mut self, event: Event, moment: Moment, records: &dyn Records) -> Vec<Effect>;
+}
+
+impl Flow for Terminal {
+    fn handle(&mut self, event: Event, moment: Moment, records: &dyn Records) -> Vec<Effect> {
+        Terminal::handle(self, event, moment, records)
+    }
+}
+
+/// Durable memory.
+pub trait Journal: Records {
+    /// Makes the writes durable, all or none; when this returns `Ok` a power cut does not undo them.
+    ///
+    /// # Errors
+    /// [`StorageFault`]; the caller treats it as the end of this process.
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StorageFault>;
+}
+
+/// Everything else. No call here may block for long; what takes time comes back as an [`Event`].
+pub trait Ports {
+    /// Asked before each effect; a break stops the runner there. The daemon never breaks, the simulation's power does.
+    fn before(&mut self, _effect: &Effect) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    /// The present moment.
+    fn now(&self) -> Moment;
+    /// Eight fresh bytes of the system's generator.
+    fn random(&mut self) -> [u8; 8];
+    /// Answers a call.
+    fn reply(&mut self, call: CallId, answer: Result<Answer, CallError>);
+    /// Asks the vault; the reply comes as [`Event::VaultReply`] with this number.
+    fn ask_vault(&mut self, id: u32, request: Request);
+    /// Sends one frame to the host; what comes of it comes as [`Event::Host`].
+    fn send_to_host(&mut self, exchange: ExchangeId, frame: Vec<u8>);
+    /// Closes an exchange: its connection ends, later answers to it are dropped.
+    fn close_exchange(&mut self, exchange: ExchangeId);
+    /// Tells the bus.
+    fn report(&mut self, report: Report);
+    /// Prints; progress comes as [`Event::Printed`].
+    fn print(&mut self, job: PrintJob, receipt: Receipt);
+    /// Logs.
+    fn note(&mut self, note: Note);
+}
+
+/// What the bus is told, in order.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// A transaction changed; for its owner only.
+    Transaction(Box<TransactionView>),
+    /// The terminal changed; for everyone.
+    Terminal(Box<TerminalView>),
+    /// A print job changed; for the owner of its transaction only.
+    PrintJob(PrintJob),
+}

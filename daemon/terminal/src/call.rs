@@ -1,0 +1,257 @@
+//! What a storefront app may ask, and what it is told. The D-Bus objects translate these one to one.
+
+use crate::{
+    money::Amount,
+    record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
+    sale_key::Reference,
+    state::Kind,
+    view::{TerminalView, TransactionView},
+};
+use posd_vault_protocol::{DeviceState, Secret};
+
+/// Pairs a call with its reply; chosen by the bus side, unique while the reply is outstanding.
+pub type CallId = u64;
+
+/// Who calls: the identity the bus reports, never a field of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub uid: u32,
+    /// One client connection; the death of the connection that started a transaction cancels it (rule 4).
+    pub connection: ConnectionId,
+}
+
+/// One client connection, numbered by the bus side.
+pub type ConnectionId = u64;
+
+/// A call.
+#[derive(Debug)]
+pub enum Call {
+    /// Make a transaction, or find the latest attempt of the same sale (rule 3). Answer: [`Answer::Transaction`].
+    Create {
+        /// The caller's own name for the sale.
+        reference: Reference,
+        /// The type.
+        kind: Kind,
+        /// What to charge.
+        amount: Amount,
+        /// The app's choices.
+        options: Options,
+    },
+    /// Open attempt n+1 of a sale whose attempt n ended without a charge. Answer: [`Answer::Transaction`].
+    NewAttempt {
+        /// The sale.
+        reference: Reference,
+    },
+    /// The latest attempt of a sale. Answer: [`Answer::Transaction`].
+    Find {
+        /// The sale.
+        reference: Reference,
+    },
+    /// One transaction of the caller. Answer: [`Answer::Transaction`].
+    Get {
+        /// Its number.
+        id: TransactionId,
+    },
+    /// The caller's transactions, newest first. Answer: [`Answer::Transactions`].
+    List {
+        /// Only those older than this one.
+        before: Option<TransactionId>,
+        /// At most so many, 1 to 200.
+        limit: u32,
+    },
+    /// The caller's final results that nobody has acknowledged, oldest first. Answer: [`Answer::Transactions`].
+    Unacknowledged,
+    /// Acknowledge a final result. Answer: [`Answer::Done`]; acknowledging twice is not an error.
+    Acknowledge {
+        /// Which.
+        id: TransactionId,
+    },
+    /// Start or queue a created transaction. Answer: [`Answer::Done`].
+    Start {
+        /// Which.
+        id: TransactionId,
+    },
+    /// Cancel. Answer: [`Answer::Cancel`] at once; `Finished` comes when all devices are idle.
+    Cancel {
+        /// Which.
+        id: TransactionId,
+    },
+    /// Choose an application of the list shown. Answer: [`Answer::Done`].
+    SelectApplication {
+        /// Which transaction.
+        id: TransactionId,
+        /// Index into the candidates, from 0.
+        index: u32,
+    },
+    /// Confirm the application, or that the signature is good. Answer: [`Answer::Done`].
+    Confirm {
+        /// Which.
+        id: TransactionId,
+    },
+    /// Print a copy of the receipt. Answer: [`Answer::PrintJob`].
+    PrintReceipt {
+        /// Which transaction.
+        id: TransactionId,
+        /// Which copy.
+        copy: posd_receipt::Copy,
+    },
+    /// A transaction's print jobs. Answer: [`Answer::PrintJobs`].
+    PrintJobs {
+        /// Which transaction.
+        id: TransactionId,
+    },
+    /// Sign in at the host (签到). Answer: [`Answer::Done`].
+    SignIn,
+    /// Sign out at the host (签退). Answer: [`Answer::Done`].
+    SignOut,
+    /// Log an operator in. Answer: [`Answer::Done`].
+    LogIn {
+        /// Two digits.
+        operator: String,
+        /// The password, where there is no PIN pad; else it is typed there.
+        password: Option<Secret>,
+    },
+    /// Log the operator out. Answer: [`Answer::Done`].
+    LogOut,
+    /// The terminal's state. Answer: [`Answer::Terminal`].
+    Terminal,
+    /// Reversals not yet answered. Answer: [`Answer::Reversals`].
+    PendingReversals,
+    /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
+    Diagnose,
+}
+
+/// The answer to a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// One transaction as it stands.
+    Transaction(Box<TransactionView>),
+    /// Several.
+    Transactions(Vec<TransactionView>),
+    /// What became of a cancel.
+    Cancel(CancelAnswer),
+    /// A print job.
+    PrintJob(PrintJob),
+    /// Several.
+    PrintJobs(Vec<PrintJob>),
+    /// The terminal.
+    Terminal(Box<TerminalView>),
+    /// Reversals not yet answered.
+    Reversals(Vec<PendingReversal>),
+    /// One line per thing checked.
+    Diagnosis(Vec<Check>),
+}
+
+/// The three answers of a cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelAnswer {
+    /// It will end without a charge; wait for `Finished`.
+    Accepted,
+    /// The request has left, or it has ended: read the outcome.
+    TooLate,
+    /// No such transaction of this caller.
+    NotFound,
+}
+
+/// A reversal that is not yet answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingReversal {
+    /// The transaction; 0 when it belongs to another user.
+    pub transaction: TransactionId,
+    /// Batch of the original.
+    pub batch: u32,
+    /// Trace of the original.
+    pub trace: u32,
+    /// Amount in minor units.
+    pub amount: u64,
+    /// Why it is sent.
+    pub reason: ReversalReason,
+    /// Its history.
+    pub tries: Vec<Try>,
+    /// When it is tried next, by the wall clock.
+    pub next_try: Option<WallTime>,
+}
+
+/// One thing `Diagnose` checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Stable code: `reader`, `pin-pad`, `storage-key`, `master-key`, `work-keys`, `journal`, `host`.
+    pub code: &'static str,
+    /// Whether it is good.
+    pub good: bool,
+    /// Stable detail: `ready`, `missing`, `faulty`, `unreachable`, a key check value …
+    pub detail: String,
+}
+
+impl Check {
+    pub(crate) fn device(code: &'static str, state: DeviceState) -> Check {
+        let (good, detail) = match state {
+            DeviceState::Ready => (true, "ready"),
+            DeviceState::Missing => (false, "missing"),
+            DeviceState::Faulty => (false, "faulty"),
+        };
+        Check { code, good, detail: detail.to_owned() }
+    }
+}
+
+/// Why a call was not done. Each is a named D-Bus error; none leaves a trace in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Another transaction runs, and the option `no-wait` was given; or the terminal is busy with a call of its kind.
+    #[error("the terminal is busy; try again when it is idle, or start without no-wait")]
+    Busy,
+    /// No such transaction of this caller.
+    #[error("no such transaction of yours")]
+    NotFound,
+    /// The reference was used with other content.
+    #[error("this reference was used for another sale; use a new reference")]
+    ReferenceConflict,
+    /// The attempt before is not closed, or was a charge.
+    #[error("a new attempt needs the last one closed without a charge; its outcome tells")]
+    AttemptNotClosed,
+    /// The terminal is not signed in at the host.
+    #[error("not signed in; call SignIn")]
+    NotSignedIn,
+    /// No operator is logged in.
+    #[error("no operator is logged in; call LogIn")]
+    NoOperator,
+    /// The call does not fit the transaction's state.
+    #[error("the transaction's state is {0}, which this call does not fit")]
+    WrongState(crate::state::State),
+    /// The index is not one of the list shown.
+    #[error("no such application in the list")]
+    NoSuchApplication,
+    /// The terminal cannot take money now.
+    #[error("the terminal is not ready: {0}")]
+    NotReady(&'static str),
+    /// The host refused, with its response code.
+    #[error("the host refused with response code {0}")]
+    HostRefused(String),
+    /// The host could not be reached or did not answer.
+    #[error("the host did not answer")]
+    HostUnreachable,
+    /// The host's answer was not good (MAC, keys, format).
+    #[error("the host's answer is not good: {0}")]
+    BadAnswer(&'static str),
+    /// Operator number or password wrong.
+    #[error("operator or password wrong")]
+    WrongPassword,
+    /// Too many wrong tries.
+    #[error("locked after too many wrong tries; wait {0} s")]
+    LockedOut(u32),
+    /// The password prompt was cancelled or ran out of time.
+    #[error("the password prompt ended without a password")]
+    PromptEnded,
+    /// There is no receipt: the transaction was not a charge, or has not ended.
+    #[error("there is no receipt for this transaction")]
+    NoReceipt,
+    /// An argument is out of its documented range.
+    #[error("{0}")]
+    InvalidArgument(&'static str),
+    /// The journal cannot be used. Nothing was charged by this call.
+    #[error("the journal cannot be used; call service")]
+    StorageFailed,
+}

@@ -1,0 +1,159 @@
+//! Events in, effects out.
+
+use crate::{
+    call::{Answer, Call, CallError, CallId, Caller, ConnectionId},
+    record::{PrintJob, PrintState, StorageFault, WallTime, Write},
+    view::{TerminalView, TransactionView},
+};
+use posd_receipt::Receipt;
+use posd_vault_protocol::{Notice, Reply, Request, Status};
+
+/// When an event happened. The terminal has no clock of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Milliseconds of a clock that never goes back; every deadline is counted in it.
+    pub monotonic_ms: u64,
+    /// The wall clock.
+    pub wall: WallTime,
+    /// The wall clock in the shop's own time zone.
+    pub local: LocalTime,
+}
+
+/// A local date and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LocalTime {
+    /// Year, 2000 to 2099.
+    pub year: u16,
+    /// Month, 1 to 12.
+    pub month: u8,
+    /// Day, 1 to 31.
+    pub day: u8,
+    /// Hour, 0 to 23.
+    pub hour: u8,
+    /// Minute, 0 to 59.
+    pub minute: u8,
+    /// Second, 0 to 59.
+    pub second: u8,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The daemon has started and the journal is open: recover.
+    Started,
+    /// The journal's full check ended.
+    JournalChecked(Result<(), StorageFault>),
+    /// An app calls.
+    Call {
+        /// Answer with this number.
+        id: CallId,
+        /// Who.
+        caller: Caller,
+        /// What.
+        call: Call,
+    },
+    /// A client connection ended.
+    CallerGone(ConnectionId),
+    /// The vault is connected and told its status.
+    VaultUp(Status),
+    /// The connection to the vault is lost. No reply will come any more.
+    VaultDown,
+    /// A reply of the vault.
+    VaultReply(u32, Reply),
+    /// A notice of the vault.
+    VaultNotice(Notice),
+    /// What became of a request to the host.
+    Host(ExchangeId, HostResult),
+    /// A timer set by [`Effect::SetTimer`] is over.
+    Timer(Timer),
+    /// Eight bytes asked for by [`Effect::DrawRandom`], fresh from the system's generator.
+    Random([u8; 8]),
+    /// A print job moved on.
+    Printed(u64, PrintState),
+}
+
+/// Numbers one request to the host.
+pub type ExchangeId = u64;
+
+/// What became of a request to the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostResult {
+    /// One frame came, without its length prefix. More may follow until the exchange is closed.
+    Answer(Vec<u8>),
+    /// No byte of the request reached the socket.
+    NotSent,
+    /// At least one byte may have left, and the connection ended.
+    Lost,
+}
+
+/// The terminal's timers; setting one again replaces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Timer {
+    /// The running transaction's present step.
+    Step,
+    /// The reply timer of the present exchange.
+    Reply,
+    /// The next background try of a reversal or advice.
+    Retry,
+}
+
+/// What to do. The runner performs effects in order; after a [`Effect::Commit`] that fails none of the later ones are.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make these writes durable together, before anything that follows.
+    Commit(Vec<Write>),
+    /// Answer a call.
+    Reply(CallId, Result<Answer, CallError>),
+    /// Ask the vault.
+    Vault(u32, Request),
+    /// Send one frame (without length prefix) to the host, connecting if need be, and listen for answers.
+    SendToHost(ExchangeId, Vec<u8>),
+    /// Close the exchange: later answers to it are dropped.
+    CloseExchange(ExchangeId),
+    /// Start a timer that ends in so many milliseconds.
+    SetTimer(Timer, u64),
+    /// Stop a timer.
+    StopTimer(Timer),
+    /// Draw eight fresh random bytes.
+    DrawRandom,
+    /// A transaction changed: tell its owner.
+    Report(Box<TransactionView>),
+    /// The terminal changed: tell everyone.
+    ReportTerminal(Box<TerminalView>),
+    /// A print job changed: tell the owner of its transaction.
+    ReportPrintJob(PrintJob),
+    /// Print.
+    Print(PrintJob, Box<Receipt>),
+    /// Something an administrator may act on.
+    Note(Note),
+}
+
+/// Log entries with a stable meaning. None carries card data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// Recovery found a request without an outcome.
+    Recovered {
+        /// The transaction.
+        transaction: u64,
+    },
+    /// A reversal was answered.
+    ReversalDone {
+        /// The transaction.
+        transaction: u64,
+        /// Field 39.
+        response_code: String,
+    },
+    /// A try of a reversal failed.
+    ReversalTryFailed {
+        /// The transaction.
+        transaction: u64,
+        /// Why.
+        result: String,
+    },
+    /// An answer was dropped: it belongs to no request, or to another one.
+    AnswerDropped(&'static str),
+    /// A journal read failed.
+    StorageFault(String),
+    /// The host's header asks for something.
+    HostRequirement(u8),
+}

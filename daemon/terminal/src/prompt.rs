@@ -1,0 +1,80 @@
+//! What to tell cashier and customer: an enum the app localises, with ready texts.
+
+use crate::state::words;
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// What the people at the till should do now.
+    Prompt {
+        /// Nothing to do.
+        None = "none",
+        /// Wait.
+        PleaseWait = "please-wait",
+        /// Insert a card.
+        InsertCard = "insert-card",
+        /// Leave the card in the reader.
+        LeaveCard = "leave-card",
+        /// Choose an application.
+        ChooseApplication = "choose-application",
+        /// Confirm the application.
+        ConfirmApplication = "confirm-application",
+        /// Type the PIN.
+        EnterPin = "enter-pin",
+        /// The PIN was wrong; type it again.
+        WrongPinAgain = "wrong-pin-again",
+        /// The PIN was wrong; one try is left.
+        LastPinTry = "last-pin-try",
+        /// The host is being asked.
+        Authorizing = "authorizing",
+        /// Have the slip signed and check the signature.
+        CheckSignature = "check-signature",
+        /// Take the card out.
+        RemoveCard = "remove-card",
+        /// Outcome not known; it is being resolved. Do not charge again.
+        Resolving = "resolving",
+        /// Approved.
+        Approved = "approved",
+        /// Declined.
+        Declined = "declined",
+        /// Not charged.
+        NotCharged = "not-charged",
+    }
+}
+
+words! {
+    /// The languages texts are ready in.
+    Locale {
+        /// Simplified Chinese.
+        ZhCn = "zh-CN",
+        /// English.
+        En = "en",
+    }
+}
+
+impl Prompt {
+    /// The ready text in a language.
+    pub fn text(self, locale: Locale) -> &'static str {
+        let (zh, en) = match self {
+            Prompt::None => ("", ""),
+            Prompt::PleaseWait => ("请稍候", "Please wait"),
+            Prompt::InsertCard => ("请插入银行卡", "Insert the card"),
+            Prompt::LeaveCard => ("正在读卡，请勿拔卡", "Reading the card, leave it in"),
+            Prompt::ChooseApplication => ("请选择应用", "Choose the application"),
+            Prompt::ConfirmApplication => ("请确认应用", "Confirm the application"),
+            Prompt::EnterPin => ("请输入密码", "Enter the PIN"),
+            Prompt::WrongPinAgain => ("密码错误，请重新输入", "Wrong PIN, enter it again"),
+            Prompt::LastPinTry => ("密码错误，最后一次机会", "Wrong PIN, last try"),
+            Prompt::Authorizing => ("正在联机处理，请勿拔卡", "Authorising, leave the card in"),
+            Prompt::CheckSignature => ("请持卡人签名并核对", "Have the slip signed and check the signature"),
+            Prompt::RemoveCard => ("请取回银行卡", "Take the card out"),
+            Prompt::Resolving => ("结果未知，正在冲正，请勿重复收款", "Outcome unknown, reversing; do not charge again"),
+            Prompt::Approved => ("交易成功", "Approved"),
+            Prompt::Declined => ("交易被拒绝", "Declined"),
+            Prompt::NotCharged => ("未扣款", "Not charged"),
+        };
+        match locale {
+            Locale::ZhCn => zh,
+            Locale::En => en,
+        }
+    }
+}

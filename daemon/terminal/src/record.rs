@@ -1,0 +1,335 @@
+//! What is durable: the records the journal keeps, and how the terminal reads and writes them.
+//!
+//! A record is written whole. All writes of one [`crate::Effect::Commit`] become durable together or not at all.
+
+use crate::{
+    money::Amount,
+    prompt::Locale,
+    sale_key::SaleKey,
+    state::{Cause, Kind, Outcome, words},
+};
+use posd_receipt::Receipt;
+use serde::{Deserialize, Serialize};
+
+/// A transaction's number in this journal: 1 upwards, never reused. The object path ends in it.
+pub type TransactionId = u64;
+
+/// Milliseconds since 1970-01-01 UTC by the wall clock. For people and records; no decision of money rests on it.
+pub type WallTime = i64;
+
+/// Card data enciphered by the secure module (rule 10); erased when it is no longer needed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed(pub Vec<u8>);
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// The one row of counters and terminal state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Batch number of new transactions (60.2), 1 to 999999.
+    pub batch: u32,
+    /// The next trace number (field 11), 1 to 999999. Runs on across batches and wraps (rule 12).
+    pub next_trace: u32,
+    /// The next transaction id.
+    pub next_transaction: TransactionId,
+    /// The next print job's number.
+    pub next_job: u64,
+    /// Transaction sequence counter (9F41), 1 to 99999999.
+    pub next_sequence_counter: u32,
+    /// The host has accepted a sign-in and its work keys are in the vault.
+    pub signed_in: bool,
+    /// The last processing requirement digit of the host's header (reference 2.1); 0 when none.
+    pub host_requirement: u8,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Device {
+            batch: 1,
+            next_trace: 1,
+            next_transaction: 1,
+            next_job: 1,
+            next_sequence_counter: 1,
+            signed_in: false,
+            host_requirement: 0,
+        }
+    }
+}
+
+/// What the app chose for one transaction. Part of the sale's content: other options with the same reference conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Language of prompts and texts.
+    pub locale: Locale,
+    /// Accept response code 10 (a part of the amount). Default false: code 10 is then reversed.
+    pub allow_partial: bool,
+    /// `Start` answers Busy instead of queueing.
+    pub no_wait: bool,
+    /// A line for the receipt, at most 60 characters, already allow-listed.
+    pub note: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { locale: Locale::ZhCn, allow_partial: false, no_wait: false, note: None }
+    }
+}
+
+/// One attempt at a sale: a row with all ids that link sale key, trace, RRN and authorisation code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The transaction's number.
+    pub id: TransactionId,
+    /// Whose sale, by which name.
+    pub key: SaleKey,
+    /// 1 for the first attempt at this sale key.
+    pub number: u32,
+    /// The transaction type.
+    pub kind: Kind,
+    /// What to charge.
+    pub amount: Amount,
+    /// The app's choices.
+    pub options: Options,
+    /// When it was created.
+    pub created: WallTime,
+    /// The last sequence number made durable; after a restart it goes on with a gap.
+    pub sequence: u64,
+    /// Who was logged in when it started.
+    pub operator: Option<String>,
+    /// How it ended or stands; `None` while it has not got so far. `Unknown` until its reversal is answered.
+    pub outcome: Option<Outcome>,
+    /// Why.
+    pub cause: Cause,
+    /// When the outcome became durable.
+    pub ended: Option<WallTime>,
+    /// The owner has acknowledged the outcome.
+    pub acknowledged: bool,
+    /// Batch number, once a request was made.
+    pub batch: Option<u32>,
+    /// Trace number, once a request was made.
+    pub trace: Option<u32>,
+    /// Retrieval reference number (field 37) of the host's answer.
+    pub rrn: Option<String>,
+    /// Authorisation code (field 38).
+    pub authorisation_code: Option<String>,
+    /// Response code (field 39).
+    pub response_code: Option<String>,
+    /// What was charged in minor units, where the outcome is a charge.
+    pub charged: Option<u64>,
+    /// The PAN, masked (first 6, last 4).
+    pub masked_pan: Option<String>,
+    /// The card application's label.
+    pub application_label: Option<String>,
+    /// The card's transaction certificate (9F26 of the second GENERATE AC), 16 hex digits, where it gave one.
+    pub transaction_certificate: Option<String>,
+    /// PAN and expiry, sealed (rule 10).
+    pub card: Option<Sealed>,
+    /// The receipt's data, for charges.
+    pub receipt: Option<Receipt>,
+}
+
+impl Attempt {
+    /// Whether this attempt can never become a charge any more, so that a new attempt may be made (rule 3).
+    pub fn is_closed_without_charge(&self) -> bool {
+        self.outcome.is_some_and(|o| !o.is_charged() && o != Outcome::Unknown)
+    }
+}
+
+words! {
+    /// Where a reversal stands. Rows never go away.
+    ReversalState {
+        /// The intent is durable, the request may have left; the transaction still runs.
+        Armed = "armed",
+        /// It must be sent until it is answered.
+        Pending = "pending",
+        /// Answered with an end code and a good MAC.
+        Done = "done",
+        /// No byte of the request reached the socket: nothing to reverse.
+        NotSent = "not-sent",
+        /// The transaction got a good answer (approved and completed, or declined): nothing to reverse.
+        Disarmed = "disarmed",
+        /// A supervisor resolved it in writing.
+        Resolved = "resolved",
+    }
+}
+
+words! {
+    /// Why a reversal is sent (field 39 of the 0400).
+    ReversalReason {
+        /// No answer in time.
+        NoAnswer = "98",
+        /// The answer could not be read, or other faults.
+        Other = "06",
+        /// The MAC of an approval was wrong.
+        BadMac = "A0",
+        /// The terminal could not process an approval (the card did not complete).
+        NotProcessed = "96",
+    }
+}
+
+/// One try at delivering a reversal or advice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Try {
+    /// When.
+    pub at: WallTime,
+    /// What came of it: a response code, or `no-answer`, `unreachable`, `bad-mac`, `mismatch`.
+    pub result: String,
+}
+
+/// What the reversal repeats of its original and is not card data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Original {
+    /// Batch of the original (60.2).
+    pub batch: u32,
+    /// Trace of the original (field 11), kept (reference 0.6).
+    pub trace: u32,
+    /// Amount in minor units (field 4).
+    pub amount: u64,
+    /// Currency, ISO 4217 numeric.
+    pub currency: u16,
+    /// Card sequence number (field 23).
+    pub card_sequence: Option<u8>,
+    /// The PIN was entered online (field 22's third digit).
+    pub pin_entered: bool,
+    /// Authorisation code, where an answer gave one.
+    pub authorisation_code: Option<String>,
+    /// Retrieval reference number, where an answer gave one.
+    pub rrn: Option<String>,
+    /// Field 55 of the reversal (the cut set), updated with script results.
+    pub field55: Vec<u8>,
+}
+
+/// The durable intent to reverse one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reversal {
+    /// The transaction it belongs to; one reversal per attempt.
+    pub transaction: TransactionId,
+    /// Where it stands.
+    pub state: ReversalState,
+    /// Why it is sent.
+    pub reason: ReversalReason,
+    /// What it repeats.
+    pub original: Original,
+    /// PAN and expiry, sealed.
+    pub card: Sealed,
+    /// Every try.
+    pub tries: Vec<Try>,
+}
+
+words! {
+    /// Where an advice stands. Rows never go away.
+    AdviceState {
+        /// To be sent.
+        Queued = "queued",
+        /// Accepted by the host.
+        Accepted = "accepted",
+        /// The host refuses it or its time is over: somebody must look.
+        NeedsAction = "needs-action",
+    }
+}
+
+/// A store-and-forward message. Here: the script result notice (0620); later types join.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advice {
+    /// The transaction it belongs to; one script result per attempt.
+    pub transaction: TransactionId,
+    /// Where it stands.
+    pub state: AdviceState,
+    /// Its own trace number, allocated when it was queued.
+    pub trace: u32,
+    /// MMDD of the original as the host dated it (61.3), `0000` if unknown.
+    pub original_date: String,
+    /// What it repeats of the original.
+    pub original: Original,
+    /// PAN and expiry, sealed.
+    pub card: Sealed,
+    /// Every try.
+    pub tries: Vec<Try>,
+}
+
+words! {
+    /// Where a print job stands.
+    PrintState {
+        /// Waits for the printer.
+        Queued = "queued",
+        /// Being printed.
+        Printing = "printing",
+        /// Waits for paper.
+        NeedsPaper = "needs-paper",
+        /// On paper.
+        Done = "done",
+        /// Given up; the receipt is a record and can be printed again.
+        Failed = "failed",
+    }
+}
+
+/// One print job (rule 6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrintJob {
+    /// Its number.
+    pub id: u64,
+    /// Whose receipt.
+    pub transaction: TransactionId,
+    /// Which copy.
+    pub copy: posd_receipt::Copy,
+    /// It carries the reprint mark: this copy was printed (or may have been) before.
+    pub reprint: bool,
+    /// Where it stands.
+    pub state: PrintState,
+}
+
+/// One write of a commit: the record as it shall stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Counters and terminal state.
+    Device(Device),
+    /// An attempt.
+    Attempt(Box<Attempt>),
+    /// A reversal.
+    Reversal(Box<Reversal>),
+    /// An advice.
+    Advice(Box<Advice>),
+    /// A print job.
+    PrintJob(PrintJob),
+}
+
+/// The journal cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal cannot be used: {0}")]
+pub struct StorageFault(pub String);
+
+/// Durable memory as the terminal reads it. Reading changes nothing.
+pub trait Records {
+    /// Counters and terminal state.
+    ///
+    /// # Errors
+    /// [`StorageFault`] when the journal cannot be read; the same for every other call here.
+    fn device(&self) -> Result<Device, StorageFault>;
+    /// One attempt by its number.
+    fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault>;
+    /// The attempt with the highest number of a sale key.
+    fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault>;
+    /// A user's attempts, newest first, older than `before` if given, at most `limit`.
+    fn attempts(
+        &self,
+        uid: u32,
+        before: Option<TransactionId>,
+        limit: u32,
+    ) -> Result<Vec<Attempt>, StorageFault>;
+    /// A user's attempts that have a final outcome (not `Unknown`) which nobody has acknowledged, oldest first.
+    fn unacknowledged(&self, uid: u32) -> Result<Vec<Attempt>, StorageFault>;
+    /// Attempts whose outcome is `Unknown`, or that have a trace number and no outcome: recovery's work, oldest first.
+    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault>;
+    /// Reversals that are armed or pending, oldest first.
+    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault>;
+    /// Advices that are queued, oldest first.
+    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// Print jobs that are neither done nor failed, oldest first.
+    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
+    /// A transaction's print jobs, oldest first.
+    fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault>;
+}

@@ -1,0 +1,87 @@
+//! What an app sees of the terminal and of its own transactions.
+
+use crate::{
+    prompt::{Locale, Prompt},
+    record::{Attempt, TransactionId, WallTime},
+    state::State,
+};
+
+/// One transaction as its owner sees it: the durable attempt and the live part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransactionView {
+    /// The durable part.
+    pub attempt: Attempt,
+    /// Where it stands.
+    pub state: State,
+    /// Counts every change of this view upwards, across restarts.
+    pub sequence: u64,
+    /// What the people at the till should do.
+    pub prompt: Prompt,
+    /// When the present step ends by itself, milliseconds since 1970 UTC; `None` when it has no end of its own.
+    pub deadline: Option<WallTime>,
+    /// 0 when not queued or waiting for a reversal to be answered; else the place in the queue from 1.
+    pub queue_position: u32,
+    /// How many digits stand in the PIN prompt.
+    pub pin_digits: u8,
+    /// The applications to choose from, in state `selecting-application` or `waiting-confirmation`.
+    pub candidates: Vec<String>,
+}
+
+impl TransactionView {
+    /// Transaction number.
+    pub fn id(&self) -> TransactionId {
+        self.attempt.id
+    }
+
+    /// The language of its texts.
+    pub fn locale(&self) -> Locale {
+        self.attempt.options.locale
+    }
+}
+
+/// The terminal as every caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalView {
+    /// `ready`, `busy`, or `out-of-service`.
+    pub state: TerminalState,
+    /// Why it is out of service: stable codes, empty when it is not.
+    pub reasons: Vec<&'static str>,
+    /// Merchant name (UTF-8).
+    pub merchant_name: String,
+    /// Merchant number, 15 characters.
+    pub merchant: String,
+    /// Terminal number, 8 characters.
+    pub terminal: String,
+    /// The operator logged in.
+    pub operator: Option<String>,
+    /// The host has accepted a sign-in.
+    pub signed_in: bool,
+    /// Batch number.
+    pub batch: u32,
+    /// Reversals not yet answered.
+    pub pending_reversals: u32,
+    /// The host's last processing requirement digit.
+    pub host_requirement: u8,
+}
+
+/// The terminal's own state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminalState {
+    /// Can start a transaction at once.
+    Ready,
+    /// A transaction runs.
+    Busy,
+    /// Cannot take money; see the reasons.
+    OutOfService,
+}
+
+impl TerminalState {
+    /// The word on the bus.
+    pub fn word(self) -> &'static str {
+        match self {
+            TerminalState::Ready => "ready",
+            TerminalState::Busy => "busy",
+            TerminalState::OutOfService => "out-of-service",
+        }
+    }
+}

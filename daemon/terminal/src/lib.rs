@@ -1,1 +1,32 @@
 //! What a terminal is: the flow of a transaction, recovery and queue policy.
+//!
+//! What it is for: one state machine that takes events (a call of an app, a reply of the secure module, an answer of
+//! the host, a timer) and gives effects (commit, send, report …) for the runner to perform in order.
+//!
+//! What it never does: it has no clock, no randomness, no socket, no thread, and knows no SQL and no bus. It never
+//! sees a PIN or a key.
+//!
+//! Start reading at [`Event`] and [`Effect`], then the records.
+
+mod call;
+mod event;
+mod money;
+mod prompt;
+mod record;
+mod sale_key;
+mod state;
+mod terminal;
+mod view;
+
+pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
+pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
+pub use money::{Amount, Currency};
+pub use prompt::{Locale, Prompt};
+pub use record::{
+    Advice, AdviceState, Attempt, Device, Options, Original, PrintJob, PrintState, Records, Reversal,
+    ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime, Write,
+};
+pub use sale_key::{Reference, SaleKey};
+pub use state::{Cause, Kind, Outcome, State};
+pub use terminal::Terminal;
+pub use view::{TerminalState, TerminalView, TransactionView};

@@ -67,7 +67,9 @@ impl Prompt {
             Prompt::Authorizing => ("正在联机处理，请勿拔卡", "Authorising, leave the card in"),
             Prompt::CheckSignature => ("请持卡人签名并核对", "Have the slip signed and check the signature"),
             Prompt::RemoveCard => ("请取回银行卡", "Take the card out"),
-            Prompt::Resolving => ("结果未知，正在冲正，请勿重复收款", "Outcome unknown, reversing; do not charge again"),
+            Prompt::Resolving => {
+                ("结果未知，正在冲正，请勿重复收款", "Outcome unknown, reversing; do not charge again")
+            }
             Prompt::Approved => ("交易成功", "Approved"),
             Prompt::Declined => ("交易被拒绝", "Declined"),
             Prompt::NotCharged => ("未扣款", "Not charged"),

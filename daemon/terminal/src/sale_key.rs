@@ -13,7 +13,8 @@ impl Reference {
 
     /// Takes a reference; `None` when it is empty, too long, or has a character that is not printable ASCII.
     pub fn new(text: &str) -> Option<Reference> {
-        let good = (1..=Reference::MAXIMUM).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        let good =
+            (1..=Reference::MAXIMUM).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         good.then(|| Reference(text.to_owned()))
     }
 

@@ -98,6 +98,7 @@ impl<F: Flow, J: Journal, P: Ports> Runner<F, J, P> {
             Effect::Commit(writes) => self.journal.commit(&writes)?,
             Effect::Reply(call, answer) => self.ports.reply(call, answer),
             Effect::Vault(id, request) => self.ports.ask_vault(id, request),
+            Effect::ResetVault => self.ports.reset_vault(),
             Effect::SendToHost(exchange, frame) => self.ports.send_to_host(exchange, frame),
             Effect::CloseExchange(exchange) => self.ports.close_exchange(exchange),
             Effect::SetTimer(timer, after) => {

@@ -5,7 +5,7 @@ use posd_terminal::{
     Answer, CallError, CallId, Effect, Event, ExchangeId, Moment, Note, PrintJob, Records, StorageFault,
     Terminal, TerminalView, TransactionView, Write,
 };
-use posd_vault_protocol::Request;
+use posd_vault_protocol::{Request, Secret};
 use std::ops::ControlFlow;
 
 /// What decides: events in, effects out. [`Terminal`] is the one; a test may put a faulty one in its place.
@@ -43,8 +43,10 @@ pub trait Ports {
     fn reply(&mut self, call: CallId, answer: Result<Answer, CallError>);
     /// Asks the vault; the reply comes as [`Event::VaultReply`] with this number.
     fn ask_vault(&mut self, id: u32, request: Request);
+    /// Closes the connection to the vault and makes a new one, which comes as [`Event::VaultUp`].
+    fn reset_vault(&mut self);
     /// Sends one frame to the host; what comes of it comes as [`Event::Host`].
-    fn send_to_host(&mut self, exchange: ExchangeId, frame: Vec<u8>);
+    fn send_to_host(&mut self, exchange: ExchangeId, frame: Secret);
     /// Closes an exchange: its connection ends, later answers to it are dropped.
     fn close_exchange(&mut self, exchange: ExchangeId);
     /// Tells the bus.

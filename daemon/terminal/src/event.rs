@@ -6,10 +6,10 @@ use crate::{
     view::{TerminalView, TransactionView},
 };
 use posd_receipt::Receipt;
-use posd_vault_protocol::{Notice, Reply, Request, Status};
+use posd_vault_protocol::{Notice, Reply, Request, Secret, Status};
 
 /// When an event happened. The terminal has no clock of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Moment {
     /// Milliseconds of a clock that never goes back; every deadline is counted in it.
     pub monotonic_ms: u64,
@@ -76,10 +76,10 @@ pub enum Event {
 pub type ExchangeId = u64;
 
 /// What became of a request to the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum HostResult {
     /// One frame came, without its length prefix. More may follow until the exchange is closed.
-    Answer(Vec<u8>),
+    Answer(Secret),
     /// No byte of the request reached the socket.
     NotSent,
     /// At least one byte may have left, and the connection ended.
@@ -93,6 +93,8 @@ pub enum Timer {
     Step,
     /// The reply timer of the present exchange.
     Reply,
+    /// The secure module's patience: it has not replied.
+    Vault,
     /// The next background try of a reversal or advice.
     Retry,
 }
@@ -106,8 +108,10 @@ pub enum Effect {
     Reply(CallId, Result<Answer, CallError>),
     /// Ask the vault.
     Vault(u32, Request),
+    /// Close the connection to the vault and make a new one: it did not reply.
+    ResetVault,
     /// Send one frame (without length prefix) to the host, connecting if need be, and listen for answers.
-    SendToHost(ExchangeId, Vec<u8>),
+    SendToHost(ExchangeId, Secret),
     /// Close the exchange: later answers to it are dropped.
     CloseExchange(ExchangeId),
     /// Start a timer that ends in so many milliseconds.

@@ -8,12 +8,22 @@
 //!
 //! Start reading at [`Event`] and [`Effect`], then the records.
 
+mod authorise;
 mod call;
+mod calls;
 mod event;
+mod exchange;
+mod forward;
 mod money;
+mod printing;
 mod prompt;
 mod record;
+mod recovery;
+mod sale;
 mod sale_key;
+mod session;
+mod settings;
+mod slip;
 mod state;
 mod terminal;
 mod view;
@@ -27,6 +37,7 @@ pub use record::{
     ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
+pub use settings::{Deadlines, Settings};
 pub use state::{Cause, Kind, Outcome, State};
 pub use terminal::Terminal;
 pub use view::{TerminalState, TerminalView, TransactionView};

@@ -1,14 +1,429 @@
-//! The state machine.
+//! The state machine: what it remembers between events, and which room handles which event.
 
-use crate::{Effect, Event, Moment, Records};
+use crate::{
+    call::{Call, CallError, CallId, Caller, ConnectionId},
+    event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
+    exchange::{Exchange, Purpose},
+    prompt::Prompt,
+    record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
+    sale::{Active, Step},
+    settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
+    state::State,
+    view::{TerminalState, TerminalView, TransactionView},
+};
+use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Status};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// Whether the journal can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JournalState {
+    /// The full check runs; nothing is sold before it passes.
+    Checking,
+    /// Good.
+    Good,
+    /// Corrupt or unreadable: nothing is sold.
+    Bad,
+}
+
+/// A transaction that has been started and is not finished: what the journal does not hold of it.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) attempt: Attempt,
+    pub(crate) state: State,
+    pub(crate) sequence: u64,
+    pub(crate) prompt: Prompt,
+    pub(crate) deadline: Option<i64>,
+    pub(crate) queue_position: u32,
+    pub(crate) pin_digits: u8,
+    pub(crate) candidates: Vec<String>,
+    /// The connection that started it; its end cancels the transaction before the point of no return (rule 4).
+    pub(crate) connection: Option<ConnectionId>,
+}
+
+impl Live {
+    pub(crate) fn new(attempt: Attempt, state: State) -> Live {
+        Live {
+            sequence: attempt.sequence,
+            attempt,
+            state,
+            prompt: Prompt::None,
+            deadline: None,
+            queue_position: 0,
+            pin_digits: 0,
+            candidates: Vec::new(),
+            connection: None,
+        }
+    }
+
+    pub(crate) fn view(&self) -> TransactionView {
+        TransactionView {
+            attempt: self.attempt.clone(),
+            state: self.state,
+            sequence: self.sequence,
+            prompt: self.prompt,
+            deadline: self.deadline,
+            queue_position: self.queue_position,
+            pin_digits: self.pin_digits,
+            candidates: self.candidates.clone(),
+        }
+    }
+
+    /// The attempt as it is to be committed: with sequence numbers in reserve.
+    pub(crate) fn record(&mut self) -> Write {
+        self.attempt.sequence = self.sequence + SEQUENCE_RESERVE;
+        Write::Attempt(Box::new(self.attempt.clone()))
+    }
+}
+
+/// What a reply of the vault is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    PowerOn,
+    Apdu,
+    OnlinePin,
+    OfflinePin,
+    PowerOff,
+    CancelPrompt,
+    Seal,
+    /// For the exchange of that number: open sealed data, make or check a MAC, load keys.
+    Exchange(ExchangeId),
+    Password(CallId),
+    Diagnosis(CallId),
+}
+
+/// A password prompt of an operator who logs in.
+#[derive(Debug)]
+pub(crate) struct Login {
+    pub(crate) call: CallId,
+    pub(crate) connection: ConnectionId,
+    pub(crate) operator: String,
+}
 
 /// The terminal.
 #[derive(Debug)]
-pub struct Terminal {}
+pub struct Terminal {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) device: Device,
+    pub(crate) journal: JournalState,
+    pub(crate) operator: Option<String>,
+    /// The vault's last word on devices and keys; `None` while there is no connection.
+    pub(crate) vault: Option<Status>,
+    pub(crate) asked: BTreeMap<u32, Asked>,
+    pub(crate) next_request: u32,
+    /// Started and not finished.
+    pub(crate) live: BTreeMap<TransactionId, Live>,
+    pub(crate) queue: VecDeque<TransactionId>,
+    pub(crate) active: Option<Active>,
+    /// A card that sat through the end of its transaction: it must leave before another transaction reads a card.
+    pub(crate) stale_card: bool,
+    pub(crate) exchange: Option<Exchange>,
+    pub(crate) next_exchange: ExchangeId,
+    /// Exchanges that callers wait for.
+    pub(crate) wanted: VecDeque<Purpose>,
+    pub(crate) login: Option<Login>,
+    /// Every reversal that is armed or pending, oldest first, as the journal holds it.
+    pub(crate) reversals: Vec<Reversal>,
+    /// Every queued advice, oldest first, as the journal holds it.
+    pub(crate) advices: Vec<Advice>,
+    /// Background tries in a row without an answer.
+    pub(crate) failed_tries: usize,
+    /// When the background may try again, by the monotonic clock.
+    pub(crate) retry_at: Option<u64>,
+    /// Print jobs that are neither done nor failed.
+    pub(crate) jobs: BTreeMap<u64, PrintJob>,
+    pub(crate) shown: Option<TerminalView>,
+    pub(crate) now: Moment,
+    pub(crate) effects: Vec<Effect>,
+}
 
 impl Terminal {
-    /// What follows from an event.
-    pub fn handle(&mut self, _event: Event, _moment: Moment, _records: &dyn Records) -> Vec<Effect> {
-        Vec::new()
+    /// A terminal that has not started: hand it [`Event::Started`] first.
+    pub fn new(settings: Settings) -> Terminal {
+        Terminal {
+            settings: Arc::new(settings),
+            device: Device::default(),
+            journal: JournalState::Checking,
+            operator: None,
+            vault: None,
+            asked: BTreeMap::new(),
+            next_request: 1,
+            live: BTreeMap::new(),
+            queue: VecDeque::new(),
+            active: None,
+            stale_card: false,
+            exchange: None,
+            next_exchange: 1,
+            wanted: VecDeque::new(),
+            login: None,
+            reversals: Vec::new(),
+            advices: Vec::new(),
+            failed_tries: 0,
+            retry_at: None,
+            jobs: BTreeMap::new(),
+            shown: None,
+            now: Moment::default(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// What follows from an event. The effects are to be performed in order.
+    pub fn handle(&mut self, event: Event, now: Moment, records: &dyn Records) -> Vec<Effect> {
+        self.now = now;
+        match event {
+            Event::Started => self.recover(records),
+            Event::JournalChecked(result) => self.journal_checked(result),
+            Event::Call { id, caller, call } => self.call(id, caller, call, records),
+            Event::CallerGone(connection) => self.caller_gone(connection),
+            Event::VaultUp(status) => self.vault_up(status),
+            Event::VaultDown => self.vault_down(),
+            Event::VaultReply(id, reply) => self.vault_reply(id, reply),
+            Event::VaultNotice(notice) => self.vault_notice(notice),
+            Event::Host(id, result) => self.host(id, result),
+            Event::Timer(Timer::Step) => self.step_timer(),
+            Event::Timer(Timer::Reply) => self.reply_timer(),
+            Event::Timer(Timer::Vault) => self.vault_timer(),
+            Event::Timer(Timer::Retry) => {}
+            Event::Random(random) => self.random(random),
+            Event::Printed(id, state) => self.printed(id, state),
+        }
+        self.go_on();
+        self.show_terminal();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Begins whatever can begin now: the next transaction, the next exchange.
+    fn go_on(&mut self) {
+        self.end_winding_down();
+        self.begin_next();
+        self.begin_exchange();
+    }
+
+    fn call(&mut self, id: CallId, caller: Caller, call: Call, records: &dyn Records) {
+        match self.answer(id, caller, call, records) {
+            Ok(Some(answer)) => self.effect(Effect::Reply(id, Ok(answer))),
+            Ok(None) => {}
+            Err(error) => self.effect(Effect::Reply(id, Err(error))),
+        }
+    }
+
+    fn journal_checked(&mut self, result: Result<(), StorageFault>) {
+        match result {
+            Ok(()) if self.journal == JournalState::Checking => self.journal = JournalState::Good,
+            Ok(()) => {}
+            Err(fault) => {
+                self.storage_fault(fault);
+            }
+        }
+    }
+
+    /// Takes the terminal out of service: what the journal says cannot be relied on.
+    pub(crate) fn storage_fault(&mut self, fault: StorageFault) -> CallError {
+        self.journal = JournalState::Bad;
+        self.effect(Effect::Note(Note::StorageFault(fault.0)));
+        CallError::StorageFailed
+    }
+
+    fn vault_up(&mut self, status: Status) {
+        if self.vault.is_some() {
+            self.vault_down();
+        }
+        self.stale_card &= status.card_present;
+        self.vault = Some(status);
+        self.retry_at = None;
+    }
+
+    /// No reply will come any more: what waited for one ends here.
+    pub(crate) fn vault_down(&mut self) {
+        self.vault = None;
+        self.effect(Effect::StopTimer(Timer::Vault));
+        for asked in std::mem::take(&mut self.asked).into_values() {
+            if let Asked::Diagnosis(call) = asked {
+                self.wanted.push_back(Purpose::Echo(call));
+            }
+        }
+        if let Some(login) = self.login.take() {
+            self.effect(Effect::Reply(login.call, Err(CallError::NotReady("secure-module"))));
+        }
+        self.exchange_without_vault();
+        self.sale_without_vault();
+    }
+
+    /// A device hangs: the connection is given up, and comes back fresh.
+    fn vault_timer(&mut self) {
+        self.effect(Effect::ResetVault);
+        self.vault_down();
+    }
+
+    fn vault_notice(&mut self, notice: Notice) {
+        let Some(status) = self.vault.as_mut() else { return };
+        match notice {
+            Notice::Card(present) => {
+                status.card_present = present;
+                self.stale_card &= present;
+                self.card_moved(present);
+            }
+            Notice::Reader(state) => {
+                status.reader = state;
+                if state != DeviceState::Ready {
+                    status.card_present = false;
+                    self.stale_card = false;
+                    self.reader_lost();
+                }
+            }
+            Notice::PinPad(state) => status.pin_pad = state,
+            Notice::PinProgress(digits) => self.pin_progress(digits),
+        }
+    }
+
+    fn vault_reply(&mut self, id: u32, reply: Reply) {
+        let Some(asked) = self.asked.remove(&id) else { return };
+        if self.asked.is_empty() {
+            self.effect(Effect::StopTimer(Timer::Vault));
+        }
+        match asked {
+            Asked::Exchange(exchange) => self.exchange_reply(exchange, reply),
+            Asked::Password(call) => self.password_reply(call, reply),
+            Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
+            _ => self.sale_reply(asked, reply),
+        }
+    }
+
+    fn host(&mut self, id: ExchangeId, result: HostResult) {
+        if self.exchange.as_ref().is_some_and(|e| e.id == id) {
+            self.exchange_heard(result);
+        } else {
+            self.effect(Effect::Note(Note::AnswerDropped("it belongs to no open exchange")));
+        }
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Asks the vault; `patience` is how long people may take over it, in milliseconds. While there is no vault
+    /// nothing is asked: [`Terminal::vault_down`] has ended, or is ending, whoever would wait for the reply.
+    pub(crate) fn ask(&mut self, asked: Asked, request: Request, patience: u64) {
+        if self.vault.is_none() {
+            return;
+        }
+        let id = self.next_request;
+        self.next_request = self.next_request.checked_add(1).unwrap_or(1);
+        self.asked.insert(id, asked);
+        self.effect(Effect::Vault(id, request));
+        self.effect(Effect::SetTimer(Timer::Vault, VAULT_PATIENCE + patience));
+    }
+
+    /// The next trace number (rule 12); the device's record must be committed with what uses it.
+    pub(crate) fn allocate_trace(&mut self) -> u32 {
+        loop {
+            let trace = self.device.next_trace;
+            self.device.next_trace = if trace >= 999_999 { 1 } else { trace + 1 };
+            let open = self.reversals.iter().any(|r| r.original.trace == trace)
+                || self.advices.iter().any(|a| a.trace == trace);
+            if !open {
+                return trace;
+            }
+        }
+    }
+
+    /// Tells the owner how a started transaction stands, under a new sequence number.
+    pub(crate) fn report(&mut self, id: TransactionId) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.sequence += 1;
+            let view = Box::new(live.view());
+            self.effect(Effect::Report(view));
+        }
+    }
+
+    /// Moves a started transaction to a state and tells its owner. `lasting` is the state's own end, in milliseconds
+    /// from now.
+    pub(crate) fn enter(&mut self, id: TransactionId, state: State, prompt: Prompt, lasting: Option<u64>) {
+        let wall = self.now.wall;
+        if let Some(live) = self.live.get_mut(&id) {
+            live.state = state;
+            live.prompt = prompt;
+            live.deadline = lasting.map(|ms| wall.saturating_add_unsigned(ms));
+            live.queue_position = 0;
+            live.pin_digits = 0;
+            if !matches!(state, State::SelectingApplication | State::WaitingConfirmation) {
+                live.candidates.clear();
+            }
+        }
+        self.report(id);
+    }
+
+    /// Ends a started transaction's life in memory: it is finished, and its owner is told so.
+    pub(crate) fn retire(&mut self, id: TransactionId) {
+        let prompt = match self.live.get(&id).and_then(|live| live.attempt.outcome) {
+            Some(outcome) if outcome.is_charged() => Prompt::Approved,
+            Some(crate::Outcome::Declined) => Prompt::Declined,
+            _ => Prompt::NotCharged,
+        };
+        self.enter(id, State::Finished, prompt, None);
+        self.live.remove(&id);
+    }
+
+    /// Why nothing can be sold now; empty when it can.
+    pub(crate) fn reasons(&self) -> Vec<&'static str> {
+        let mut reasons = Vec::new();
+        match self.journal {
+            JournalState::Checking => reasons.push("journal-checking"),
+            JournalState::Bad => reasons.push("journal"),
+            JournalState::Good => {}
+        }
+        match &self.vault {
+            None => reasons.push("secure-module"),
+            Some(status) => {
+                if status.reader != DeviceState::Ready {
+                    reasons.push("reader");
+                }
+                if !status.storage_key {
+                    reasons.push("storage-key");
+                }
+                if status.master_key.is_none() {
+                    reasons.push("master-key");
+                }
+            }
+        }
+        reasons
+    }
+
+    pub(crate) fn terminal_view(&self) -> TerminalView {
+        let reasons = self.reasons();
+        let state = if !reasons.is_empty() {
+            TerminalState::OutOfService
+        } else if self.active.is_some() {
+            TerminalState::Busy
+        } else {
+            TerminalState::Ready
+        };
+        TerminalView {
+            state,
+            reasons,
+            merchant_name: self.settings.merchant_name.clone(),
+            merchant: self.settings.merchant.clone(),
+            terminal: self.settings.terminal.clone(),
+            operator: self.operator.clone(),
+            signed_in: self.device.signed_in,
+            batch: self.device.batch,
+            pending_reversals: self.pending_reversals(),
+            host_requirement: self.device.host_requirement,
+        }
+    }
+
+    fn show_terminal(&mut self) {
+        let view = self.terminal_view();
+        if self.shown.as_ref() != Some(&view) {
+            self.effect(Effect::ReportTerminal(Box::new(view.clone())));
+            self.shown = Some(view);
+        }
+    }
+
+    /// Whether the card, the PIN pad or the host belongs to a running transaction just now.
+    pub(crate) fn is_selling(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| !matches!(active.step, Step::Clearing) && !active.is_decided())
     }
 }

@@ -1,0 +1,315 @@
+//! The online part of a sale: the intent, the request, the host's word, and what card and host together mean.
+//!
+//! Two commits carry the money: the reversal intent before the first byte leaves, and the outcome before anyone hears
+//! of it (rule 1).
+
+use crate::{
+    exchange::{End, Purpose},
+    forward::to_seal,
+    prompt::Prompt,
+    record::{Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
+    sale::Step,
+    state::{Cause, Outcome, State},
+    terminal::Terminal,
+    event::Effect,
+};
+use posd_emv::{
+    host::HostAnswer,
+    kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
+};
+use posd_unionpay::{Answer, Pan, Track2, field55, request};
+use posd_vault_protocol::{Refusal, Request as VaultRequest};
+
+use crate::terminal::Asked;
+
+/// DF31, issuer script results as field 55 carries them.
+const SCRIPT_RESULTS: u32 = 0xDF31;
+
+/// What the host said to the running sale.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// Nothing was sent.
+    NotSent,
+    /// No good answer: it is reversed.
+    Bad(ReversalReason, Cause),
+    /// No.
+    Declined(Box<Answer>),
+    /// Yes, to so many minor units.
+    Approved(Box<Answer>, u64),
+}
+
+impl Terminal {
+    fn kernel(&self) -> Option<&Kernel> {
+        self.active.as_ref()?.kernel.as_deref()
+    }
+
+    /// The card wants the issuer asked. First the vault seals what a reversal will need of the card (rule 10).
+    pub(crate) fn go_online(&mut self, _request: OnlineRequest) {
+        let card = self.kernel().and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
+        let Some(clear) = card else { return self.abort(Outcome::Failed, Cause::CardFault) };
+        let Some(active) = self.active.as_mut() else { return };
+        active.step = Step::Sealing;
+        let context = active.id;
+        self.ask(Asked::Seal, VaultRequest::Seal { clear, context }, 0);
+    }
+
+    /// The card data is sealed: makes request and intent.
+    pub(crate) fn sealed(&mut self, sealed: Vec<u8>) {
+        if self.make_request(sealed).is_none() {
+            // The card gave something that no message can carry.
+            self.abort(Outcome::Failed, Cause::CardFault);
+        }
+    }
+
+    fn make_request(&mut self, sealed: Vec<u8>) -> Option<()> {
+        let id = self.active.as_ref()?.id;
+        let attempt = &self.live.get(&id)?.attempt;
+        let (amount, allow_partial) = (attempt.amount, attempt.options.allow_partial);
+        let trace = self.allocate_trace();
+        let batch = self.device.batch;
+        let active = self.active.as_ref()?;
+        let kernel = active.kernel.as_deref()?;
+        let profile = &self.settings.profile;
+        let field = |tags: &[u32]| field55::build(tags, &|tag| kernel.data(tag)).ok();
+        let card_sequence = kernel.pan_sequence();
+        let request = request::Sale {
+            identity: self.identity(),
+            trace,
+            batch,
+            amount: amount.minor(),
+            currency: amount.currency().numeric(),
+            pan: Pan::new(&kernel.pan()?)?,
+            expiry: kernel.expiry()?.to_string(),
+            card_sequence,
+            track2: kernel.track2().and_then(|track| Track2::new(&track)),
+            pin_block: active.pin_block.as_deref().copied(),
+            field55: field(&profile.field55_request)?,
+            allow_partial,
+        }
+        .build(profile)
+        .ok()?;
+        let reversal = Reversal {
+            transaction: id,
+            state: ReversalState::Armed,
+            // What is true if nothing more is ever heard.
+            reason: ReversalReason::NoAnswer,
+            original: Original {
+                batch,
+                trace,
+                amount: amount.minor(),
+                currency: amount.currency().numeric(),
+                card_sequence,
+                pin_entered: active.pin_block.is_some(),
+                authorisation_code: None,
+                rrn: None,
+                field55: field(&profile.field55_reversal)?,
+            },
+            card: Sealed(sealed),
+            tries: Vec::new(),
+        };
+        let active = self.active.as_mut()?;
+        active.intent = Some(reversal);
+        active.pin_block = None;
+        active.step = Step::Authorizing;
+        self.exchange_request(Purpose::Sale(id), request);
+        Some(())
+    }
+
+    /// The point of no return: trace, attempt and reversal intent become durable, then the owner is told, then the
+    /// request leaves (rules 1 and 4).
+    pub(crate) fn commit_intent(&mut self) {
+        let Some(active) = self.active.as_mut() else { return };
+        let Some(reversal) = active.intent.take() else { return };
+        let id = active.id;
+        active.sent = true;
+        let (pan, label) = match active.kernel.as_deref() {
+            Some(kernel) => (kernel.pan(), kernel.label()),
+            None => (None, None),
+        };
+        let mut writes = vec![Write::Device(self.device.clone())];
+        if let Some(live) = self.live.get_mut(&id) {
+            let attempt = &mut live.attempt;
+            attempt.batch = Some(reversal.original.batch);
+            attempt.trace = Some(reversal.original.trace);
+            attempt.masked_pan = pan.map(|pan| posd_receipt::mask(&pan));
+            attempt.application_label = label;
+            attempt.card = Some(reversal.card.clone());
+            writes.push(live.record());
+        }
+        writes.push(Write::Reversal(Box::new(reversal.clone())));
+        self.reversals.push(reversal);
+        self.effect(Effect::Commit(writes));
+        let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
+        self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));
+    }
+
+    /// How the sale's exchange ended: the card hears what follows from it.
+    pub(crate) fn sale_answered(&mut self, end: End) {
+        if self.active.as_ref().is_none_or(|active| active.decided) {
+            return;
+        }
+        let (heard, input) = match end {
+            End::VaultBefore(Some(Refusal::KeyMissing)) => return self.abort(Outcome::Failed, Cause::KeyFault),
+            End::VaultBefore(_) => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
+            End::NotSent => (Heard::NotSent, Input::UnableToGoOnline),
+            End::NoAnswer => (Heard::Bad(ReversalReason::NoAnswer, Cause::NoAnswer), Input::HostFailed),
+            End::Undecodable | End::WrongAmount => {
+                (Heard::Bad(ReversalReason::Other, Cause::BadAnswer), Input::HostFailed)
+            }
+            End::VaultAfter(_) => (Heard::Bad(ReversalReason::Other, Cause::SecureModuleLost), Input::HostFailed),
+            End::BadMac(_) => {
+                // The work keys are not to be trusted any more (rule 8).
+                self.device.signed_in = false;
+                (Heard::Bad(ReversalReason::BadMac, Cause::BadMac), Input::HostFailed)
+            }
+            End::Answered(answer) => self.judge(answer),
+        };
+        if let Some(active) = self.active.as_mut() {
+            active.heard = Some(heard);
+        }
+        self.step(Step::Card, State::Completing, Prompt::LeaveCard, Some(self.settings.deadlines.reading));
+        self.resume(input);
+    }
+
+    fn judge(&self, answer: Box<Answer>) -> (Heard, Input) {
+        let bad = |cause| (Heard::Bad(ReversalReason::Other, cause), Input::HostFailed);
+        let code = answer.response_code();
+        let Ok(bytes) = <[u8; 2]>::try_from(code.as_bytes()) else { return bad(Cause::BadAnswer) };
+        let for_card = HostAnswer::from_field55(bytes, answer.field55().unwrap_or_default());
+        if !self.profile().approves(code) {
+            // What cannot be read of a refusal changes nothing about the refusal.
+            let for_card = for_card.unwrap_or_else(|_| HostAnswer::bare(bytes));
+            return (Heard::Declined(answer), Input::Host(for_card));
+        }
+        let attempt = self.active.as_ref().and_then(|a| self.live.get(&a.id)).map(|live| &live.attempt);
+        let Some(attempt) = attempt else { return bad(Cause::BadAnswer) };
+        let Ok(for_card) = for_card else { return bad(Cause::BadAnswer) };
+        let asked = attempt.amount.minor();
+        let charged = match (code, answer.amount()) {
+            ("10", _) if !attempt.options.allow_partial => return bad(Cause::PartialNotAllowed),
+            ("10", Some(part)) if (1..asked).contains(&part) => part,
+            ("10", _) => return bad(Cause::BadAnswer),
+            _ => asked,
+        };
+        (Heard::Approved(answer, charged), Input::Host(for_card))
+    }
+
+    /// The kernel has ended.
+    pub(crate) fn card_finished(&mut self, outcome: CardOutcome) {
+        if self.active.as_ref().is_some_and(|active| active.sent) {
+            self.conclude(Some(outcome));
+        } else {
+            let (outcome, cause) = self.ended_at_card(&outcome.verdict);
+            self.abort(outcome, cause);
+        }
+    }
+
+    /// The card session is gone after the request left; what the host said, or did not say, decides.
+    pub(crate) fn card_lost_after_sending(&mut self) {
+        self.conclude(None);
+    }
+
+    /// Card and host have said all they will: one commit makes the outcome durable, with everything that follows.
+    fn conclude(&mut self, card: Option<CardOutcome>) {
+        let Some(active) = self.active.as_mut().filter(|active| !active.decided) else { return };
+        let id = active.id;
+        let heard = active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
+        let completed = card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
+        let scripts = card.as_ref().and_then(|card| card.script_results.clone());
+        let mut writes = Vec::new();
+        let mut jobs = Vec::new();
+        match heard {
+            Heard::NotSent => {
+                writes.extend(self.reversal_closed(id, ReversalState::NotSent));
+                writes.extend(self.decide(id, Outcome::Failed, Cause::HostUnreachable));
+            }
+            Heard::Bad(reason, cause) => {
+                self.update_reversal(id, None, scripts);
+                writes.extend(self.reversal_pending(id, reason));
+                writes.extend(self.decide(id, Outcome::Unknown, cause));
+            }
+            Heard::Declined(answer) => {
+                self.take_answer(id, &answer);
+                writes.extend(self.script_result(id, &answer, scripts));
+                writes.extend(self.reversal_closed(id, ReversalState::Disarmed));
+                writes.extend(self.decide(id, Outcome::Declined, Cause::DeclinedByHost));
+            }
+            Heard::Approved(answer, charged) if completed => {
+                self.take_answer(id, &answer);
+                let partial = answer.response_code() == "10";
+                let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
+                let receipt = self.slip(id, &answer, charged, card.as_ref());
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.attempt.charged = Some(charged);
+                    live.attempt.transaction_certificate =
+                        card.as_ref().and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
+                    live.attempt.receipt = receipt;
+                }
+                if let Some(active) = self.active.as_mut() {
+                    active.signature = card.is_some_and(|card| card.signature_required);
+                }
+                writes.extend(self.script_result(id, &answer, scripts));
+                writes.extend(self.reversal_closed(id, ReversalState::Disarmed));
+                writes.extend(self.decide(id, outcome, Cause::None));
+                jobs = self.print_by_itself(id);
+            }
+            Heard::Approved(answer, _) => {
+                self.take_answer(id, &answer);
+                self.update_reversal(id, Some(&answer), scripts);
+                writes.extend(self.reversal_pending(id, ReversalReason::NotProcessed));
+                writes.extend(self.decide(id, Outcome::Unknown, Cause::CardDidNotComplete));
+            }
+        }
+        writes.push(Write::Device(self.device.clone()));
+        writes.extend(jobs.iter().cloned().map(Write::PrintJob));
+        self.effect(Effect::Commit(writes));
+        for job in jobs {
+            self.print(job);
+        }
+        self.wind_down();
+    }
+
+    /// What the answer says, into the attempt's row.
+    fn take_answer(&mut self, id: u64, answer: &Answer) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.attempt.rrn = answer.rrn().map(str::to_owned);
+            live.attempt.authorisation_code = answer.authorisation_code().map(str::to_owned);
+            live.attempt.response_code = Some(answer.response_code().to_owned());
+        }
+    }
+
+    /// Brings the intent up to what card and host have said since.
+    fn update_reversal(&mut self, id: u64, answer: Option<&Answer>, scripts: Option<Vec<u8>>) {
+        let field = self.field55(&self.settings.profile.field55_reversal, scripts);
+        let Some(reversal) = self.reversals.iter_mut().find(|r| r.transaction == id) else { return };
+        if let Some(field) = field {
+            reversal.original.field55 = field;
+        }
+        if let Some(answer) = answer {
+            reversal.original.rrn = answer.rrn().map(str::to_owned);
+            reversal.original.authorisation_code = answer.authorisation_code().map(str::to_owned);
+        }
+    }
+
+    fn field55(&self, tags: &[u32], scripts: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let kernel = self.kernel()?;
+        let get = |tag| if tag == SCRIPT_RESULTS { scripts.clone() } else { kernel.data(tag) };
+        field55::build(tags, &get).ok()
+    }
+
+    /// Issuer scripts ran: their results go to the host in a message of their own (0620).
+    fn script_result(&mut self, id: u64, answer: &Answer, scripts: Option<Vec<u8>>) -> Option<Write> {
+        scripts.as_ref()?;
+        let field55 = self.field55(&self.settings.profile.field55_script_result, scripts)?;
+        let reversal = self.reversals.iter().find(|r| r.transaction == id)?;
+        let original = Original {
+            rrn: answer.rrn().map(str::to_owned),
+            authorisation_code: answer.authorisation_code().map(str::to_owned),
+            field55,
+            ..reversal.original.clone()
+        };
+        let card = reversal.card.clone();
+        let date = answer.local_date().unwrap_or("0000").to_owned();
+        Some(self.queue_advice(original, card, id, date))
+    }
+}

@@ -1,0 +1,69 @@
+//! What the terminal does first: repair what a crash has left (rule 1).
+
+use crate::{
+    event::{Effect, Note},
+    prompt::Prompt,
+    record::{Attempt, PrintJob, Records, ReversalState, StorageFault, Write},
+    state::{Cause, Outcome, State},
+    terminal::{Live, Terminal},
+};
+
+impl Terminal {
+    pub(crate) fn recover(&mut self, records: &dyn Records) {
+        if let Err(fault) = self.try_recover(records) {
+            self.storage_fault(fault);
+        }
+    }
+
+    fn try_recover(&mut self, records: &dyn Records) -> Result<(), StorageFault> {
+        self.device = records.device()?;
+        self.reversals = records.open_reversals()?;
+        self.advices = records.open_advices()?;
+        let mut writes = Vec::new();
+        let mut notes = Vec::new();
+        for mut attempt in records.unresolved()? {
+            if attempt.outcome.is_none() {
+                // The request may have left, and its outcome is not here: nobody has heard of one, so it is reversed.
+                attempt.outcome = Some(Outcome::Unknown);
+                attempt.cause = Cause::Interrupted;
+                attempt.ended = Some(self.now.wall);
+                notes.push(Note::Recovered { transaction: attempt.id });
+                writes.extend(self.arm_to_pending(&attempt));
+            }
+            let id = attempt.id;
+            let mut live = Live::new(attempt, State::Resolving);
+            live.prompt = Prompt::Resolving;
+            if live.attempt.cause == Cause::Interrupted {
+                writes.push(live.record());
+            }
+            self.live.insert(id, live);
+        }
+        if !writes.is_empty() {
+            self.effect(Effect::Commit(writes));
+        }
+        for note in notes {
+            self.effect(Effect::Note(note));
+        }
+        for job in records.open_print_jobs()? {
+            self.print_again(job, records)?;
+        }
+        Ok(())
+    }
+
+    fn arm_to_pending(&mut self, attempt: &Attempt) -> Option<Write> {
+        let reversal = self.reversals.iter_mut().find(|r| r.transaction == attempt.id)?;
+        reversal.state = ReversalState::Pending;
+        Some(Write::Reversal(Box::new(reversal.clone())))
+    }
+
+    /// A job that was not done may have reached the paper: it is printed with the reprint mark.
+    fn print_again(&mut self, mut job: PrintJob, records: &dyn Records) -> Result<(), StorageFault> {
+        let receipt = records.attempt(job.transaction)?.and_then(|attempt| attempt.receipt);
+        if let Some(receipt) = receipt {
+            job.reprint = true;
+            self.effect(Effect::Commit(vec![Write::PrintJob(job.clone())]));
+            self.print_receipt(job, receipt);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,533 @@
+//! One sale at the reader: from the queue to the card's last word, and the way out.
+//!
+//! The steps of a sale that needs the host are in `authorise.rs`. Whatever ends a sale commits its outcome first, then
+//! winds the devices down, and only then calls it finished (rule 4, the abort contract).
+
+use crate::{
+    event::{Effect, Timer},
+    forward::Due,
+    prompt::Prompt,
+    record::{Reversal, TransactionId, Write},
+    state::{Cause, Outcome, State},
+    terminal::{Asked, Live, Terminal},
+};
+use posd_emv::kernel::{
+    Action, Candidate, Input, Kernel, OfflinePinResult, PinEntry, Reason, Refusal as CardRefusal,
+    Transaction as CardTransaction, Verdict as CardVerdict,
+};
+use posd_vault_protocol::{
+    DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, VerifyMethod,
+};
+use std::{collections::BTreeSet, sync::Arc};
+use zeroize::Zeroizing;
+
+/// Where the running sale stands, finer than the state its owner sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Older reversals and advices are tried first.
+    Clearing,
+    /// Waits for a card.
+    WaitingCard,
+    /// The card is being powered on.
+    PoweringOn,
+    /// Talks with the card, before the request or after the answer.
+    Card,
+    /// The cardholder chooses or confirms.
+    Choosing,
+    /// A PIN is being entered.
+    Pin,
+    /// The vault seals the card data for the reversal intent.
+    Sealing,
+    /// The request is being made, or is out.
+    Authorizing,
+    /// The outcome is durable; prompt and card are being put away.
+    WindingDown,
+    /// The merchant checks the signature.
+    Signature,
+    /// The card is to be taken out.
+    Removal,
+}
+
+/// The sale that has the reader.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) id: TransactionId,
+    pub(crate) step: Step,
+    /// What was tried to be delivered before this sale.
+    pub(crate) tried: BTreeSet<Due>,
+    pub(crate) kernel: Option<Box<Kernel>>,
+    /// The card is powered, or is being.
+    pub(crate) powered: bool,
+    /// Offline PIN prompts so far.
+    pub(crate) pin_prompts: u32,
+    /// The enciphered PIN block of field 52.
+    pub(crate) pin_block: Option<Zeroizing<[u8; 8]>>,
+    /// What the intent will hold, from its sealing to its commit.
+    pub(crate) intent: Option<Reversal>,
+    /// The intent is durable: past the point of no return.
+    pub(crate) sent: bool,
+    /// What the host said, once it did.
+    pub(crate) heard: Option<crate::authorise::Heard>,
+    /// The outcome is committed.
+    pub(crate) decided: bool,
+    /// The cardholder has to sign.
+    pub(crate) signature: bool,
+}
+
+impl Active {
+    fn new(id: TransactionId) -> Active {
+        Active {
+            id,
+            step: Step::Clearing,
+            tried: BTreeSet::new(),
+            kernel: None,
+            powered: false,
+            pin_prompts: 0,
+            pin_block: None,
+            intent: None,
+            sent: false,
+            heard: None,
+            decided: false,
+            signature: false,
+        }
+    }
+
+    /// Whether the outcome is durable.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.decided
+    }
+}
+
+impl Terminal {
+    /// Gives the reader to the first in the queue.
+    pub(crate) fn begin_next(&mut self) {
+        while self.active.is_none() && self.login.is_none() {
+            let Some(id) = self.queue.pop_front() else { return };
+            self.active = Some(Active::new(id));
+            self.enter(id, State::Queued, Prompt::PleaseWait, None);
+            self.report_queue();
+            if self.vault.is_none() {
+                self.abort(Outcome::Failed, Cause::SecureModuleLost);
+            }
+        }
+    }
+
+    /// Tells each owner in the queue its position.
+    pub(crate) fn report_queue(&mut self) {
+        for (place, id) in self.queue.clone().into_iter().enumerate() {
+            let position = u32::try_from(place + 1).unwrap_or(u32::MAX);
+            if let Some(live) = self.live.get_mut(&id).filter(|live| live.queue_position != position) {
+                live.queue_position = position;
+                self.report(id);
+            }
+        }
+    }
+
+    /// Everything older was tried: the sale goes on to the card. `false` where no sale waits for that.
+    pub(crate) fn leave_queue(&mut self) -> bool {
+        if !self.is_clearing() {
+            return false;
+        }
+        if self.pending_reversals() > 0 {
+            self.abort(Outcome::Failed, Cause::ReversalPending);
+        } else if !self.device.signed_in {
+            self.abort(Outcome::Failed, Cause::KeyFault);
+        } else if self.vault.as_ref().is_none_or(|status| status.reader != DeviceState::Ready) {
+            self.abort(Outcome::Failed, Cause::ReaderFault);
+        } else {
+            self.wait_for_card();
+        }
+        true
+    }
+
+    /// A delivery failed. A sale that waits for it ends, as nothing new may go online while a reversal is pending
+    /// (rule 7).
+    pub(crate) fn clearing_failed(&mut self) {
+        if self.is_clearing() && self.pending_reversals() > 0 {
+            self.abort(Outcome::Failed, Cause::ReversalPending);
+        } else if self.is_clearing() {
+            // Only advices are open: they block nobody.
+            let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.transaction)).collect();
+            if let Some(active) = self.active.as_mut() {
+                active.tried.extend(all);
+            }
+        }
+    }
+
+    fn wait_for_card(&mut self) {
+        let present = self.vault.as_ref().is_some_and(|status| status.card_present);
+        if present && !self.stale_card {
+            return self.power_on();
+        }
+        let prompt = if self.stale_card { Prompt::RemoveCard } else { Prompt::InsertCard };
+        self.step(Step::WaitingCard, State::WaitingCard, prompt, Some(self.settings.deadlines.card));
+    }
+
+    /// Moves the running sale to a step and a state, with one deadline for both.
+    pub(crate) fn step(&mut self, step: Step, state: State, prompt: Prompt, lasting: Option<u64>) {
+        let Some(active) = self.active.as_mut() else { return };
+        active.step = step;
+        let id = active.id;
+        self.effect(match lasting {
+            Some(ms) => Effect::SetTimer(Timer::Step, ms),
+            None => Effect::StopTimer(Timer::Step),
+        });
+        self.enter(id, state, prompt, lasting);
+    }
+
+    fn power_on(&mut self) {
+        if let Some(active) = self.active.as_mut() {
+            active.powered = true;
+        }
+        self.step(Step::PoweringOn, State::ReadingCard, Prompt::LeaveCard, Some(self.settings.deadlines.reading));
+        self.ask(Asked::PowerOn, VaultRequest::PowerOn, 0);
+    }
+
+    /// A card came or went.
+    pub(crate) fn card_moved(&mut self, present: bool) {
+        let Some(active) = self.active.as_ref() else { return };
+        match (active.step, present) {
+            (Step::WaitingCard, true) if !self.stale_card => self.power_on(),
+            (Step::WaitingCard, false) => self.wait_for_card(),
+            (Step::Choosing | Step::Pin | Step::Sealing, false) => self.abort(Outcome::Failed, Cause::CardRemoved),
+            (Step::Removal, false) => self.finish(),
+            // While a command is out its reply tells; once the request is out the kernel meets it at its next one.
+            _ => {}
+        }
+    }
+
+    /// The reader is gone.
+    pub(crate) fn reader_lost(&mut self) {
+        let Some(active) = self.active.as_ref() else { return };
+        match active.step {
+            Step::WaitingCard | Step::Choosing | Step::Pin | Step::Sealing => {
+                self.abort(Outcome::Failed, Cause::ReaderFault);
+            }
+            Step::Removal => self.finish(),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn pin_progress(&mut self, digits: u8) {
+        let Some(active) = self.active.as_ref().filter(|active| active.step == Step::Pin) else { return };
+        let id = active.id;
+        if let Some(live) = self.live.get_mut(&id).filter(|live| live.pin_digits != digits) {
+            live.pin_digits = digits;
+            self.report(id);
+        }
+    }
+
+    /// A reply of the vault to something that the running sale asked.
+    pub(crate) fn sale_reply(&mut self, asked: Asked, reply: Reply) {
+        let Some(active) = self.active.as_mut() else { return };
+        if asked == Asked::PowerOff {
+            active.powered = false;
+        }
+        if active.decided {
+            // It winds down; `go_on` sees when the last reply is in.
+            return;
+        }
+        match (asked, reply) {
+            (Asked::PowerOn, Reply::Atr(_)) => self.start_kernel(),
+            (Asked::PowerOn, Reply::Refused(Refusal::NoCard | Refusal::CardRemoved)) => self.wait_for_card(),
+            (Asked::PowerOn, Reply::Refused(Refusal::NoReader)) => self.abort(Outcome::Failed, Cause::ReaderFault),
+            (Asked::PowerOn, _) => self.abort(Outcome::Failed, Cause::CardFault),
+            (Asked::Apdu, Reply::Card(response)) => self.resume(Input::Card(response)),
+            (Asked::Apdu, _) => self.resume(Input::CardLost),
+            (Asked::OnlinePin, reply) => self.online_pin(reply),
+            (Asked::OfflinePin, reply) => self.offline_pin(reply),
+            (Asked::Seal, Reply::Sealed(sealed)) => self.sealed(sealed),
+            (Asked::Seal, Reply::Refused(Refusal::NoStorageKey | Refusal::KeyMissing)) => {
+                self.abort(Outcome::Failed, Cause::KeyFault);
+            }
+            (Asked::Seal, _) => self.abort(Outcome::Failed, Cause::SecureModuleLost),
+            _ => {}
+        }
+    }
+
+    fn online_pin(&mut self, reply: Reply) {
+        let entry = match reply {
+            Reply::OnlinePin(OnlinePin::Entered(block)) => {
+                if let Some(active) = self.active.as_mut() {
+                    active.pin_block = Some(Zeroizing::new(block));
+                }
+                PinEntry::Entered
+            }
+            Reply::OnlinePin(OnlinePin::Bypassed) => PinEntry::Bypassed,
+            Reply::OnlinePin(OnlinePin::PadMissing) => PinEntry::PadMissing,
+            Reply::OnlinePin(OnlinePin::Cancelled) => {
+                return self.abort(Outcome::Cancelled, Cause::CancelledByCustomer);
+            }
+            Reply::OnlinePin(OnlinePin::TimedOut) => return self.abort(Outcome::TimedOut, Cause::PinTimeout),
+            Reply::Refused(Refusal::KeyMissing) => return self.abort(Outcome::Failed, Cause::KeyFault),
+            _ => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
+        };
+        self.back_to_card();
+        self.resume(Input::OnlinePin(entry));
+    }
+
+    fn offline_pin(&mut self, reply: Reply) {
+        let result = match reply {
+            Reply::OfflinePin(OfflinePin::Status(status)) => OfflinePinResult::Status(status),
+            Reply::OfflinePin(OfflinePin::Bypassed) => OfflinePinResult::Bypassed,
+            Reply::OfflinePin(OfflinePin::PadMissing) => OfflinePinResult::PadMissing,
+            Reply::OfflinePin(OfflinePin::Cancelled) => {
+                return self.abort(Outcome::Cancelled, Cause::CancelledByCustomer);
+            }
+            Reply::OfflinePin(OfflinePin::TimedOut) => return self.abort(Outcome::TimedOut, Cause::PinTimeout),
+            Reply::OfflinePin(OfflinePin::CardRemoved) => return self.abort(Outcome::Failed, Cause::CardRemoved),
+            _ => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
+        };
+        self.back_to_card();
+        self.resume(Input::OfflinePin(result));
+    }
+
+    pub(crate) fn back_to_card(&mut self) {
+        self.step(Step::Card, State::ReadingCard, Prompt::LeaveCard, Some(self.settings.deadlines.reading));
+    }
+
+    fn start_kernel(&mut self) {
+        let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
+        let Some(amount) = self.live.get(&id).map(|live| live.attempt.amount) else { return };
+        let local = self.now.local;
+        let counter = self.device.next_sequence_counter;
+        self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
+        let transaction = CardTransaction {
+            amount: amount.minor(),
+            amount_other: 0,
+            currency: amount.currency().numeric(),
+            date: [local.year, u16::from(local.month), u16::from(local.day)].map(|part| (part % 100) as u8),
+            time: [local.hour, local.minute, local.second],
+            transaction_type: 0x00,
+            sequence_counter: counter,
+        };
+        let mut kernel = Box::new(Kernel::new(Arc::clone(&self.settings.card), transaction));
+        let action = kernel.start();
+        if let Some(active) = self.active.as_mut() {
+            active.step = Step::Card;
+            active.kernel = Some(kernel);
+        }
+        self.act(action);
+    }
+
+    pub(crate) fn random(&mut self, random: [u8; 8]) {
+        if self.active.as_ref().is_some_and(|active| !active.decided && active.step == Step::Card) {
+            self.resume(Input::Random(random));
+        }
+    }
+
+    /// Hands the kernel its answer and does what it wants next.
+    pub(crate) fn resume(&mut self, input: Input) {
+        let Some(kernel) = self.active.as_mut().and_then(|active| active.kernel.as_mut()) else { return };
+        let action = kernel.resume(input);
+        self.act(action);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Transmit(apdu) => self.ask(Asked::Apdu, VaultRequest::Transmit { apdu }, 0),
+            Action::DrawRandom => self.effect(Effect::DrawRandom),
+            Action::Choose(candidates) => {
+                self.offer(&candidates, State::SelectingApplication, Prompt::ChooseApplication);
+            }
+            Action::Confirm(candidate) => {
+                self.offer(&[candidate], State::WaitingConfirmation, Prompt::ConfirmApplication);
+            }
+            Action::EnterOnlinePin => self.ask_online_pin(),
+            Action::VerifyOfflinePin { tries_left, .. } => self.ask_offline_pin(tries_left),
+            Action::GoOnline(request) => self.go_online(request),
+            Action::Finished(outcome) => self.card_finished(outcome),
+        }
+    }
+
+    fn offer(&mut self, candidates: &[Candidate], state: State, prompt: Prompt) {
+        let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
+        if let Some(live) = self.live.get_mut(&id) {
+            live.candidates = candidates.iter().map(|candidate| candidate.label.clone()).collect();
+        }
+        self.step(Step::Choosing, state, prompt, Some(self.settings.deadlines.choice));
+    }
+
+    fn pin_prompt(&self, tries_left: Option<u8>) -> PinPrompt {
+        let amount = self.active.as_ref().and_then(|a| self.live.get(&a.id)).map(|live| live.attempt.amount);
+        PinPrompt {
+            minimum: 4,
+            maximum: self.profile().pin_maximum,
+            bypass: true,
+            timeout_ms: u32::try_from(self.settings.deadlines.pin).unwrap_or(u32::MAX),
+            amount: amount.map_or(0, crate::Amount::minor),
+            currency: amount.map_or(0, |amount| amount.currency().numeric()),
+            tries_left,
+        }
+    }
+
+    fn ask_online_pin(&mut self) {
+        let pan = self.active.as_ref().and_then(|active| active.kernel.as_ref()).and_then(|kernel| kernel.pan());
+        let Some(pan) = pan.and_then(|pan| Digits::new(&pan)) else {
+            return self.resume(Input::OnlinePin(PinEntry::PadMissing));
+        };
+        let deadline = self.settings.deadlines.pin;
+        let prompt = self.pin_prompt(None);
+        self.step(Step::Pin, State::WaitingPin, Prompt::EnterPin, Some(deadline));
+        self.ask(Asked::OnlinePin, VaultRequest::EnterOnlinePin { prompt, pan }, deadline);
+    }
+
+    fn ask_offline_pin(&mut self, tries_left: Option<u8>) {
+        let Some(active) = self.active.as_mut() else { return };
+        active.pin_prompts += 1;
+        let text = match (active.pin_prompts, tries_left) {
+            (_, Some(1)) => Prompt::LastPinTry,
+            (1, _) => Prompt::EnterPin,
+            _ => Prompt::WrongPinAgain,
+        };
+        let deadline = self.settings.deadlines.pin;
+        let prompt = self.pin_prompt(tries_left);
+        self.step(Step::Pin, State::WaitingPin, text, Some(deadline));
+        let method = VerifyMethod::Plaintext;
+        self.ask(Asked::OfflinePin, VaultRequest::VerifyOfflinePin { prompt, method }, deadline);
+    }
+
+    /// The running step's deadline passed.
+    pub(crate) fn step_timer(&mut self) {
+        let Some(active) = self.active.as_ref() else { return };
+        match active.step {
+            Step::WaitingCard => self.abort(Outcome::TimedOut, Cause::NoCard),
+            Step::Choosing => self.abort(Outcome::TimedOut, Cause::ChoiceTimeout),
+            Step::PoweringOn | Step::Card if !active.sent => self.abort(Outcome::Failed, Cause::CardFault),
+            Step::Card => {
+                // The card does not complete in time: the connection to it is given up, and the sale is decided
+                // without it.
+                self.effect(Effect::ResetVault);
+                self.vault_down();
+            }
+            Step::Signature => self.after_signature(),
+            Step::Removal => self.finish(),
+            // The pad ends a PIN prompt itself at this deadline; the vault's patience stands behind it.
+            Step::Clearing | Step::PoweringOn | Step::Pin | Step::Sealing | Step::Authorizing | Step::WindingDown => {}
+        }
+    }
+
+    /// Ends the running sale before the point of no return: nothing is charged.
+    pub(crate) fn abort(&mut self, outcome: Outcome, cause: Cause) {
+        let Some(active) = self.active.as_ref() else { return };
+        debug_assert!(!active.sent, "past the point of no return nothing aborts");
+        let id = active.id;
+        let write = self.decide(id, outcome, cause);
+        self.effect(Effect::Commit(write.into_iter().collect()));
+        self.wind_down();
+    }
+
+    /// Writes an outcome into a started transaction.
+    pub(crate) fn decide(&mut self, id: TransactionId, outcome: Outcome, cause: Cause) -> Option<Write> {
+        let ended = self.now.wall;
+        let live = self.live.get_mut(&id)?;
+        live.attempt.outcome = Some(outcome);
+        live.attempt.cause = cause;
+        live.attempt.ended = Some(ended);
+        Some(live.record())
+    }
+
+    /// The outcome is durable: puts prompt and card away.
+    pub(crate) fn wind_down(&mut self) {
+        let Some(active) = self.active.as_mut() else { return };
+        active.decided = true;
+        active.step = Step::WindingDown;
+        active.kernel = None;
+        active.pin_block = None;
+        active.intent = None;
+        let powered = active.powered;
+        if self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, crate::exchange::Purpose::Sale(_))) {
+            self.exchange = None;
+        }
+        self.effect(Effect::StopTimer(Timer::Step));
+        if self.vault.is_some() {
+            if self.asked.values().any(|asked| matches!(asked, Asked::OnlinePin | Asked::OfflinePin)) {
+                self.ask(Asked::CancelPrompt, VaultRequest::CancelPrompt, 0);
+            }
+            if powered {
+                self.ask(Asked::PowerOff, VaultRequest::PowerOff, 0);
+            }
+        }
+    }
+
+    /// Whether a winding-down sale has had its last reply: reader and PIN pad are idle.
+    pub(crate) fn end_winding_down(&mut self) {
+        let idle = !self.asked.values().any(|asked| {
+            !matches!(asked, Asked::Exchange(_) | Asked::Password(_) | Asked::Diagnosis(_))
+        });
+        let Some(active) = self.active.as_ref().filter(|active| active.step == Step::WindingDown) else { return };
+        if !idle {
+            return;
+        }
+        if active.signature {
+            self.step(
+                Step::Signature,
+                State::WaitingSignature,
+                Prompt::CheckSignature,
+                Some(self.settings.deadlines.signature),
+            );
+        } else {
+            self.after_signature();
+        }
+    }
+
+    /// The signature is checked, or its time is over.
+    pub(crate) fn after_signature(&mut self) {
+        if self.vault.as_ref().is_some_and(|status| status.card_present) {
+            self.stale_card = true;
+            self.step(Step::Removal, State::WaitingRemoval, Prompt::RemoveCard, Some(self.settings.deadlines.removal));
+        } else {
+            self.finish();
+        }
+    }
+
+    /// The reader is free.
+    pub(crate) fn finish(&mut self) {
+        let Some(active) = self.active.take() else { return };
+        self.effect(Effect::StopTimer(Timer::Step));
+        let unknown = self.live.get(&active.id).is_some_and(|live| live.attempt.outcome == Some(Outcome::Unknown));
+        if unknown {
+            self.enter(active.id, State::Resolving, Prompt::Resolving, None);
+        } else {
+            self.retire(active.id);
+        }
+    }
+
+    /// The vault is gone. Before the point of no return the sale ends; after it, it is decided without the card.
+    pub(crate) fn sale_without_vault(&mut self) {
+        let Some(active) = self.active.as_mut() else { return };
+        active.powered = false;
+        match active.step {
+            Step::WindingDown | Step::Signature => {}
+            Step::Removal => self.finish(),
+            _ if active.sent => self.card_lost_after_sending(),
+            _ => self.abort(Outcome::Failed, Cause::SecureModuleLost),
+        }
+    }
+
+    /// What a sale's end before the request means.
+    pub(crate) fn ended_at_card(&mut self, verdict: &CardVerdict) -> (Outcome, Cause) {
+        match verdict {
+            CardVerdict::Approved | CardVerdict::Declined => (Outcome::Declined, Cause::DeclinedByCard),
+            CardVerdict::NotAccepted(refusal) => match refusal {
+                CardRefusal::CardBlocked | CardRefusal::ApplicationBlocked => (Outcome::Failed, Cause::CardBlocked),
+                CardRefusal::NoCommonApplication | CardRefusal::ConfirmationImpossible => {
+                    (Outcome::Failed, Cause::NoApplication)
+                }
+                CardRefusal::Refused => (Outcome::Cancelled, Cause::CancelledByCustomer),
+                CardRefusal::ServiceNotAllowed => (Outcome::Declined, Cause::DeclinedByCard),
+            },
+            CardVerdict::Terminated(Reason::CardLost) => (Outcome::Failed, Cause::CardRemoved),
+            CardVerdict::Terminated(_) => (Outcome::Failed, Cause::CardFault),
+        }
+    }
+
+    /// Remembers a started transaction.
+    pub(crate) fn start_live(&mut self, mut live: Live, connection: u64) {
+        live.connection = Some(connection);
+        let id = live.attempt.id;
+        live.attempt.operator = self.operator.clone();
+        self.live.insert(id, live);
+        self.queue.push_back(id);
+    }
+}

@@ -1,0 +1,259 @@
+//! Sign-in and sign-out at the host, operator login, and diagnosis.
+
+use crate::{
+    call::{Answer as CallAnswer, CallError, CallId, Caller, Check},
+    event::Effect,
+    exchange::{End, Purpose},
+    record::Write,
+    sale::Step,
+    terminal::{Asked, JournalState, Login, Terminal},
+};
+use posd_unionpay::{Answer, keys62, request};
+use posd_vault_protocol::{
+    DeviceState, EncipheredKey, PasswordCheck, Refusal, Reply, Request as VaultRequest, Secret,
+};
+
+impl Terminal {
+    /// Sign-in and sign-out move keys and batch: not while a sale is at the card or the host.
+    pub(crate) fn call_sign_in(&mut self, call: CallId) -> Result<Option<CallAnswer>, CallError> {
+        self.refuse_if_selling()?;
+        match &self.vault {
+            None => return Err(CallError::NotReady("secure-module")),
+            Some(status) if status.master_key.is_none() => return Err(CallError::NotReady("master-key")),
+            Some(_) => {}
+        }
+        // A sign-in under way serves this caller too.
+        let waiting = self.exchange.as_mut().map(|e| &mut e.purpose).into_iter().chain(&mut self.wanted);
+        for purpose in waiting {
+            if let Purpose::SignIn(calls) = purpose {
+                calls.push(call);
+                return Ok(None);
+            }
+        }
+        self.wanted.push_back(Purpose::SignIn(vec![call]));
+        Ok(None)
+    }
+
+    pub(crate) fn call_sign_out(&mut self, call: CallId) -> Result<Option<CallAnswer>, CallError> {
+        self.refuse_if_selling()?;
+        if self.active.is_some() || !self.queue.is_empty() {
+            return Err(CallError::Busy);
+        }
+        if !self.device.signed_in {
+            return Err(CallError::NotSignedIn);
+        }
+        if self.pending_reversals() > 0 {
+            return Err(CallError::NotReady("reversal-pending"));
+        }
+        self.wanted.push_back(Purpose::SignOut(call));
+        Ok(None)
+    }
+
+    fn refuse_if_selling(&self) -> Result<(), CallError> {
+        if self.journal != JournalState::Good {
+            return Err(CallError::NotReady(if self.journal == JournalState::Bad { "journal" } else { "journal-checking" }));
+        }
+        if self.is_selling() { Err(CallError::Busy) } else { Ok(()) }
+    }
+
+    /// Begins an exchange that is not about a transaction. Its trace is durable before it leaves (rule 12).
+    pub(crate) fn begin_session_exchange(&mut self, purpose: Purpose) {
+        let trace = self.allocate_trace();
+        let identity = self.identity();
+        let batch = self.device.batch;
+        let built = match &purpose {
+            Purpose::SignIn(_) => {
+                let operator = self.operator.clone();
+                request::SignIn { identity, trace, batch, operator }.build(self.profile())
+            }
+            Purpose::SignOut(_) => request::SignOut { identity, trace, batch }.build(self.profile()),
+            _ => request::Echo { identity, trace, batch }.build(self.profile()),
+        };
+        match built {
+            Ok(request) => {
+                self.effect(Effect::Commit(vec![Write::Device(self.device.clone())]));
+                self.exchange_request(purpose, request);
+            }
+            Err(_) => match purpose {
+                // The configuration holds something no message can carry.
+                Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent),
+                Purpose::SignOut(call) => self.sign_out_answered(call, End::NotSent),
+                Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
+                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) => {}
+            },
+        }
+    }
+
+    /// The work keys of a sign-in answer, as the vault loads them; `None` where field 62 is not what the profile says.
+    pub(crate) fn work_keys(&self, answer: &Answer) -> Option<VaultRequest> {
+        let keys = keys62::parse(self.profile(), answer.field62()?).ok()?;
+        let key = |key: keys62::EncipheredKey| EncipheredKey { cipher: key.cipher, check_value: key.check_value };
+        Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
+    }
+
+    pub(crate) fn sign_in_answered(&mut self, calls: Vec<CallId>, end: End) {
+        let result = match end {
+            End::Answered(answer) if answer.response_code() == "00" => {
+                self.device.signed_in = true;
+                if let Some(batch) = answer.batch().filter(|batch| (1..=999_999).contains(batch)) {
+                    self.device.batch = batch;
+                }
+                self.effect(Effect::Commit(vec![Write::Device(self.device.clone())]));
+                self.retry_at = None;
+                self.failed_tries = 0;
+                Ok(CallAnswer::Done)
+            }
+            End::Answered(answer) | End::BadMac(answer) => {
+                Err(CallError::HostRefused(answer.response_code().to_owned()))
+            }
+            End::Undecodable => Err(CallError::BadAnswer("sign-in answer")),
+            End::VaultAfter(Some(Refusal::KeyCheckFailed)) => Err(CallError::BadAnswer("work key check value")),
+            End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
+            End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
+        };
+        if result.is_err() && calls.is_empty() {
+            // It was for the sake of something to deliver, which has now failed with it.
+            self.delivery_failed();
+            self.clearing_failed();
+        }
+        for call in calls {
+            self.effect(Effect::Reply(call, result.clone()));
+        }
+    }
+
+    pub(crate) fn sign_out_answered(&mut self, call: CallId, end: End) {
+        let result = match end {
+            End::Answered(answer) if answer.response_code() == "00" => {
+                self.device.signed_in = false;
+                self.effect(Effect::Commit(vec![Write::Device(self.device.clone())]));
+                Ok(CallAnswer::Done)
+            }
+            End::Answered(answer) => Err(CallError::HostRefused(answer.response_code().to_owned())),
+            End::BadMac(_) | End::Undecodable => Err(CallError::BadAnswer("sign-out answer")),
+            End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
+            End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
+        };
+        self.effect(Effect::Reply(call, result));
+    }
+
+    pub(crate) fn call_log_in(
+        &mut self,
+        call: CallId,
+        caller: Caller,
+        operator: String,
+        password: Option<Secret>,
+    ) -> Result<Option<CallAnswer>, CallError> {
+        if operator.len() != 2 || !operator.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(CallError::InvalidArgument("an operator number is two digits"));
+        }
+        if operator == "00" || operator == "99" {
+            return Err(CallError::InvalidArgument("supervisor and manager do not trade; log an operator in"));
+        }
+        if self.active.is_some() || self.login.is_some() {
+            return Err(CallError::Busy);
+        }
+        if self.vault.is_none() {
+            return Err(CallError::NotReady("secure-module"));
+        }
+        let timeout = self.settings.deadlines.pin;
+        let timeout_ms = u32::try_from(timeout).unwrap_or(u32::MAX);
+        self.login = Some(Login { call, connection: caller.connection, operator: operator.clone() });
+        self.ask(Asked::Password(call), VaultRequest::CheckPassword { operator, password, timeout_ms }, timeout);
+        Ok(None)
+    }
+
+    pub(crate) fn call_log_out(&mut self) -> Result<Option<CallAnswer>, CallError> {
+        if self.active.is_some() || !self.queue.is_empty() {
+            return Err(CallError::Busy);
+        }
+        self.operator = None;
+        Ok(Some(CallAnswer::Done))
+    }
+
+    pub(crate) fn password_reply(&mut self, call: CallId, reply: Reply) {
+        let Some(login) = self.login.take_if(|login| login.call == call) else { return };
+        let result = match reply {
+            Reply::Password(PasswordCheck::Accepted) => {
+                self.operator = Some(login.operator);
+                Ok(CallAnswer::Done)
+            }
+            Reply::Password(PasswordCheck::Wrong) => Err(CallError::WrongPassword),
+            Reply::Password(PasswordCheck::LockedOut { seconds }) => Err(CallError::LockedOut(seconds)),
+            Reply::Password(PasswordCheck::Cancelled | PasswordCheck::TimedOut) => Err(CallError::PromptEnded),
+            Reply::Password(PasswordCheck::PadMissing) => Err(CallError::NotReady("pin-pad")),
+            Reply::Refused(Refusal::PadBusy) => Err(CallError::Busy),
+            _ => Err(CallError::NotReady("secure-module")),
+        };
+        self.effect(Effect::Reply(call, result));
+    }
+
+    pub(crate) fn call_diagnose(&mut self, call: CallId) -> Result<Option<CallAnswer>, CallError> {
+        if self.is_selling() {
+            return Err(CallError::Busy);
+        }
+        if self.vault.is_some() {
+            self.ask(Asked::Diagnosis(call), VaultRequest::Status, 0);
+        } else {
+            self.wanted.push_back(Purpose::Echo(call));
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn diagnosis_reply(&mut self, call: CallId, reply: Reply) {
+        if let Reply::Status(status) = reply {
+            self.vault = Some(status);
+        }
+        self.wanted.push_back(Purpose::Echo(call));
+    }
+
+    pub(crate) fn echo_answered(&mut self, call: CallId, end: End) {
+        let (good, detail) = match end {
+            End::Answered(answer) if answer.response_code() == "00" => (true, "ready".to_owned()),
+            End::Answered(answer) => (false, answer.response_code().to_owned()),
+            End::NotSent => (false, "unreachable".to_owned()),
+            end => (false, end.word()),
+        };
+        let mut checks = self.device_checks();
+        checks.push(Check { code: "host", good, detail });
+        self.effect(Effect::Reply(call, Ok(CallAnswer::Diagnosis(checks))));
+    }
+
+    fn device_checks(&self) -> Vec<Check> {
+        let missing = |code| Check { code, good: false, detail: "missing".to_owned() };
+        let key = |code, value: Option<[u8; 3]>| match value {
+            Some([a, b, c]) => Check { code, good: true, detail: format!("{a:02X}{b:02X}{c:02X}") },
+            None => missing(code),
+        };
+        let mut checks = match &self.vault {
+            None => vec![missing("secure-module")],
+            Some(status) => vec![
+                Check::device("secure-module", DeviceState::Ready),
+                Check::device("reader", status.reader),
+                Check::device("pin-pad", status.pin_pad),
+                Check::device("storage-key", if status.storage_key { DeviceState::Ready } else { DeviceState::Missing }),
+                key("master-key", status.master_key),
+                key("pin-key", status.pin_key),
+                key("mac-key", status.mac_key),
+            ],
+        };
+        let (good, detail) = match self.journal {
+            JournalState::Good => (true, "ready"),
+            JournalState::Checking => (false, "checking"),
+            JournalState::Bad => (false, "faulty"),
+        };
+        checks.push(Check { code: "journal", good, detail: detail.to_owned() });
+        checks
+    }
+
+    /// A caller that waits for a password to be typed is gone: the prompt goes too.
+    pub(crate) fn login_caller_gone(&mut self, connection: u64) {
+        if self.login.as_ref().is_some_and(|login| login.connection == connection) {
+            self.ask(Asked::CancelPrompt, VaultRequest::CancelPrompt, 0);
+        }
+    }
+
+    /// Whether the running sale waits for deliveries.
+    pub(crate) fn is_clearing(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.step == Step::Clearing)
+    }
+}

@@ -1,0 +1,88 @@
+//! The receipt of a charge.
+
+use crate::{event::LocalTime, record::TransactionId, state::Kind, terminal::Terminal};
+use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
+use posd_receipt::{Chip, Entry, Receipt, TransactionType};
+use posd_unionpay::Answer;
+
+/// Upper-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+impl Terminal {
+    /// What the slip says; made at the approval, so that a copy never depends on anything later.
+    pub(crate) fn slip(
+        &self,
+        id: TransactionId,
+        answer: &Answer,
+        charged: u64,
+        card: Option<&CardOutcome>,
+    ) -> Option<Receipt> {
+        let attempt = &self.live.get(&id)?.attempt;
+        let active = self.active.as_ref()?;
+        let kernel = active.kernel.as_deref()?;
+        Some(Receipt {
+            transaction_type: match attempt.kind {
+                Kind::Sale => TransactionType::Sale,
+            },
+            merchant_name: self.settings.merchant_name.clone(),
+            merchant: self.settings.merchant.clone(),
+            terminal: self.settings.terminal.clone(),
+            operator: attempt.operator.clone().unwrap_or_default(),
+            issuer: answer.issuer().map(str::to_owned),
+            acquirer: answer.acquirer().map(str::to_owned),
+            masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
+            entry: Entry::Insert,
+            batch: attempt.batch?,
+            trace: attempt.trace?,
+            authorisation_code: attempt.authorisation_code.clone(),
+            rrn: attempt.rrn.clone(),
+            date_time: host_time(answer, self.now.local),
+            amount: charged,
+            currency: attempt.amount.currency().code().to_owned(),
+            reference: attempt.key.reference.as_str().to_owned(),
+            note: attempt.options.note.clone(),
+            host_texts: answer.host_texts(),
+            chip: card.map(|card| chip(kernel, card)),
+            signature: card.is_some_and(|card| card.signature_required),
+            test: self.settings.test,
+        })
+    }
+}
+
+fn chip(kernel: &Kernel, card: &CardOutcome) -> Chip {
+    let data = |tag| kernel.data(tag).map(|value| hex(&value));
+    Chip {
+        transaction_certificate: card.cryptogram.map(|tc| hex(&tc)),
+        arqc: kernel.first_cryptogram().map(|arqc| hex(&arqc)),
+        aid: data(0x84).unwrap_or_default(),
+        tvr: data(0x95).unwrap_or_default(),
+        tsi: data(0x9B).unwrap_or_default(),
+        atc: card.transaction_counter.map(|atc| format!("{atc:04X}")).unwrap_or_default(),
+        pan_sequence: kernel.pan_sequence().map(|sequence| format!("{sequence:03}")),
+        label: kernel.label(),
+        preferred_name: kernel.preferred_name(),
+    }
+}
+
+/// The host's date and time (fields 13 and 12) with the year nearest to ours; our own where it gave none.
+fn host_time(answer: &Answer, local: LocalTime) -> String {
+    let own = || {
+        format!(
+            "{:04}/{:02}/{:02} {:02}:{:02}:{:02}",
+            local.year, local.month, local.day, local.hour, local.minute, local.second
+        )
+    };
+    let (Some(date), Some(time)) = (answer.local_date(), answer.local_time()) else { return own() };
+    let (Some((month, day)), Some((hour, rest))) = (date.split_at_checked(2), time.split_at_checked(2)) else {
+        return own();
+    };
+    let Some((minute, second)) = rest.split_at_checked(2) else { return own() };
+    let year = match (month, local.month) {
+        ("12", 1) => local.year.saturating_sub(1),
+        ("01", 12) => local.year + 1,
+        _ => local.year,
+    };
+    format!("{year:04}/{month}/{day} {hour}:{minute}:{second}")
+}

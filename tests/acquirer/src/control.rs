@@ -1,0 +1,120 @@
+//! The control socket: one JSON object a line, one JSON object back.
+
+use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
+
+use crate::fault::Rule;
+use crate::host::{LogEntry, Stats};
+use crate::ledger::Ledger;
+
+/// What a test, or `posctl sim host`, asks of the host.
+///
+/// As JSON: `{"fault":"delay","ms":5000,"message":"sale","count":1}`, `{"clear":true}`, `{"ledger":true}`,
+/// `{"stats":true}`, `{"log":true}`, `{"reset-pins":true}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Command {
+    /// Add a fault.
+    Fault(Rule),
+    /// Remove all faults.
+    Clear {
+        /// Always true.
+        clear: bool,
+    },
+    /// Give the ledger.
+    Ledger {
+        /// Always true.
+        ledger: bool,
+    },
+    /// Give the counters.
+    Stats {
+        /// Always true.
+        stats: bool,
+    },
+    /// Give the log of requests.
+    Log {
+        /// Always true.
+        log: bool,
+    },
+    /// Give every card its PIN tries back.
+    ResetPins {
+        /// Always true.
+        #[serde(rename = "reset-pins")]
+        reset_pins: bool,
+    },
+}
+
+impl Command {
+    /// Remove all faults.
+    pub const CLEAR: Self = Self::Clear { clear: true };
+    /// Give the ledger.
+    pub const LEDGER: Self = Self::Ledger { ledger: true };
+    /// Give the counters.
+    pub const STATS: Self = Self::Stats { stats: true };
+    /// Give the log of requests.
+    pub const LOG: Self = Self::Log { log: true };
+    /// Give every card its PIN tries back.
+    pub const RESET_PINS: Self = Self::ResetPins { reset_pins: true };
+}
+
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let Some(object) = value.as_object() else {
+            return Err(de::Error::custom("a command is a JSON object"));
+        };
+        let command = if object.contains_key("fault") {
+            let rule: Rule = serde_json::from_value(value.clone()).map_err(de::Error::custom)?;
+            Self::Fault(rule)
+        } else {
+            let simple = [Self::CLEAR, Self::LEDGER, Self::STATS, Self::LOG, Self::RESET_PINS];
+            simple
+                .into_iter()
+                .find(|command| serde_json::to_value(command).is_ok_and(|known| known == value))
+                .ok_or_else(|| {
+                    de::Error::custom("unknown command: use fault, clear, ledger, stats, log or reset-pins")
+                })?
+        };
+        let known = serde_json::to_value(&command).map_err(de::Error::custom)?;
+        match object.keys().find(|key| known.get(key.as_str()).is_none()) {
+            Some(key) => Err(de::Error::custom(format!("unknown key: {key}"))),
+            None => Ok(command),
+        }
+    }
+}
+
+/// What the host says back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// Done.
+    Ok(bool),
+    /// The books.
+    Ledger(Ledger),
+    /// The counters.
+    Stats(Stats),
+    /// The log of requests.
+    Log(Vec<LogEntry>),
+    /// Not done, and why.
+    Error(String),
+}
+
+/// Sends one command to the control socket at `path` and waits for the reply.
+///
+/// # Errors
+/// The socket cannot be reached, or what it says is no reply. A refused command is `Reply::Error`.
+pub fn send(path: &Path, command: &Command) -> Result<Reply> {
+    let mut stream = UnixStream::connect(path)?;
+    let mut line = serde_json::to_string(command)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes())?;
+    let mut answer = String::new();
+    if BufReader::new(stream).read_line(&mut answer)? == 0 {
+        return Err(Error::new(ErrorKind::UnexpectedEof, "the host closed its control socket"));
+    }
+    Ok(serde_json::from_str(&answer)?)
+}

@@ -64,6 +64,6 @@ pub enum Report {
     Transaction(Box<TransactionView>),
     /// The terminal changed; for everyone.
     Terminal(Box<TerminalView>),
-    /// A print job changed; for the owner of its transaction only.
-    PrintJob(PrintJob),
+    /// A print job changed; for the owner of its transaction only, the user of that uid.
+    PrintJob(u32, PrintJob),
 }

@@ -62,7 +62,7 @@ impl Terminal {
                 self.own(id, caller, records)?;
                 let mut jobs = records.print_jobs(id).map_err(|fault| self.storage_fault(fault))?;
                 for job in &mut jobs {
-                    if let Some(now) = self.jobs.get(&job.id) {
+                    if let Some((_, now)) = self.jobs.get(&job.id) {
                         *job = now.clone();
                     }
                 }

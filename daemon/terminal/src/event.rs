@@ -124,8 +124,8 @@ pub enum Effect {
     Report(Box<TransactionView>),
     /// The terminal changed: tell everyone.
     ReportTerminal(Box<TerminalView>),
-    /// A print job changed: tell the owner of its transaction.
-    ReportPrintJob(PrintJob),
+    /// A print job changed: tell the owner of its transaction, the user of that uid.
+    ReportPrintJob(u32, PrintJob),
     /// Print.
     Print(PrintJob, Box<Receipt>),
     /// Something an administrator may act on.

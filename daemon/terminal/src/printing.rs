@@ -23,15 +23,15 @@ impl Terminal {
 
     /// Hands a committed job to the printer.
     pub(crate) fn print(&mut self, job: PrintJob) {
-        let receipt = self.live.get(&job.transaction).and_then(|live| live.attempt.receipt.clone());
-        if let Some(receipt) = receipt {
-            self.print_receipt(job, receipt);
+        let attempt = self.live.get(&job.transaction).map(|live| &live.attempt);
+        if let Some((uid, receipt)) = attempt.and_then(|a| Some((a.key.uid, a.receipt.clone()?))) {
+            self.print_receipt(uid, job, receipt);
         }
     }
 
-    pub(crate) fn print_receipt(&mut self, job: PrintJob, receipt: Receipt) {
-        self.jobs.insert(job.id, job.clone());
-        self.effect(Effect::ReportPrintJob(job.clone()));
+    pub(crate) fn print_receipt(&mut self, uid: u32, job: PrintJob, receipt: Receipt) {
+        self.jobs.insert(job.id, (uid, job.clone()));
+        self.effect(Effect::ReportPrintJob(uid, job.clone()));
         self.effect(Effect::Print(job, Box::new(receipt)));
     }
 
@@ -50,19 +50,19 @@ impl Terminal {
         let job = self.new_job(attempt.id, copy, reprint);
         self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), Write::PrintJob(job.clone())]));
         self.effect(Effect::Reply(call, Ok(Answer::PrintJob(job.clone()))));
-        self.print_receipt(job, receipt);
+        self.print_receipt(attempt.key.uid, job, receipt);
         Ok(None)
     }
 
     /// The printer's word on a job.
     pub(crate) fn printed(&mut self, id: u64, state: PrintState) {
-        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.state != state) else { return };
+        let Some((uid, job)) = self.jobs.get_mut(&id).filter(|(_, job)| job.state != state) else { return };
         job.state = state;
-        let job = job.clone();
+        let (uid, job) = (*uid, job.clone());
         if matches!(state, PrintState::Done | PrintState::Failed) {
             self.jobs.remove(&id);
         }
         self.effect(Effect::Commit(vec![Write::PrintJob(job.clone())]));
-        self.effect(Effect::ReportPrintJob(job));
+        self.effect(Effect::ReportPrintJob(uid, job));
     }
 }

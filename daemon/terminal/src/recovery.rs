@@ -58,11 +58,11 @@ impl Terminal {
 
     /// A job that was not done may have reached the paper: it is printed with the reprint mark.
     fn print_again(&mut self, mut job: PrintJob, records: &dyn Records) -> Result<(), StorageFault> {
-        let receipt = records.attempt(job.transaction)?.and_then(|attempt| attempt.receipt);
-        if let Some(receipt) = receipt {
+        let attempt = records.attempt(job.transaction)?;
+        if let Some((uid, receipt)) = attempt.and_then(|attempt| Some((attempt.key.uid, attempt.receipt?))) {
             job.reprint = true;
             self.effect(Effect::Commit(vec![Write::PrintJob(job.clone())]));
-            self.print_receipt(job, receipt);
+            self.print_receipt(uid, job, receipt);
         }
         Ok(())
     }

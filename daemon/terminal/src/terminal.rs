@@ -132,8 +132,8 @@ pub struct Terminal {
     pub(crate) failed_tries: usize,
     /// When the background may try again, by the monotonic clock.
     pub(crate) retry_at: Option<u64>,
-    /// Print jobs that are neither done nor failed.
-    pub(crate) jobs: BTreeMap<u64, PrintJob>,
+    /// Print jobs that are neither done nor failed, with their owners.
+    pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
     pub(crate) shown: Option<TerminalView>,
     pub(crate) now: Moment,
     pub(crate) effects: Vec<Effect>,

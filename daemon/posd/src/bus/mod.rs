@@ -1,0 +1,580 @@
+//! The D-Bus face (design: thin shells): one task reads calls, hands them to the runner, and sends what the runner
+//! says, in the runner's order.
+//!
+//! There is no object for a transaction: every call to one is looked up as its caller's, so an object of another user
+//! is not there, and nothing lists them. Start reading at [`serve`], then `names.rs`.
+
+mod callers;
+mod names;
+mod values;
+
+pub(crate) use names::NAME;
+
+use crate::{ports::Events, run::Fault};
+use callers::{Admission, Callers};
+use futures_util::StreamExt;
+use names::{Interface, Method, Node};
+use posd_runner::Report;
+use posd_terminal::{
+    Amount, Answer, Call, CallError, CallId, Caller, Event, Kind, Reference, State, TransactionId, TransactionView,
+};
+use posd_vault_protocol::Secret;
+use std::collections::{BTreeMap, HashMap};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use values::{Dictionary, Refused};
+use zbus::{
+    Connection, DynamicType, MatchRule, Message, MessageStream, ObjectPath, OwnedVariant, Variant,
+    message::{Flags, Type},
+    names::{OwnedUniqueName, UniqueName},
+};
+
+/// What the runner tells the bus, in order.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// Answer a call.
+    Reply(CallId, Result<Answer, CallError>),
+    /// Tell owners or everyone.
+    Report(Report),
+    /// The runner has stopped: nothing after this, and the daemon ends.
+    Halt(String),
+}
+
+/// How the answer to a call becomes a message.
+#[derive(Debug)]
+enum Shape {
+    /// The object's path.
+    Path,
+    /// A list of transactions.
+    List,
+    /// One property of the terminal or a transaction.
+    Property(String),
+    /// All properties.
+    Properties,
+    /// The word of a cancel.
+    Cancel,
+    /// The number of a print job.
+    Job,
+    /// Print jobs.
+    Jobs,
+    /// The receipt.
+    Receipt,
+    /// Reversals.
+    Reversals,
+    /// Checks.
+    Checks,
+    /// The object's description, if it is there.
+    Introspection(Node),
+    /// Nothing.
+    Nothing,
+}
+
+/// A call that the runner has not answered.
+#[derive(Debug)]
+struct Pending {
+    message: Message,
+    sender: OwnedUniqueName,
+    shape: Shape,
+}
+
+struct Service {
+    connection: Connection,
+    events: Events,
+    callers: Callers,
+    identified: UnboundedSender<(OwnedUniqueName, Option<u32>)>,
+    pending: HashMap<CallId, Pending>,
+    next_call: CallId,
+    /// What owners were told last, for transactions that are not finished.
+    told: HashMap<TransactionId, Dictionary>,
+    terminal: Dictionary,
+}
+
+/// Subscriptions that must stand before the name is owned, so that no call and no disconnect is missed.
+pub(crate) struct Streams {
+    calls: MessageStream,
+    gone: MessageStream,
+}
+
+/// Subscribes.
+pub(crate) async fn subscribe(connection: &Connection) -> Result<Streams, zbus::Error> {
+    let calls = MatchRule::builder().msg_type(Type::MethodCall).build()?;
+    let gone = MatchRule::builder()
+        .msg_type(Type::Signal)
+        .sender("org.freedesktop.DBus")?
+        .interface("org.freedesktop.DBus")?
+        .member("NameOwnerChanged")?
+        .arg(2, "")?
+        .build()?;
+    Ok(Streams {
+        calls: MessageStream::for_match_rule(calls, connection, None).await?,
+        gone: MessageStream::for_match_rule(gone, connection, None).await?,
+    })
+}
+
+/// Serves the bus until the connection or the runner ends.
+pub(crate) async fn serve(
+    connection: Connection,
+    mut streams: Streams,
+    mut outgoing: UnboundedReceiver<Outgoing>,
+    events: Events,
+) -> Result<(), Fault> {
+    let (identified, mut answers) = unbounded_channel();
+    let mut service = Service {
+        connection,
+        events,
+        callers: Callers::default(),
+        identified,
+        pending: HashMap::new(),
+        next_call: 1,
+        told: HashMap::new(),
+        terminal: BTreeMap::new(),
+    };
+    loop {
+        tokio::select! {
+            biased;
+            message = outgoing.recv() => match message {
+                None => return Err(Fault::Runner("its channel closed".to_owned())),
+                Some(Outgoing::Halt(why)) => return Err(Fault::Runner(why)),
+                Some(Outgoing::Reply(id, answer)) => service.reply(id, answer).await?,
+                Some(Outgoing::Report(report)) => service.report(report).await?,
+            },
+            Some((sender, uid)) = answers.recv() => {
+                for message in service.callers.identified(sender, uid) {
+                    service.call(message).await?;
+                }
+            }
+            message = streams.gone.next() => match message {
+                Some(Ok(message)) => service.gone(&message),
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(Fault::BusLost),
+            },
+            message = streams.calls.next() => match message {
+                Some(Ok(message)) => service.call(message).await?,
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(Fault::BusLost),
+            },
+        }
+    }
+}
+
+impl Service {
+    async fn call(&mut self, message: Message) -> Result<(), Fault> {
+        let header = message.header();
+        let Some(sender) = header.sender().map(|sender| OwnedUniqueName::from(sender.to_owned())) else {
+            return Ok(());
+        };
+        let caller = match self.callers.admit(&sender, &message) {
+            Admission::Admitted(caller) => caller,
+            Admission::Waits => return Ok(()),
+            Admission::Ask => {
+                self.identify(sender);
+                return Ok(());
+            }
+            Admission::Refused => {
+                let text = "too many unanswered calls of one connection";
+                return self.send_error(&message, "org.freedesktop.DBus.Error.LimitsExceeded", text).await;
+            }
+        };
+        match self.dispatch(&message, caller) {
+            Ok(Served::Asked(call, shape)) => {
+                let id = self.next_call;
+                self.next_call += 1;
+                self.pending.insert(id, Pending { message: message.clone(), sender, shape });
+                self.events.send(Event::Call { id, caller, call });
+                Ok(())
+            }
+            Ok(Served::Introspection(node)) => {
+                self.callers.answered(sender.as_str());
+                self.send_reply(&message, &names::introspection(node)).await
+            }
+            Ok(Served::Text(text)) => {
+                self.callers.answered(sender.as_str());
+                self.send_reply(&message, &text).await
+            }
+            Ok(Served::Nothing) => {
+                self.callers.answered(sender.as_str());
+                self.send_reply(&message, &()).await
+            }
+            Err(Failure::Refused(refused)) => {
+                self.callers.answered(sender.as_str());
+                let name = format!("{}.{}", names::ERROR, refused.name);
+                self.send_error(&message, &name, &refused.text).await
+            }
+            Err(Failure::Standard(name, text)) => {
+                self.callers.answered(sender.as_str());
+                self.send_error(&message, &format!("org.freedesktop.DBus.Error.{name}"), &text).await
+            }
+        }
+    }
+
+    /// Asks the bus whose a connection is, beside the loop: the answer comes in on the same socket as calls, and a
+    /// loop that waited for it behind a full queue would wait for ever.
+    fn identify(&self, sender: OwnedUniqueName) {
+        let (connection, identified) = (self.connection.clone(), self.identified.clone());
+        tokio::spawn(async move {
+            let reply = connection
+                .call_method(
+                    Some("org.freedesktop.DBus"),
+                    "/org/freedesktop/DBus",
+                    Some("org.freedesktop.DBus"),
+                    "GetConnectionUnixUser",
+                    &sender.as_str(),
+                )
+                .await;
+            let uid = reply.ok().and_then(|reply| reply.body().deserialize::<u32>().ok());
+            // The service ends only with the process.
+            let _ = identified.send((sender, uid));
+        });
+    }
+
+    fn gone(&mut self, message: &Message) {
+        let body = message.body();
+        let Ok((name, _, _)) = body.deserialize::<(String, String, String)>() else { return };
+        if let Some(connection) = self.callers.gone(&name) {
+            self.events.send(Event::CallerGone(connection));
+        }
+    }
+
+    async fn reply(&mut self, id: CallId, answer: Result<Answer, CallError>) -> Result<(), Fault> {
+        let Some(Pending { message, sender, shape }) = self.pending.remove(&id) else { return Ok(()) };
+        self.callers.answered(sender.as_str());
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(CallError::NotFound) if matches!(shape, Shape::Introspection(_)) => {
+                return self.send_error(&message, "org.freedesktop.DBus.Error.UnknownObject", "no such object").await;
+            }
+            Err(error) => {
+                let refused = Refused::from(error);
+                let name = format!("{}.{}", names::ERROR, refused.name);
+                return self.send_error(&message, &name, &refused.text).await;
+            }
+        };
+        match (shape, answer) {
+            (Shape::Path, Answer::Transaction(view)) => {
+                let path = ObjectPath::try_from(names::transaction_path(view.id()))?;
+                self.send_reply(&message, &path).await
+            }
+            (Shape::List, Answer::Transactions(views)) => {
+                let list: Vec<Dictionary> = views.iter().map(values::transaction).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::Property(name), Answer::Transaction(view)) => {
+                self.send_property(&message, &name, values::transaction(&view)).await
+            }
+            (Shape::Property(name), Answer::Terminal(view)) => {
+                self.send_property(&message, &name, values::terminal(&view)).await
+            }
+            (Shape::Properties, Answer::Transaction(view)) => {
+                self.send_reply(&message, &values::transaction(&view)).await
+            }
+            (Shape::Properties, Answer::Terminal(view)) => {
+                self.send_reply(&message, &values::terminal(&view)).await
+            }
+            (Shape::Introspection(node), Answer::Transaction(_)) => {
+                self.send_reply(&message, &names::introspection(node)).await
+            }
+            (Shape::Cancel, Answer::Cancel(answer)) => self.send_reply(&message, &answer.word()).await,
+            (Shape::Job, Answer::PrintJob(job)) => self.send_reply(&message, &job.id).await,
+            (Shape::Jobs, Answer::PrintJobs(jobs)) => {
+                let list: Vec<_> = jobs.iter().map(values::print_job).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::Receipt, Answer::Transaction(view)) => self.send_receipt(&message, &view).await,
+            (Shape::Reversals, Answer::Reversals(reversals)) => {
+                let list: Vec<Dictionary> = reversals.iter().map(values::reversal).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::Checks, Answer::Diagnosis(checks)) => {
+                let list: Vec<(&str, bool, &str)> =
+                    checks.iter().map(|check| (check.code, check.good, check.detail.as_str())).collect();
+                self.send_reply(&message, &list).await
+            }
+            _ => self.send_reply(&message, &()).await,
+        }
+    }
+
+    async fn send_property(&self, message: &Message, name: &str, all: Dictionary) -> Result<(), Fault> {
+        match all.into_iter().find(|(key, _)| *key == name) {
+            Some((_, value)) => self.send_reply(message, &value).await,
+            None => {
+                let text = format!("there is no property {:?}", values::shorten(name));
+                self.send_error(message, "org.freedesktop.DBus.Error.UnknownProperty", &text).await
+            }
+        }
+    }
+
+    async fn send_receipt(&self, message: &Message, view: &TransactionView) -> Result<(), Fault> {
+        let receipt = view.attempt.receipt.as_ref();
+        let data = receipt.and_then(|receipt| serde_json::to_string(receipt).ok());
+        match (receipt, data) {
+            (Some(receipt), Some(data)) => {
+                let text = posd_receipt::text(receipt, posd_receipt::Copy::Merchant, false);
+                self.send_reply(message, &(data, text)).await
+            }
+            _ => {
+                let refused = Refused::from(CallError::NoReceipt);
+                self.send_error(message, &format!("{}.{}", names::ERROR, refused.name), &refused.text).await
+            }
+        }
+    }
+
+    async fn report(&mut self, report: Report) -> Result<(), Fault> {
+        match report {
+            Report::Terminal(view) => {
+                let now = values::terminal(&view);
+                let changed = changes(Some(&self.terminal), &now);
+                let body = (names::TERMINAL_INTERFACE.name, changed, Vec::<&str>::new());
+                let signal =
+                    Message::signal(names::TERMINAL, names::PROPERTIES, "PropertiesChanged")?.build(&body)?;
+                self.terminal = now;
+                self.connection.send(&signal).await?;
+            }
+            Report::Transaction(view) => self.report_transaction(&view).await?,
+            Report::PrintJob(uid, job) => {
+                let path = names::transaction_path(job.transaction);
+                let body = values::print_job(&job);
+                self.tell(uid, &path, names::TRANSACTION_INTERFACE.name, "PrintJobChanged", &body).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn report_transaction(&mut self, view: &TransactionView) -> Result<(), Fault> {
+        let (id, uid) = (view.id(), view.attempt.key.uid);
+        let path = names::transaction_path(id);
+        let now = values::transaction(view);
+        let body = (names::TRANSACTION_INTERFACE.name, changes(self.told.get(&id), &now), Vec::<&str>::new());
+        self.tell(uid, &path, names::PROPERTIES, "PropertiesChanged", &body).await?;
+        if view.state == State::Finished {
+            self.told.remove(&id);
+            let outcome = view.attempt.outcome.map_or("", posd_terminal::Outcome::word);
+            let body = (view.sequence, outcome, values::result(view));
+            self.tell(uid, &path, names::TRANSACTION_INTERFACE.name, "Finished", &body).await?;
+        } else {
+            self.told.insert(id, now);
+        }
+        Ok(())
+    }
+
+    /// Sends a signal to each connection of a user, and to nobody else.
+    async fn tell<B>(&self, uid: u32, path: &str, interface: &str, member: &str, body: &B) -> Result<(), Fault>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        let mut signals = Vec::new();
+        for name in self.callers.of_user(uid) {
+            let destination: &UniqueName<'_> = name;
+            signals.push(Message::signal(path, interface, member)?.destination(destination)?.build(body)?);
+        }
+        Ok(self.connection.send_all(&signals).await?)
+    }
+
+    async fn send_reply<B>(&self, to: &Message, body: &B) -> Result<(), Fault>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        if to.primary_header().flags().contains(Flags::NoReplyExpected) {
+            return Ok(());
+        }
+        let reply = Message::method_return(&to.header()).build(body)?;
+        Ok(self.connection.send(&reply).await?)
+    }
+
+    async fn send_error(&self, to: &Message, name: &str, text: &str) -> Result<(), Fault> {
+        if to.primary_header().flags().contains(Flags::NoReplyExpected) {
+            return Ok(());
+        }
+        let reply = Message::error(&to.header(), name).build(&text)?;
+        Ok(self.connection.send(&reply).await?)
+    }
+
+    /// What a call asks for. Nothing here reads or changes anything.
+    fn dispatch(&self, message: &Message, caller: Caller) -> Result<Served, Failure> {
+        let header = message.header();
+        let path = header.path().map(|path| path.as_str()).unwrap_or_default();
+        let member = header.member().map(|member| member.as_str()).unwrap_or_default();
+        let node = names::node(path).ok_or_else(|| Failure::unknown_object(path))?;
+        let interface = header.interface().map(|interface| interface.as_str());
+        let (interface, method) = find(node, interface, member)?;
+        let body = message.body();
+        let expected: String = method.input.iter().map(|(_, signature)| *signature).collect();
+        if body.signature().to_string_no_parens() != expected {
+            let text = format!("{member} takes ({expected}), not ({})", body.signature());
+            return Err(Failure::Standard("InvalidArgs", text));
+        }
+        match (interface.name, node) {
+            (names::INTROSPECTABLE, Node::Transaction(id)) => {
+                Ok(Served::Asked(Call::Get { id }, Shape::Introspection(node)))
+            }
+            (names::INTROSPECTABLE, _) => Ok(Served::Introspection(node)),
+            (names::PEER, _) => peer(member),
+            (names::PROPERTIES, node) => properties(member, node, &body),
+            (_, Node::Transaction(id)) => transaction_call(member, id, &body),
+            _ => terminal_call(member, &body, caller),
+        }
+    }
+}
+
+/// What a call comes to before the runner.
+enum Served {
+    Asked(Call, Shape),
+    Introspection(Node),
+    Text(String),
+    Nothing,
+}
+
+/// Why a call goes no further.
+enum Failure {
+    /// One of our own named errors.
+    Refused(Refused),
+    /// One of `org.freedesktop.DBus.Error`.
+    Standard(&'static str, String),
+}
+
+impl Failure {
+    fn unknown_object(path: &str) -> Failure {
+        Failure::Standard("UnknownObject", format!("there is no object {:?}", values::shorten(path)))
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Failure {
+        Failure::Refused(refused)
+    }
+}
+
+impl From<zbus::Error> for Failure {
+    fn from(error: zbus::Error) -> Failure {
+        Failure::Standard("InvalidArgs", error.to_string())
+    }
+}
+
+/// The method a call names on a node.
+fn find(
+    node: Node,
+    interface: Option<&str>,
+    member: &str,
+) -> Result<(&'static Interface, &'static Method), Failure> {
+    let own: Option<&'static Interface> = match node {
+        Node::Parent(_) => None,
+        Node::Terminal => Some(&names::TERMINAL_INTERFACE),
+        Node::Transaction(_) => Some(&names::TRANSACTION_INTERFACE),
+    };
+    let all = own.into_iter().chain(&names::STANDARD_INTERFACES);
+    let mut named = all.filter(|i| interface.is_none_or(|name| i.name == name)).peekable();
+    if named.peek().is_none() {
+        let text = format!("there is no interface {:?} here", values::shorten(interface.unwrap_or_default()));
+        return Err(Failure::Standard("UnknownInterface", text));
+    }
+    named
+        .find_map(|i| i.methods.iter().find(|method| method.name == member).map(|method| (i, method)))
+        .ok_or_else(|| {
+            Failure::Standard("UnknownMethod", format!("there is no method {:?}", values::shorten(member)))
+        })
+}
+
+fn peer(member: &str) -> Result<Served, Failure> {
+    if member == "Ping" {
+        return Ok(Served::Nothing);
+    }
+    match std::fs::read_to_string("/etc/machine-id") {
+        Ok(id) => Ok(Served::Text(id.trim().to_owned())),
+        Err(error) => Err(Failure::Standard("FileNotFound", format!("/etc/machine-id: {error}"))),
+    }
+}
+
+fn properties(member: &str, node: Node, body: &zbus::message::Body) -> Result<Served, Failure> {
+    let (interface, shape) = match member {
+        "Get" => {
+            let (interface, property): (String, String) = body.deserialize()?;
+            (interface, Shape::Property(property))
+        }
+        "GetAll" => (body.deserialize::<String>()?, Shape::Properties),
+        _ => return Err(Failure::Standard("PropertyReadOnly", "no property can be set".to_owned())),
+    };
+    let (own, call) = match node {
+        Node::Terminal => (names::TERMINAL_INTERFACE.name, Call::Terminal),
+        Node::Transaction(id) => (names::TRANSACTION_INTERFACE.name, Call::Get { id }),
+        Node::Parent(_) => return Err(Failure::Standard("UnknownInterface", "no properties here".to_owned())),
+    };
+    // The specification lets an empty name stand for any interface.
+    if interface == own || interface.is_empty() {
+        Ok(Served::Asked(call, shape))
+    } else {
+        let text = format!("there is no interface {:?} with properties here", values::shorten(&interface));
+        Err(Failure::Standard("UnknownInterface", text))
+    }
+}
+
+fn reference(text: &str) -> Result<Reference, Refused> {
+    Reference::new(text).ok_or_else(|| {
+        Refused::new("InvalidReference", "a reference is 1 to 64 printable ASCII characters without blanks")
+    })
+}
+
+fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> Result<Served, Failure> {
+    let (call, shape) = match member {
+        "CreateTransaction" => {
+            let (name, kind, minor, code, given): (String, String, u64, String, HashMap<String, OwnedVariant>) =
+                body.deserialize()?;
+            let reference = reference(&name)?;
+            let kind = Kind::from_word(&kind)
+                .ok_or_else(|| Refused::new("UnknownKind", "this terminal knows the type \"sale\""))?;
+            let currency = values::currency(&code)?;
+            let amount = Amount::new(minor, currency).ok_or_else(|| {
+                Refused::new("InvalidAmount", "an amount is 1 to 999,999,999,999 minor units")
+            })?;
+            let options = values::options(given)?;
+            (Call::Create { reference, kind, amount, options }, Shape::Path)
+        }
+        "NewAttempt" => {
+            (Call::NewAttempt { reference: reference(&body.deserialize::<String>()?)? }, Shape::Path)
+        }
+        "FindTransaction" => {
+            (Call::Find { reference: reference(&body.deserialize::<String>()?)? }, Shape::Path)
+        }
+        "GetTransaction" => (Call::Get { id: body.deserialize()? }, Shape::Path),
+        "ListTransactions" => {
+            let (before, limit): (u64, u32) = body.deserialize()?;
+            (Call::List { before: (before != 0).then_some(before), limit }, Shape::List)
+        }
+        "UnacknowledgedResults" => (Call::Unacknowledged, Shape::List),
+        "AcknowledgeResult" => (Call::Acknowledge { id: body.deserialize()? }, Shape::Nothing),
+        "PendingReversals" => (Call::PendingReversals, Shape::Reversals),
+        "SignIn" => (Call::SignIn, Shape::Nothing),
+        "SignOut" => (Call::SignOut, Shape::Nothing),
+        "LogIn" => {
+            let (operator, password): (String, String) = body.deserialize()?;
+            let password = (!password.is_empty()).then(|| Secret::new(password.into_bytes()));
+            (Call::LogIn { operator, password }, Shape::Nothing)
+        }
+        "LogOut" => (Call::LogOut, Shape::Nothing),
+        "Diagnose" => (Call::Diagnose, Shape::Checks),
+        _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
+    };
+    Ok(Served::Asked(call, shape))
+}
+
+fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body) -> Result<Served, Failure> {
+    let (call, shape) = match member {
+        "Start" => (Call::Start { id }, Shape::Nothing),
+        "Cancel" => (Call::Cancel { id }, Shape::Cancel),
+        "SelectApplication" => (Call::SelectApplication { id, index: body.deserialize()? }, Shape::Nothing),
+        "Confirm" => (Call::Confirm { id }, Shape::Nothing),
+        "PrintReceipt" => {
+            let copy = values::copy(&body.deserialize::<String>()?)?;
+            (Call::PrintReceipt { id, copy }, Shape::Job)
+        }
+        "PrintJobs" => (Call::PrintJobs { id }, Shape::Jobs),
+        "Receipt" => (Call::Get { id }, Shape::Receipt),
+        _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
+    };
+    Ok(Served::Asked(call, shape))
+}
+
+/// What differs from what was told before; everything where nothing was.
+fn changes<'a>(before: Option<&Dictionary>, now: &'a Dictionary) -> BTreeMap<&'static str, &'a Variant<'static>> {
+    now.iter()
+        .filter(|(key, value)| before.and_then(|before| before.get(*key)) != Some(*value))
+        .map(|(key, value)| (*key, value))
+        .collect()
+}

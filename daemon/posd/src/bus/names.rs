@@ -1,0 +1,243 @@
+//! Every wire name, once: what the daemon answers to and what it describes of itself come from these tables.
+
+/// The bus name.
+pub(crate) const NAME: &str = "org.posd.Terminal1";
+/// The terminal's object.
+pub(crate) const TERMINAL: &str = "/org/posd/Terminal1";
+/// The transactions' parent; an object's path is this, a slash, and its number.
+pub(crate) const TRANSACTIONS: &str = "/org/posd/Terminal1/transaction";
+/// What errors are named after.
+pub(crate) const ERROR: &str = "org.posd.Error";
+pub(crate) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+pub(crate) const INTROSPECTABLE: &str = "org.freedesktop.DBus.Introspectable";
+pub(crate) const PEER: &str = "org.freedesktop.DBus.Peer";
+
+/// A named value and its signature.
+pub(crate) type Argument = (&'static str, &'static str);
+
+/// A method: arguments in, arguments out.
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) name: &'static str,
+    pub(crate) input: &'static [Argument],
+    pub(crate) output: &'static [Argument],
+}
+
+/// A signal.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    pub(crate) name: &'static str,
+    pub(crate) arguments: &'static [Argument],
+}
+
+/// An interface. Every property can be read and none written.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    pub(crate) name: &'static str,
+    pub(crate) methods: &'static [Method],
+    pub(crate) properties: &'static [Argument],
+    pub(crate) signals: &'static [Signal],
+}
+
+macro_rules! methods {
+    ($($name:literal ($($in:literal: $in_type:literal),*) -> ($($out:literal: $out_type:literal),*);)*) => {
+        &[$(Method { name: $name, input: &[$(($in, $in_type)),*], output: &[$(($out, $out_type)),*] }),*]
+    };
+}
+
+/// `org.posd.Terminal1`.
+pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
+    name: "org.posd.Terminal1",
+    methods: methods! {
+        "CreateTransaction"("reference": "s", "kind": "s", "amount": "t", "currency": "s", "options": "a{sv}")
+            -> ("transaction": "o");
+        "NewAttempt"("reference": "s") -> ("transaction": "o");
+        "FindTransaction"("reference": "s") -> ("transaction": "o");
+        "GetTransaction"("id": "t") -> ("transaction": "o");
+        "ListTransactions"("before": "t", "limit": "u") -> ("transactions": "aa{sv}");
+        "UnacknowledgedResults"() -> ("transactions": "aa{sv}");
+        "AcknowledgeResult"("id": "t") -> ();
+        "PendingReversals"() -> ("reversals": "aa{sv}");
+        "SignIn"() -> ();
+        "SignOut"() -> ();
+        "LogIn"("operator": "s", "password": "s") -> ();
+        "LogOut"() -> ();
+        "Diagnose"() -> ("checks": "a(sbs)");
+    },
+    properties: &[
+        ("State", "s"),
+        ("Reasons", "as"),
+        ("MerchantName", "s"),
+        ("MerchantNumber", "s"),
+        ("TerminalNumber", "s"),
+        ("Operator", "s"),
+        ("SignedIn", "b"),
+        ("BatchNumber", "u"),
+        ("PendingReversalCount", "u"),
+        ("HostRequirement", "y"),
+        ("Version", "s"),
+    ],
+    signals: &[],
+};
+
+/// `org.posd.Terminal1.Transaction`.
+pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
+    name: "org.posd.Terminal1.Transaction",
+    methods: methods! {
+        "Start"() -> ();
+        "Cancel"() -> ("answer": "s");
+        "SelectApplication"("index": "u") -> ();
+        "Confirm"() -> ();
+        "PrintReceipt"("copy": "s") -> ("job": "t");
+        "PrintJobs"() -> ("jobs": "a(tsbs)");
+        "Receipt"() -> ("data": "s", "text": "s");
+    },
+    properties: &[
+        ("Id", "t"),
+        ("Reference", "s"),
+        ("Attempt", "u"),
+        ("Kind", "s"),
+        ("Amount", "t"),
+        ("Currency", "s"),
+        ("State", "s"),
+        ("Sequence", "t"),
+        ("Prompt", "s"),
+        ("PromptText", "a{ss}"),
+        ("Deadline", "x"),
+        ("QueuePosition", "u"),
+        ("PinDigits", "y"),
+        ("Candidates", "as"),
+        ("Outcome", "s"),
+        ("Result", "a{sv}"),
+    ],
+    signals: &[
+        Signal { name: "Finished", arguments: &[("sequence", "t"), ("outcome", "s"), ("result", "a{sv}")] },
+        Signal {
+            name: "PrintJobChanged",
+            arguments: &[("job", "t"), ("copy", "s"), ("reprint", "b"), ("state", "s")],
+        },
+    ],
+};
+
+/// The standard interfaces that every object here has.
+pub(crate) static STANDARD_INTERFACES: [Interface; 3] = [
+    Interface {
+        name: PROPERTIES,
+        methods: methods! {
+            "Get"("interface_name": "s", "property_name": "s") -> ("value": "v");
+            "GetAll"("interface_name": "s") -> ("props": "a{sv}");
+            "Set"("interface_name": "s", "property_name": "s", "value": "v") -> ();
+        },
+        properties: &[],
+        signals: &[Signal {
+            name: "PropertiesChanged",
+            arguments: &[
+                ("interface_name", "s"),
+                ("changed_properties", "a{sv}"),
+                ("invalidated_properties", "as"),
+            ],
+        }],
+    },
+    Interface {
+        name: INTROSPECTABLE,
+        methods: methods! { "Introspect"() -> ("xml_data": "s"); },
+        properties: &[],
+        signals: &[],
+    },
+    Interface {
+        name: PEER,
+        methods: methods! { "Ping"() -> (); "GetMachineId"() -> ("machine_uuid": "s"); },
+        properties: &[],
+        signals: &[],
+    },
+];
+
+/// The path of a transaction's object.
+pub(crate) fn transaction_path(id: u64) -> String {
+    format!("{TRANSACTIONS}/{id}")
+}
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// A parent with nothing of its own but the child of that name, if any is told.
+    Parent(Option<&'static str>),
+    /// The terminal.
+    Terminal,
+    /// A transaction, which may or may not be the caller's.
+    Transaction(u64),
+}
+
+/// The node of a path; `None` where there cannot be one.
+pub(crate) fn node(path: &str) -> Option<Node> {
+    Some(match path {
+        "/" => Node::Parent(Some("org")),
+        "/org" => Node::Parent(Some("posd")),
+        "/org/posd" => Node::Parent(Some("Terminal1")),
+        TERMINAL => Node::Terminal,
+        // Lists nobody's transactions.
+        TRANSACTIONS => Node::Parent(None),
+        _ => {
+            let id = path.strip_prefix(TRANSACTIONS)?.strip_prefix('/')?;
+            let number: u64 = id.parse().ok()?;
+            // One spelling for each object.
+            (number.to_string() == id).then_some(Node::Transaction(number))?
+        }
+    })
+}
+
+/// A node's description of itself.
+pub(crate) fn introspection(node: Node) -> String {
+    let mut xml = String::from(
+        "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n \
+         \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n",
+    );
+    let (own, child): (&[&Interface], _) = match node {
+        Node::Parent(child) => (&[], child),
+        Node::Terminal => (&[&TERMINAL_INTERFACE], Some("transaction")),
+        Node::Transaction(_) => (&[&TRANSACTION_INTERFACE], None),
+    };
+    for interface in own.iter().copied().chain(&STANDARD_INTERFACES) {
+        describe(interface, &mut xml);
+    }
+    if let Some(child) = child {
+        xml.push_str(&format!("  <node name=\"{child}\"/>\n"));
+    }
+    xml.push_str("</node>\n");
+    xml
+}
+
+fn describe(interface: &Interface, xml: &mut String) {
+    xml.push_str(&format!("  <interface name=\"{}\">\n", interface.name));
+    let arguments = |list: &[Argument], direction: &str| {
+        list.iter()
+            .map(|(name, signature)| format!("      <arg name=\"{name}\" type=\"{signature}\"{direction}/>\n"))
+            .collect::<String>()
+    };
+    for method in interface.methods {
+        let body = arguments(method.input, " direction=\"in\"") + &arguments(method.output, " direction=\"out\"");
+        xml.push_str(&format!("    <method name=\"{}\">\n{body}    </method>\n", method.name));
+    }
+    for (name, signature) in interface.properties {
+        xml.push_str(&format!("    <property name=\"{name}\" type=\"{signature}\" access=\"read\"/>\n"));
+    }
+    for signal in interface.signals {
+        let body = arguments(signal.arguments, "");
+        xml.push_str(&format!("    <signal name=\"{}\">\n{body}    </signal>\n", signal.name));
+    }
+    xml.push_str("  </interface>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling_for_each_object() {
+        assert_eq!(node("/org/posd/Terminal1/transaction/7"), Some(Node::Transaction(7)));
+        assert_eq!(node("/org/posd/Terminal1/transaction/07"), None);
+        assert_eq!(node("/org/posd/Terminal1/transaction/+7"), None);
+        assert_eq!(node("/org/posd/Terminal1/transactions"), None);
+        assert_eq!(node("/com"), None);
+    }
+}

@@ -1,0 +1,265 @@
+//! The terminal's words as D-Bus values, and back.
+
+use posd_receipt::Copy;
+use posd_terminal::{
+    CallError, Cause, Currency, Locale, Options, PendingReversal, PrintJob, TerminalView, TransactionView,
+};
+use std::collections::{BTreeMap, HashMap};
+use zbus::{OwnedVariant, Variant};
+
+use super::names;
+
+/// A dictionary of properties or results, in a fixed order.
+pub(crate) type Dictionary = BTreeMap<&'static str, Variant<'static>>;
+
+/// A refused call: the error's name after the prefix, and its text.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+}
+
+impl Refused {
+    pub(crate) fn new(name: &'static str, text: impl Into<String>) -> Refused {
+        Refused { name, text: text.into() }
+    }
+}
+
+impl From<CallError> for Refused {
+    fn from(error: CallError) -> Refused {
+        let name = match &error {
+            CallError::Busy => "Busy",
+            CallError::NotFound => "NotFound",
+            CallError::ReferenceConflict => "ReferenceConflict",
+            CallError::AttemptNotClosed => "AttemptNotClosed",
+            CallError::NotSignedIn => "NotSignedIn",
+            CallError::NoOperator => "NoOperator",
+            CallError::WrongState(_) => "WrongState",
+            CallError::NoSuchApplication => "NoSuchApplication",
+            CallError::NotReady(_) => "NotReady",
+            CallError::HostRefused(_) => "HostRefused",
+            CallError::HostUnreachable => "HostUnreachable",
+            CallError::BadAnswer(_) => "BadAnswer",
+            CallError::WrongPassword => "WrongPassword",
+            CallError::LockedOut(_) => "LockedOut",
+            CallError::PromptEnded => "PromptEnded",
+            CallError::NoReceipt => "NoReceipt",
+            CallError::InvalidArgument(_) => "InvalidArgument",
+            CallError::StorageFailed => "StorageFailed",
+        };
+        Refused { name, text: error.to_string() }
+    }
+}
+
+/// The terminal's properties.
+pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
+    let reasons: Vec<String> = view.reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    Dictionary::from([
+        ("State", Variant::from(view.state.word())),
+        ("Reasons", Variant::from(reasons)),
+        ("MerchantName", Variant::from(view.merchant_name.clone())),
+        ("MerchantNumber", Variant::from(view.merchant.clone())),
+        ("TerminalNumber", Variant::from(view.terminal.clone())),
+        ("Operator", Variant::from(view.operator.clone().unwrap_or_default())),
+        ("SignedIn", Variant::from(view.signed_in)),
+        ("BatchNumber", Variant::from(view.batch)),
+        ("PendingReversalCount", Variant::from(view.pending_reversals)),
+        ("HostRequirement", Variant::from(view.host_requirement)),
+        ("Version", Variant::from(env!("CARGO_PKG_VERSION"))),
+    ])
+}
+
+/// A transaction's properties.
+pub(crate) fn transaction(view: &TransactionView) -> Dictionary {
+    let attempt = &view.attempt;
+    let texts: BTreeMap<String, String> = Locale::ALL
+        .iter()
+        .map(|locale| (locale.word().to_owned(), view.prompt.text(*locale).to_owned()))
+        .collect();
+    Dictionary::from([
+        ("Id", Variant::from(attempt.id)),
+        ("Reference", Variant::from(attempt.key.reference.as_str().to_owned())),
+        ("Attempt", Variant::from(attempt.number)),
+        ("Kind", Variant::from(attempt.kind.word())),
+        ("Amount", Variant::from(attempt.amount.minor())),
+        ("Currency", Variant::from(attempt.amount.currency().code())),
+        ("State", Variant::from(view.state.word())),
+        ("Sequence", Variant::from(view.sequence)),
+        ("Prompt", Variant::from(view.prompt.word())),
+        ("PromptText", Variant::from(texts)),
+        ("Deadline", Variant::from(view.deadline.unwrap_or(0))),
+        ("QueuePosition", Variant::from(view.queue_position)),
+        ("PinDigits", Variant::from(view.pin_digits)),
+        ("Candidates", Variant::from(view.candidates.clone())),
+        ("Outcome", Variant::from(attempt.outcome.map_or("", posd_terminal::Outcome::word))),
+        ("Result", Variant::from(result(view))),
+    ])
+}
+
+/// What is to be said about an outcome; empty until there is one.
+pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'static>> {
+    let attempt = &view.attempt;
+    let mut result = HashMap::new();
+    let Some(outcome) = attempt.outcome else { return result };
+    let locale = view.locale();
+    result.insert("outcome", Variant::from(outcome.word()));
+    result.insert("cause", Variant::from(attempt.cause.word()));
+    result.insert("acknowledged", Variant::from(attempt.acknowledged));
+    result.insert("new-attempt", Variant::from(attempt.is_closed_without_charge()));
+    let code = attempt.response_code.as_deref();
+    // A code speaks for the outcome only where the outcome rests on it.
+    let told = code.filter(|_| outcome.is_charged() || attempt.cause == Cause::DeclinedByHost);
+    if let Some(meaning) = told.map(posd_unionpay::response_code::lookup) {
+        let (text, action) = match locale {
+            Locale::ZhCn => (meaning.text_zh, meaning.action_zh),
+            Locale::En => (meaning.text_en, meaning.action_en),
+        };
+        result.insert("text", Variant::from(text));
+        result.insert("cashier-action", Variant::from(action));
+    } else {
+        let (text, action) = cause_texts(attempt.cause, locale);
+        result.insert("text", Variant::from(text));
+        result.insert("cashier-action", Variant::from(action));
+    }
+    let strings = [
+        ("response-code", code),
+        ("rrn", attempt.rrn.as_deref()),
+        ("authorisation-code", attempt.authorisation_code.as_deref()),
+        ("masked-pan", attempt.masked_pan.as_deref()),
+        ("application-label", attempt.application_label.as_deref()),
+        ("transaction-certificate", attempt.transaction_certificate.as_deref()),
+        ("operator", attempt.operator.as_deref()),
+    ];
+    for (key, value) in strings {
+        if let Some(value) = value {
+            result.insert(key, Variant::from(value.to_owned()));
+        }
+    }
+    for (key, value) in [("trace", attempt.trace), ("batch", attempt.batch)] {
+        if let Some(value) = value {
+            result.insert(key, Variant::from(value));
+        }
+    }
+    if let Some(charged) = attempt.charged {
+        result.insert("charged", Variant::from(charged));
+    }
+    if let Some(ended) = attempt.ended {
+        result.insert("ended", Variant::from(ended));
+    }
+    result
+}
+
+/// What happened and what to do, where no response code of the host says it.
+fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
+    let (zh, zh_do, en, en_do) = match cause {
+        Cause::None => ("交易成功", "", "Approved", ""),
+        Cause::CancelledByApp => ("交易已取消", "需要时重新发起", "Cancelled", "Start again if wanted"),
+        Cause::CancelledByCustomer => {
+            ("持卡人取消交易", "询问持卡人后重新发起", "Cancelled by the cardholder", "Ask the cardholder, then start again")
+        }
+        Cause::CallerGone => ("收银程序已退出，未扣款", "重新发起", "The app went away; not charged", "Start again"),
+        Cause::NoCard => ("未插卡，已超时", "重新发起", "No card in time", "Start again"),
+        Cause::CardRemoved => ("卡片过早拔出", "重新插卡", "The card was removed too early", "Insert it again and leave it in"),
+        Cause::CardFault => ("读卡失败", "擦拭芯片或换卡重试", "The card cannot be read", "Clean the chip or try another card"),
+        Cause::CardBlocked => ("此卡已锁定", "请换卡", "The card is blocked", "Ask for another card"),
+        Cause::NoApplication => ("不支持此卡", "请换卡", "The card is not accepted here", "Ask for another card"),
+        Cause::ChoiceTimeout => ("选择超时", "重新发起", "Nobody chose in time", "Start again"),
+        Cause::PinTimeout => ("输入密码超时", "重新发起", "No PIN in time", "Start again"),
+        Cause::DeclinedByCard => ("卡片拒绝交易", "请换卡", "Declined by the card", "Ask for another card"),
+        Cause::DeclinedByHost => ("交易失败", "请换卡", "Declined", "Ask for another card"),
+        Cause::HostUnreachable => ("无法连接主机，未扣款", "检查网络后重试", "The host cannot be reached; not charged", "Check the line, then try again"),
+        Cause::NoAnswer => ("主机无应答，正在冲正", "等待结果，请勿重复收款", "No answer; being reversed", "Wait, do not charge again"),
+        Cause::BadMac => ("应答校验错，正在冲正", "等待结果，重新签到", "The answer's MAC is wrong; being reversed", "Wait, then sign in again"),
+        Cause::BadAnswer => ("应答有误，正在冲正", "等待结果，请勿重复收款", "The answer is not good; being reversed", "Wait, do not charge again"),
+        Cause::CardDidNotComplete => ("卡片未完成交易，正在冲正", "等待结果，请勿重复收款", "The card did not complete; being reversed", "Wait, do not charge again"),
+        Cause::PartialNotAllowed => ("仅部分批准，正在冲正", "等待结果", "Only a part was approved; being reversed", "Wait for the result"),
+        Cause::Reversed => ("交易已冲正，未扣款", "可重新收款", "Reversed; not charged", "A new attempt may be made"),
+        Cause::ReversalPending => ("上笔冲正未完成，未扣款", "检查网络后重试", "An older reversal is unanswered; not charged", "Check the line, then try again"),
+        Cause::SecureModuleLost => ("安全模块中断", "重试，仍失败请报修", "The secure module went away", "Try again; if it stays, call service"),
+        Cause::ReaderFault => ("读卡器故障", "检查读卡器", "The card reader is missing or faulty", "Check the reader"),
+        Cause::KeyFault => ("密钥有误", "重新签到", "A key is missing or wrong", "Sign in again"),
+        Cause::Interrupted => ("终端中断，正在冲正", "等待结果，请勿重复收款", "The terminal was interrupted; being reversed", "Wait, do not charge again"),
+    };
+    match locale {
+        Locale::ZhCn => (zh, zh_do),
+        Locale::En => (en, en_do),
+    }
+}
+
+/// A pending reversal.
+pub(crate) fn reversal(reversal: &PendingReversal) -> Dictionary {
+    let tries: Vec<(i64, String)> = reversal.tries.iter().map(|t| (t.at, t.result.clone())).collect();
+    Dictionary::from([
+        ("transaction", Variant::from(reversal.transaction)),
+        ("batch", Variant::from(reversal.batch)),
+        ("trace", Variant::from(reversal.trace)),
+        ("amount", Variant::from(reversal.amount)),
+        ("reason", Variant::from(reversal.reason.word())),
+        ("tries", Variant::from(tries)),
+        ("next-try", Variant::from(reversal.next_try.unwrap_or(0))),
+    ])
+}
+
+/// A print job as `PrintJobs` lists it.
+pub(crate) fn print_job(job: &PrintJob) -> (u64, &'static str, bool, &'static str) {
+    (job.id, copy_word(job.copy), job.reprint, job.state.word())
+}
+
+pub(crate) fn copy_word(copy: Copy) -> &'static str {
+    match copy {
+        Copy::Merchant => "merchant",
+        Copy::Cardholder => "cardholder",
+    }
+}
+
+pub(crate) fn copy(word: &str) -> Result<Copy, Refused> {
+    match word {
+        "merchant" => Ok(Copy::Merchant),
+        "cardholder" => Ok(Copy::Cardholder),
+        _ => Err(Refused::new("InvalidArgument", "a copy is \"merchant\" or \"cardholder\"")),
+    }
+}
+
+pub(crate) fn currency(code: &str) -> Result<Currency, Refused> {
+    Currency::from_code(code)
+        .ok_or_else(|| Refused::new("UnknownCurrency", "this terminal takes CNY; give its ISO 4217 code"))
+}
+
+/// The options of a create: an unknown key or a wrong type is refused, because this is money.
+pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, Refused> {
+    let mut options = Options::default();
+    for (key, value) in given {
+        let wrong = |expected: &str| Refused::new("InvalidOption", format!("option {key:?} must be {expected}"));
+        let flag = |value: &Variant<'_>| match value {
+            Variant::Bool(flag) => Ok(*flag),
+            _ => Err(wrong("a boolean")),
+        };
+        let value: &Variant<'_> = &value;
+        match (key.as_str(), value) {
+            ("locale", Variant::Str(word)) => {
+                options.locale = Locale::from_word(word).ok_or_else(|| wrong("\"zh-CN\" or \"en\""))?;
+            }
+            ("locale", _) => return Err(wrong("a string")),
+            ("allow-partial", value) => options.allow_partial = flag(value)?,
+            ("no-wait", value) => options.no_wait = flag(value)?,
+            ("note", Variant::Str(text)) => {
+                let fits = text.chars().count() <= 60;
+                let good = posd_receipt::allow_listed(text).filter(|_| fits);
+                options.note = Some(good.ok_or_else(|| wrong("at most 60 printable characters"))?);
+            }
+            ("note", _) => return Err(wrong("a string")),
+            _ => {
+                return Err(Refused::new(
+                    "UnknownOption",
+                    format!("there is no option {:?}; see {}.CreateTransaction", shorten(&key), names::NAME),
+                ));
+            }
+        }
+    }
+    Ok(options)
+}
+
+/// What a caller sent, fit for a message back.
+pub(crate) fn shorten(text: &str) -> String {
+    text.chars().take(40).collect()
+}

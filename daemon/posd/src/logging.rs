@@ -1,0 +1,57 @@
+//! The log: the system journal where there is one, else the standard error stream.
+
+use crate::run::Fault;
+use log::LevelFilter;
+use posd_terminal::Note;
+use std::{io::Write, process::ExitCode};
+use systemd_journal_logger::JournalLog;
+
+/// Sets the logger up. Called once, first.
+pub(crate) fn start() {
+    let journal = systemd_journal_logger::connected_to_journal();
+    let installed = journal && JournalLog::new().is_ok_and(|journal| journal.install().is_ok());
+    if !installed {
+        // A second logger cannot be there yet; if it is, it stays.
+        let _ = log::set_boxed_logger(Box::new(Plain));
+    }
+    log::set_max_level(LevelFilter::Info);
+}
+
+/// Says why the daemon ends.
+pub(crate) fn fatal(fault: &Fault) -> ExitCode {
+    log::error!("{fault}");
+    ExitCode::FAILURE
+}
+
+/// What an administrator may act on.
+pub(crate) fn note(note: &Note) {
+    match note {
+        Note::Recovered { transaction } => {
+            log::warn!("transaction {transaction} was interrupted after its request may have left; it is reversed");
+        }
+        Note::ReversalDone { transaction, response_code } => {
+            log::info!("the reversal of transaction {transaction} was answered with {response_code}");
+        }
+        Note::ReversalTryFailed { transaction, result } => {
+            log::warn!("the reversal of transaction {transaction} is still open: {result}");
+        }
+        Note::AnswerDropped(why) => log::warn!("an answer of the host was dropped: {why}"),
+        Note::StorageFault(what) => log::error!("the journal cannot be read: {what}"),
+        Note::HostRequirement(digit) => log::info!("the host asks for processing requirement {digit}"),
+    }
+}
+
+struct Plain;
+
+impl log::Log for Plain {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        // There is nobody to tell that the standard error stream is closed.
+        let _ = writeln!(std::io::stderr(), "posd {}: {}", record.level().as_str().to_lowercase(), record.args());
+    }
+
+    fn flush(&self) {}
+}

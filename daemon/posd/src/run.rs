@@ -1,0 +1,147 @@
+//! Wires the daemon together and runs it.
+
+use crate::{
+    bus::{self, Outgoing},
+    clock::Clock,
+    configuration::{Configuration, ConfigurationError},
+    host_link,
+    ports::{DaemonPorts, Events},
+    printer, vault_link,
+};
+use posd_journal::Journal;
+use posd_runner::{Halt, Runner};
+use posd_terminal::{Event, Settings, Terminal};
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::unbounded_channel,
+};
+
+/// Why the daemon ends.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("usage: posd [--config FILE]")]
+    Usage,
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error("the journal: {0}")]
+    Journal(#[from] posd_journal::OpenError),
+    #[error("the bus: {0}")]
+    Bus(#[from] zbus::Error),
+    #[error("the bus connection ended")]
+    BusLost,
+    #[error("the runner stopped: {0}")]
+    Runner(String),
+    #[error("the system: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs the daemon until it is told to stop.
+pub(crate) fn run() -> Result<(), Fault> {
+    let path = arguments(std::env::args_os().skip(1))?;
+    let (configuration, settings) = Configuration::read(&path)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(configuration, settings))
+}
+
+fn arguments(mut given: impl Iterator<Item = OsString>) -> Result<PathBuf, Fault> {
+    match (given.next(), given.next(), given.next()) {
+        (None, None, None) => Ok(PathBuf::from("/etc/posd/posd.toml")),
+        (Some(option), Some(file), None) if option == "--config" => Ok(PathBuf::from(file)),
+        _ => Err(Fault::Usage),
+    }
+}
+
+async fn serve(configuration: Configuration, settings: Settings) -> Result<(), Fault> {
+    let journal = Journal::open(&configuration.journal)?;
+    let connection = zbus::Connection::system().await?;
+    let streams = bus::subscribe(&connection).await?;
+    let connect_timeout = Duration::from_secs(u64::from(settings.profile.connect_timeout_s));
+
+    let (events, received) = Events::new();
+    let (to_bus, from_runner) = unbounded_channel();
+    let (to_vault, vault_commands) = unbounded_channel();
+    let (to_host, host_commands) = unbounded_channel();
+    let (to_printer, printer_commands) = unbounded_channel();
+    let clock = Clock::new();
+    let ports = DaemonPorts {
+        clock: clock.clone(),
+        bus: to_bus.clone(),
+        vault: to_vault,
+        host: to_host,
+        printer: to_printer,
+    };
+    events.send(Event::Started);
+    let runner = Runner::new(Terminal::new(settings), journal, ports);
+    std::thread::Builder::new().name("runner".to_owned()).spawn(move || {
+        let halt = drive(runner, &received, &clock);
+        // The bus task tells what was refused, then ends the process.
+        let _ = to_bus.send(Outgoing::Halt(halt.to_string()));
+    })?;
+    tokio::spawn(host_link::serve(configuration.host.address, connect_timeout, host_commands, events.clone()));
+    tokio::spawn(vault_link::serve(configuration.vault, vault_commands, events.clone()));
+    tokio::spawn(printer::serve(configuration.printer, printer_commands, events.clone()));
+    let serving = tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone()));
+
+    // The name comes last, when every call to it is served.
+    connection.request_name(bus::NAME).await?;
+    check_journal(configuration.journal, events)?;
+    notify_ready();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        served = serving => served.map_err(|error| Fault::Runner(error.to_string()))?,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+/// The runner's thread: one event after the other (rule 2).
+fn drive(
+    mut runner: Runner<Terminal, Journal, DaemonPorts>,
+    events: &Receiver<Event>,
+    clock: &Clock,
+) -> Halt {
+    loop {
+        let event = match runner.next_timer() {
+            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => events.recv_timeout(Duration::from_millis(at.saturating_sub(clock.monotonic_ms()))),
+        };
+        let handled = match event {
+            Ok(event) => runner.handle(event),
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return Halt::Stopped,
+        };
+        if let Err(halt) = handled.and_then(|()| runner.fire_timers()) {
+            return halt;
+        }
+    }
+}
+
+/// The journal's full check, beside everything else: until it has passed nothing is sold.
+fn check_journal(path: PathBuf, events: Events) -> Result<(), Fault> {
+    let check = move || events.send(Event::JournalChecked(posd_journal::check(&path)));
+    std::thread::Builder::new().name("journal-check".to_owned()).spawn(check)?;
+    Ok(())
+}
+
+/// Tells the service manager that the daemon serves, and keeps its watchdog fed.
+fn notify_ready() {
+    // Not run by a service manager: nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    if let Some(period) = sd_notify::watchdog_enabled() {
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(period / 2);
+            loop {
+                tick.tick().await;
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            }
+        });
+    }
+}
+

@@ -10,21 +10,22 @@
 //! Start reading at [`Host::receive`], then [`outcome`] for what each amount means and [`Fault`] for what
 //! can go wrong. [`Server`] puts the same host behind TCP and a control socket.
 
-
-
-
+mod answer;
+mod check;
+pub mod chip;
+pub mod cipher;
 pub mod control;
 pub mod fault;
 pub mod host;
 pub mod ledger;
-
-
-
+pub mod message;
+pub mod outcome;
+mod pin;
 pub mod server;
 pub mod settings;
-
-
-
+mod terminal;
+mod time;
+pub mod tlv;
 
 pub use control::{Command, Reply};
 pub use fault::{Fault, MessageKind, Rule};

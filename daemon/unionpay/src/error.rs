@@ -41,7 +41,7 @@ pub enum DecodeErrorKind {
         nibble: u8,
     },
     /// The length prefix is larger than the field's maximum.
-    #[error("length {length} exceeds the maximum {max}; a profile can raise it with a [[field]] entry")]
+    #[error("length {length} exceeds the maximum {max}")]
     TooLong {
         /// Length read, in digits or bytes as the field counts.
         length: usize,
@@ -55,7 +55,7 @@ pub enum DecodeErrorKind {
         byte: u8,
     },
     /// The bitmap names a field that the table does not know.
-    #[error("the dialect has no such field; a profile can add it with a [[field]] entry")]
+    #[error("the dialect has no such field")]
     UnknownField,
     /// Bit 1 is set: a second bitmap, which this dialect does not have.
     #[error("a second bitmap is announced; this dialect has 64 fields")]

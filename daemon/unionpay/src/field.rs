@@ -1,10 +1,7 @@
 //! The table of fields: number, names, format. The one place that knows how a field looks on the line.
 
-use serde::{Deserialize, Serialize};
-
 /// What a field carries, and so what its length counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Packed decimal digits (n); the length counts digits.
     Digits,
@@ -18,8 +15,7 @@ pub enum Content {
 }
 
 /// How the length of a field is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     /// Always `max` long; no prefix.
     Fixed,
@@ -38,19 +34,10 @@ impl Length {
             Self::Lll => 2,
         }
     }
-
-    /// The largest length that the prefix can tell.
-    pub const fn ceiling(self) -> u16 {
-        match self {
-            Self::Ll => 99,
-            Self::Fixed | Self::Lll => 999,
-        }
-    }
 }
 
 /// On which side an odd number of digits is filled up to whole bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     /// Digits first, the unused nibble last: 021 is `02 10`.
     Left,
@@ -91,7 +78,7 @@ pub(crate) const fn bytes_of(content: Content, units: usize) -> usize {
     }
 }
 
-/// The formats of all fields. [`FieldTable::standard`] is UnionPay's; a profile lays its own entries over it.
+/// The formats of all fields. [`FieldTable::standard`] is UnionPay's; [`crate::Profile::table`] an acquirer's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldTable {
     formats: [Option<Format>; 65],
@@ -109,23 +96,18 @@ impl FieldTable {
         self.formats.get(usize::from(number))?.as_ref()
     }
 
-    /// Gives field `number` (2 to 64) another format.
-    ///
-    /// The entry is refused (`false`) for numbers outside that range, for a maximum of 0 or beyond what the prefix
-    /// can tell, and for field 64 in any format but eight bytes.
-    pub fn set(&mut self, number: u8, format: Format) -> bool {
-        let possible = (2..=64).contains(&number)
-            && format.max > 0
-            && format.max <= format.length.ceiling()
-            && (format.pad == 0 || format.pad == 0x0F)
-            && (number != 64 || format == Format::new(Content::Bytes, Length::Fixed, 8));
-        match self.formats.get_mut(usize::from(number)) {
-            Some(entry) if possible => {
-                *entry = Some(format);
-                true
-            }
-            _ => false,
+    /// The standard table with another maximum of field 60 and another nibble to fill up tracks.
+    pub(crate) fn with(field60_maximum: u16, track_pad: u8) -> Self {
+        let mut table = Self::standard();
+        if let Some(Some(format)) = table.formats.get_mut(60) {
+            format.max = field60_maximum;
         }
+        for number in [35, 36] {
+            if let Some(Some(format)) = table.formats.get_mut(number) {
+                format.pad = track_pad & 0x0F;
+            }
+        }
+        table
     }
 }
 
@@ -227,9 +209,8 @@ pub fn name_of(number: u8) -> (&'static str, &'static str) {
     }
 }
 
-/// A set of field numbers 2 to 64: a list of numbers in a profile, a bitmap on the line.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+/// A set of field numbers 2 to 64: a bitmap on the line.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct FieldSet(u64);
 
 impl FieldSet {
@@ -263,18 +244,6 @@ impl FieldSet {
         self.0 & bit(number) != 0
     }
 
-    /// The set with `number` too.
-    #[must_use]
-    pub const fn with(self, number: u8) -> Self {
-        Self(self.0 | bit(number))
-    }
-
-    /// The set without `number`.
-    #[must_use]
-    pub const fn without(self, number: u8) -> Self {
-        Self(self.0 & !bit(number))
-    }
-
     /// The numbers, rising.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (1..=64).filter(move |number| self.contains(*number))
@@ -293,30 +262,6 @@ impl core::fmt::Debug for FieldSet {
     }
 }
 
-impl From<FieldSet> for Vec<u8> {
-    fn from(set: FieldSet) -> Self {
-        set.iter().collect()
-    }
-}
-
-impl TryFrom<Vec<u8>> for FieldSet {
-    type Error = String;
-
-    fn try_from(numbers: Vec<u8>) -> Result<Self, Self::Error> {
-        let mut set = Self::EMPTY;
-        for number in numbers {
-            if !(2..=64).contains(&number) {
-                return Err(format!("{number} is no field number; 2 to 64 are"));
-            }
-            if set.contains(number) {
-                return Err(format!("field {number} is listed twice"));
-            }
-            set = set.with(number);
-        }
-        Ok(set)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,24 +276,9 @@ mod tests {
     }
 
     #[test]
-    fn impossible_formats_are_refused() {
-        let mut table = FieldTable::standard();
-        let good = Format::new(Content::Bytes, Length::Lll, 999);
-        assert!(table.set(40, good));
-        assert_eq!(table.format(40), Some(&good));
-        assert!(!table.set(1, good));
-        assert!(!table.set(65, good));
-        assert!(!table.set(64, good), "the MAC is eight bytes");
-        assert!(!table.set(40, Format::new(Content::Text, Length::Ll, 100)));
-        assert!(!table.set(40, Format::new(Content::Text, Length::Lll, 0)));
-    }
-
-    #[test]
     fn sets_map_to_bitmaps() {
         let set = FieldSet::of(&[2, 64, 11]);
         assert_eq!(set.bits(), 0x4020_0000_0000_0001);
-        assert_eq!(Vec::from(set), [2, 11, 64]);
-        assert!(FieldSet::try_from(vec![1]).is_err());
-        assert!(FieldSet::try_from(vec![2, 2]).is_err());
+        assert_eq!(set.iter().collect::<Vec<_>>(), [2, 11, 64]);
     }
 }

@@ -1,8 +1,7 @@
 //! The host's language: the UnionPay (银联) POS dialect of ISO 8583.
 //!
 //! **What it is for.** Bytes to messages and back ([`Message`], [`frame`]), the messages a terminal sends
-//! ([`request`]), what an answer says and whether it answers *this* request ([`answer`]), what the MAC covers
-//! ([`mac`]), the work keys inside a sign-in answer ([`keys62`]), the meaning of field 39 ([`response_code`]),
+//! ([`request`]), what an answer says and whether it answers *this* request ([`answer`]), the work keys inside a sign-in answer ([`keys62`]), the meaning of field 39 ([`response_code`]),
 //! and a reading of any message for people ([`describe`]). Everything in which acquirers differ is data in a
 //! [`Profile`]; nothing here asks which acquirer it is.
 //!
@@ -14,15 +13,24 @@
 //! **Where to start reading.** [`field`] has the table of fields, [`message`] the codec; then one request from
 //! [`request`], say [`request::Sale`], and [`answer::check_answer`], which judges what comes back.
 
+pub mod answer;
 pub mod bcd;
 pub mod error;
 pub mod field;
+pub mod field55;
 pub mod frame;
+pub mod keys62;
 pub mod message;
 pub mod mti;
+pub mod pan;
+pub mod profile;
+pub mod request;
 
+pub use answer::{Answer, Expectation, Mismatch, Rejection, check_answer};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use field::{FieldSet, FieldTable};
 pub use frame::{Frame, FrameError, Header, HeaderRequirement, Tpdu};
 pub use message::{Message, MessageBuilder};
 pub use mti::Mti;
+pub use pan::{Pan, Track2};
+pub use profile::Profile;

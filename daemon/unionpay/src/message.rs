@@ -257,7 +257,7 @@ impl Message {
         self.bytes(64)?.first_chunk::<8>().copied()
     }
 
-    /// Puts the MAC that the secure module made over [`crate::mac_input`] into field 64.
+    /// Puts the MAC that the secure module made into field 64.
     pub fn set_mac(&mut self, mac: [u8; 8]) {
         self.remove(64);
         self.reserve(mac.len());

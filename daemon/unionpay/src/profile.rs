@@ -1,0 +1,320 @@
+//! The acquirer profile: everything in which acquirers differ, as data (rule 9).
+
+use crate::answer::Answer;
+use crate::field::FieldTable;
+use crate::frame::{Header, Tpdu};
+use crate::mti::Mti;
+use serde::{Deserialize, Serialize};
+
+/// Everything in which acquirers differ, read from a TOML file. Every entry may be left out; an unknown one is
+/// refused. `packaging/profiles/unionpay.toml` explains each entry to those who fill one in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// Transport address of requests, ten hexadecimal digits. Default `6000030000`.
+    pub tpdu: Tpdu,
+    /// Header of messages with a card, twelve hexadecimal digits: class 61 (chip), software version, terminal status
+    /// and 0, sub-version. Default `613100310000`.
+    pub card_header: Header,
+    /// Header of messages without a card. Default `603100310000`.
+    pub management_header: Header,
+
+    /// Longest wait for an answer, in seconds, 1 to 300. Default 60.
+    pub reply_timeout_s: u16,
+    /// Longest wait for a connection, in seconds, 1 to 60. Default 10.
+    pub connect_timeout_s: u16,
+    /// Tries of a reversal at once before it goes on in the background, 1 to 10. Default 3.
+    pub reversal_quick_tries: u8,
+
+    /// How the MAC is made. Default `unionpay-ecb`.
+    pub mac_algorithm: MacAlgorithm,
+    /// Whether a script result (0620) carries a MAC. Default false.
+    pub mac_on_script_result: bool,
+    /// Whether notices (0820: sign-out, echo) carry a MAC. Default false. Sign-in never does: it fetches the keys.
+    pub mac_on_notices: bool,
+    /// Whether an answer that is no approval must carry a MAC too. Default false: it may go without, but one that is
+    /// there must be good.
+    pub decline_needs_mac: bool,
+
+    /// Response codes that approve. Default 00, 10, 11, A2, A4, A5, A6.
+    pub approving_codes: Vec<String>,
+    /// Response codes after which the terminal signs in again. Default 77, 99, A0.
+    pub sign_in_again: Vec<String>,
+    /// Response codes that end a reversal (rule 7). Default 00, 12, 25.
+    pub reversal_end_codes: Vec<String>,
+    /// Those of [`Self::reversal_end_codes`] that are believed without a good MAC. Default none.
+    pub reversal_codes_without_mac: Vec<String>,
+    /// Response codes that say that an advice (here: a script result) has arrived. Default 00, 94.
+    pub advice_success_codes: Vec<String>,
+
+    /// Which keys a sign-in asks for (60.3). Default `003`.
+    pub sign_in_code: SignInCode,
+    /// Operator in field 63 of a sign-in while nobody is logged in, two digits. Default `01`.
+    pub sign_in_operator: String,
+    /// How two digits of an operator fill the three characters of 63.1. Default `zero`.
+    pub operator_layout: OperatorLayout,
+    /// Bytes of the MAC key in field 62 of a sign-in answer, 8 or 16. Default 16, where a single-length key is
+    /// followed by eight bytes of zero.
+    pub mac_key_slot: u8,
+
+    /// Most digits of a PIN, 4 to 12: the prompt's limit and field 26. Default 12.
+    pub pin_maximum: u8,
+    /// Field 53 of a message with a PIN block, 16 digits. Default `2600000000000000` (PAN in the block, double-length
+    /// key).
+    pub field53: String,
+    /// Field 22 of a chip card with PIN, three digits. Default `051`.
+    pub field22_chip_pin: String,
+    /// Field 22 of a chip card without PIN, three digits. Default `052`.
+    pub field22_chip: String,
+    /// What fills up an odd number of track characters, 0 or 15. Default 0.
+    pub track_pad: u8,
+    /// Largest length of field 60 in digits, 17 to 99. Default 19.
+    pub field60_maximum: u16,
+    /// 60.4, what the terminal can read: 5 chip, 6 chip and contactless. Default 5.
+    pub read_capability: u8,
+    /// Whether 60.6 is sent even where partial approval is not wanted, as 0. Default true.
+    pub field60_always_partial: bool,
+
+    /// Tags of field 55 in a request, hexadecimal.
+    #[serde(with = "tags")]
+    pub field55_request: Vec<u32>,
+    /// Tags of field 55 in a reversal.
+    #[serde(with = "tags")]
+    pub field55_reversal: Vec<u32>,
+    /// Tags of field 55 in a script result.
+    #[serde(with = "tags")]
+    pub field55_script_result: Vec<u32>,
+}
+
+/// How a MAC is made; the secure module does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MacAlgorithm {
+    /// The POS centre's: XOR of blocks, hexadecimal, two encipherments.
+    #[serde(rename = "unionpay-ecb")]
+    UnionPayEcb,
+    /// ANSI X9.19: CBC with the left half, last block through both halves.
+    #[serde(rename = "x919")]
+    X919,
+}
+
+/// Which keys a sign-in asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignInCode {
+    /// PIN key and MAC key, double length.
+    #[serde(rename = "003")]
+    Double,
+    /// The same and a track key.
+    #[serde(rename = "004")]
+    DoubleWithTrack,
+}
+
+impl SignInCode {
+    /// The three digits of 60.3.
+    pub fn digits(self) -> &'static str {
+        match self {
+            Self::Double => "003",
+            Self::DoubleWithTrack => "004",
+        }
+    }
+}
+
+/// How two digits of an operator fill three characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OperatorLayout {
+    /// `001`.
+    Zero,
+    /// `01 `.
+    Blank,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        let codes = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+        Self {
+            tpdu: Tpdu([0x60, 0x00, 0x03, 0x00, 0x00]),
+            card_header: Header([0x61, 0x31, 0x00, 0x31, 0x00, 0x00]),
+            management_header: Header([0x60, 0x31, 0x00, 0x31, 0x00, 0x00]),
+            reply_timeout_s: 60,
+            connect_timeout_s: 10,
+            reversal_quick_tries: 3,
+            mac_algorithm: MacAlgorithm::UnionPayEcb,
+            mac_on_script_result: false,
+            mac_on_notices: false,
+            decline_needs_mac: false,
+            approving_codes: codes(&["00", "10", "11", "A2", "A4", "A5", "A6"]),
+            sign_in_again: codes(&["77", "99", "A0"]),
+            reversal_end_codes: codes(&["00", "12", "25"]),
+            reversal_codes_without_mac: Vec::new(),
+            advice_success_codes: codes(&["00", "94"]),
+            sign_in_code: SignInCode::Double,
+            sign_in_operator: "01".to_owned(),
+            operator_layout: OperatorLayout::Zero,
+            mac_key_slot: 16,
+            pin_maximum: 12,
+            field53: "2600000000000000".to_owned(),
+            field22_chip_pin: "051".to_owned(),
+            field22_chip: "052".to_owned(),
+            track_pad: 0,
+            field60_maximum: 19,
+            read_capability: 5,
+            field60_always_partial: true,
+            field55_request: vec![
+                0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03,
+                0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
+            ],
+            field55_reversal: vec![0x95, 0x9F1E, 0x9F10, 0x9F36, 0xDF31],
+            field55_script_result: vec![
+                0x9F33, 0x95, 0x9F37, 0x9F1E, 0x9F10, 0x9F26, 0x9F36, 0x82, 0xDF31, 0x9F1A, 0x9A,
+            ],
+        }
+    }
+}
+
+/// An entry of a profile that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("profile entry {entry}: {problem}")]
+pub struct ProfileError {
+    /// Name of the entry, as in the file.
+    pub entry: &'static str,
+    /// What it must be.
+    pub problem: &'static str,
+}
+
+/// Objects that name the card or hold its tracks: the reversal's field 55 is kept on disk (rule 10).
+const CARD_TAGS: [u32; 7] = [0x56, 0x57, 0x5A, 0x5F20, 0x5F24, 0x9F1F, 0x9F6B];
+
+impl Profile {
+    /// Checks what the types do not: ranges, digits, and codes that contradict each other.
+    ///
+    /// # Errors
+    /// The first entry that cannot be, with what it must be.
+    pub fn validate(&self) -> Result<(), ProfileError> {
+        let must = |good: bool, entry, problem| if good { Ok(()) } else { Err(ProfileError { entry, problem }) };
+        let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+        must(self.tpdu.0[0] == 0x60, "tpdu", "must begin with 60")?;
+        for (entry, header) in [("card_header", self.card_header), ("management_header", self.management_header)] {
+            must(header.requirement().nibble() == 0, entry, "the sixth digit belongs to the host: write 0")?;
+        }
+        must((1..=300).contains(&self.reply_timeout_s), "reply_timeout_s", "must lie in 1 to 300")?;
+        must((1..=60).contains(&self.connect_timeout_s), "connect_timeout_s", "must lie in 1 to 60")?;
+        must((1..=10).contains(&self.reversal_quick_tries), "reversal_quick_tries", "must lie in 1 to 10")?;
+        for (entry, codes) in [
+            ("approving_codes", &self.approving_codes),
+            ("sign_in_again", &self.sign_in_again),
+            ("reversal_end_codes", &self.reversal_end_codes),
+            ("reversal_codes_without_mac", &self.reversal_codes_without_mac),
+            ("advice_success_codes", &self.advice_success_codes),
+        ] {
+            let good = codes.iter().all(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
+            must(good, entry, "each code is two letters or digits")?;
+        }
+        let has = |codes: &[String], code: &str| codes.iter().any(|c| c == code);
+        must(has(&self.approving_codes, "00"), "approving_codes", "must hold 00")?;
+        must(has(&self.reversal_end_codes, "00"), "reversal_end_codes", "must hold 00")?;
+        must(has(&self.advice_success_codes, "00"), "advice_success_codes", "must hold 00")?;
+        must(
+            !self.sign_in_again.iter().any(|code| self.approves(code)),
+            "sign_in_again",
+            "must hold no code that approves",
+        )?;
+        must(
+            self.reversal_codes_without_mac.iter().all(|code| self.ends_reversal(code)),
+            "reversal_codes_without_mac",
+            "must be among reversal_end_codes",
+        )?;
+        must(digits(&self.sign_in_operator, 2), "sign_in_operator", "must be two digits")?;
+        must(matches!(self.mac_key_slot, 8 | 16), "mac_key_slot", "must be 8 or 16")?;
+        must((4..=12).contains(&self.pin_maximum), "pin_maximum", "must lie in 4 to 12")?;
+        must(digits(&self.field53, 16), "field53", "must be 16 digits")?;
+        must(digits(&self.field22_chip_pin, 3), "field22_chip_pin", "must be three digits")?;
+        must(digits(&self.field22_chip, 3), "field22_chip", "must be three digits")?;
+        must(matches!(self.track_pad, 0 | 15), "track_pad", "must be 0 or 15")?;
+        must((17..=99).contains(&self.field60_maximum), "field60_maximum", "must lie in 17 to 99")?;
+        must(self.read_capability <= 9, "read_capability", "must be one digit")?;
+        let has_cryptogram = self.field55_request.contains(&0x9F26);
+        must(has_cryptogram, "field55_request", "must hold 9F26, the cryptogram")?;
+        for (entry, tags) in [
+            ("field55_request", &self.field55_request),
+            ("field55_reversal", &self.field55_reversal),
+            ("field55_script_result", &self.field55_script_result),
+        ] {
+            let named = tags.iter().any(|tag| CARD_TAGS.contains(tag));
+            must(!named, entry, "must hold no object with the card's number, track, name or expiry")?;
+        }
+        Ok(())
+    }
+
+    /// The field table of this acquirer.
+    pub fn table(&self) -> FieldTable {
+        FieldTable::with(self.field60_maximum, self.track_pad)
+    }
+
+    /// Whether `code` approves.
+    pub fn approves(&self, code: &str) -> bool {
+        self.approving_codes.iter().any(|c| c == code)
+    }
+
+    /// Whether `code`, under a good MAC, ends a reversal (rule 7).
+    pub fn ends_reversal(&self, code: &str) -> bool {
+        self.reversal_end_codes.iter().any(|c| c == code)
+    }
+
+    /// Whether `code` ends a reversal even without a good MAC.
+    pub fn ends_reversal_without_mac(&self, code: &str) -> bool {
+        self.ends_reversal(code) && self.reversal_codes_without_mac.iter().any(|c| c == code)
+    }
+
+    /// Whether `code` says that an advice has arrived.
+    pub fn accepts_advice(&self, code: &str) -> bool {
+        self.advice_success_codes.iter().any(|c| c == code)
+    }
+
+    /// Whether messages of this type carry a MAC. A sign-in (0800) never does.
+    pub fn macs(&self, mti: Mti) -> bool {
+        match mti {
+            Mti::SCRIPT_RESULT => self.mac_on_script_result,
+            Mti::NOTICE => self.mac_on_notices,
+            Mti::MANAGEMENT => false,
+            _ => true,
+        }
+    }
+
+    /// Whether this answer counts only with a MAC: it approves, ends a reversal or settles an advice, and the
+    /// profile does not waive the MAC for its code.
+    pub fn needs_mac(&self, answer: &Answer) -> bool {
+        let code = answer.response_code();
+        let matters = match answer.mti() {
+            Mti::REVERSAL_ANSWER if self.ends_reversal_without_mac(code) => return false,
+            Mti::REVERSAL_ANSWER => self.ends_reversal(code),
+            Mti::SCRIPT_RESULT_ANSWER => self.accepts_advice(code),
+            _ => self.approves(code),
+        };
+        matters || self.decline_needs_mac
+    }
+}
+
+/// Tags as hexadecimal text.
+mod tags {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(tags: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
+        tags.iter().map(|tag| format!("{tag:02X}")).collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let mut tags = Vec::with_capacity(texts.len());
+        for text in texts {
+            let tag = (matches!(text.len(), 2 | 4 | 6)).then(|| u32::from_str_radix(&text, 16).ok()).flatten();
+            match tag.filter(|tag| *tag != 0) {
+                Some(tag) if tags.contains(&tag) => {
+                    return Err(D::Error::custom(format!("tag {text} is listed twice")));
+                }
+                Some(tag) => tags.push(tag),
+                None => return Err(D::Error::custom(format!("{text:?} is no tag; write 2, 4 or 6 hexadecimal digits"))),
+            }
+        }
+        Ok(tags)
+    }
+}

@@ -25,6 +25,7 @@ pub mod mti;
 pub mod pan;
 pub mod profile;
 pub mod request;
+pub mod response_code;
 
 pub use answer::{Answer, Expectation, Mismatch, Rejection, check_answer};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};

@@ -87,12 +87,8 @@ impl Message {
 
     /// Reads fields until the first fault, and gives both: for [`crate::describe`], which shows a reader how far a
     /// broken message makes sense. Such a message's bitmap promises fields that it does not have.
-    pub(crate) fn decode_as_far_as_possible(
-        bytes: &[u8],
-        table: &FieldTable,
-    ) -> (Self, Option<DecodeError>) {
-        let mut message =
-            Self { body: Zeroizing::new(bytes.to_vec()), present: 0, slots: [VACANT; 64] };
+    pub(crate) fn decode_as_far_as_possible(bytes: &[u8], table: &FieldTable) -> (Self, Option<DecodeError>) {
+        let mut message = Self { body: Zeroizing::new(bytes.to_vec()), present: 0, slots: [VACANT; 64] };
         let fault = message.index(bytes, table).err();
         if bytes.len() < FIELDS_START {
             // Keeps the promise that type and bitmap are always there.
@@ -503,9 +499,7 @@ fn check_value(format: &Format, units: usize, value: &[u8]) -> Result<(), (usize
         }
         Content::Text => match value.iter().position(|byte| !is_printable(*byte)) {
             None => Ok(()),
-            Some(at) => {
-                Err((at, DecodeErrorKind::NotText { byte: value.get(at).copied().unwrap_or(0) }))
-            }
+            Some(at) => Err((at, DecodeErrorKind::NotText { byte: value.get(at).copied().unwrap_or(0) })),
         },
         Content::Track | Content::Bytes => Ok(()),
     }

@@ -39,7 +39,8 @@ impl Track2 {
     pub fn new(characters: &str) -> Option<Self> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let (pan, rest) = characters.split_once(['=', 'D'])?;
-        let good = characters.len() <= 37 && !pan.is_empty() && pan.len() <= 19 && digits(pan) && digits(rest);
+        let good =
+            characters.len() <= 37 && !pan.is_empty() && pan.len() <= 19 && digits(pan) && digits(rest);
         good.then(|| Self(characters.to_owned()))
     }
 

@@ -160,8 +160,8 @@ impl Default for Profile {
             read_capability: 5,
             field60_always_partial: true,
             field55_request: vec![
-                0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03,
-                0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
+                0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A,
+                0x9F03, 0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
             ],
             field55_reversal: vec![0x95, 0x9F1E, 0x9F10, 0x9F36, 0xDF31],
             field55_script_result: vec![
@@ -190,10 +190,14 @@ impl Profile {
     /// # Errors
     /// The first entry that cannot be, with what it must be.
     pub fn validate(&self) -> Result<(), ProfileError> {
-        let must = |good: bool, entry, problem| if good { Ok(()) } else { Err(ProfileError { entry, problem }) };
-        let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+        let must =
+            |good: bool, entry, problem| if good { Ok(()) } else { Err(ProfileError { entry, problem }) };
+        let digits =
+            |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
         must(self.tpdu.0[0] == 0x60, "tpdu", "must begin with 60")?;
-        for (entry, header) in [("card_header", self.card_header), ("management_header", self.management_header)] {
+        for (entry, header) in
+            [("card_header", self.card_header), ("management_header", self.management_header)]
+        {
             must(header.requirement().nibble() == 0, entry, "the sixth digit belongs to the host: write 0")?;
         }
         must((1..=300).contains(&self.reply_timeout_s), "reply_timeout_s", "must lie in 1 to 300")?;
@@ -206,7 +210,8 @@ impl Profile {
             ("reversal_codes_without_mac", &self.reversal_codes_without_mac),
             ("advice_success_codes", &self.advice_success_codes),
         ] {
-            let good = codes.iter().all(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
+            let good =
+                codes.iter().all(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
             must(good, entry, "each code is two letters or digits")?;
         }
         let has = |codes: &[String], code: &str| codes.iter().any(|c| c == code);
@@ -306,13 +311,18 @@ mod tags {
         let texts = Vec::<String>::deserialize(deserializer)?;
         let mut tags = Vec::with_capacity(texts.len());
         for text in texts {
-            let tag = (matches!(text.len(), 2 | 4 | 6)).then(|| u32::from_str_radix(&text, 16).ok()).flatten();
+            let tag =
+                (matches!(text.len(), 2 | 4 | 6)).then(|| u32::from_str_radix(&text, 16).ok()).flatten();
             match tag.filter(|tag| *tag != 0) {
                 Some(tag) if tags.contains(&tag) => {
                     return Err(D::Error::custom(format!("tag {text} is listed twice")));
                 }
                 Some(tag) => tags.push(tag),
-                None => return Err(D::Error::custom(format!("{text:?} is no tag; write 2, 4 or 6 hexadecimal digits"))),
+                None => {
+                    return Err(D::Error::custom(format!(
+                        "{text:?} is no tag; write 2, 4 or 6 hexadecimal digits"
+                    )));
+                }
             }
         }
         Ok(tags)

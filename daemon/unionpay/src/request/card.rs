@@ -81,7 +81,10 @@ impl Sale {
                 message.put(35, track.reveal())?;
             }
             if let Some(block) = &self.pin_block {
-                message.put_number(26, profile.pin_maximum.into())?.put(52, block)?.put(53, &profile.field53)?;
+                message
+                    .put_number(26, profile.pin_maximum.into())?
+                    .put(52, block)?
+                    .put(53, &profile.field53)?;
             }
             message.put(60, kind)?;
             Ok(())

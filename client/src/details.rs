@@ -1,0 +1,209 @@
+//! What the terminal tells, with types.
+
+use crate::Error;
+use std::collections::HashMap;
+use zbus::{Message, OwnedVariant, Variant};
+
+/// The app's choices for one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct CreateOptions {
+    /// `zh-CN` or `en`; the terminal's default where absent.
+    pub locale: Option<String>,
+    /// Accept that a part of the amount is approved.
+    pub allow_partial: bool,
+    /// `Busy` instead of queueing.
+    pub no_wait: bool,
+    /// A line for the receipt, at most 60 characters.
+    pub note: Option<String>,
+}
+
+impl CreateOptions {
+    pub(crate) fn values(&self) -> HashMap<&'static str, Variant<'_>> {
+        let mut values = HashMap::new();
+        if let Some(locale) = &self.locale {
+            values.insert("locale", Variant::from(locale.as_str()));
+        }
+        if let Some(note) = &self.note {
+            values.insert("note", Variant::from(note.as_str()));
+        }
+        if self.allow_partial {
+            values.insert("allow-partial", Variant::from(true));
+        }
+        if self.no_wait {
+            values.insert("no-wait", Variant::from(true));
+        }
+        values
+    }
+}
+
+/// A transaction as its owner sees it. The words are those of the interface XML.
+#[derive(Debug)]
+pub struct Details {
+    /// Its number.
+    pub id: u64,
+    /// The app's name for the sale.
+    pub reference: String,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// What to charge, in minor units.
+    pub amount: u64,
+    /// Where it stands.
+    pub state: String,
+    /// Counts changes upwards.
+    pub sequence: u64,
+    /// What the people at the till should do.
+    pub prompt: String,
+    /// The same as text, by language.
+    pub prompt_texts: HashMap<String, String>,
+    /// When the step ends by itself, milliseconds since 1970 UTC; 0 for never.
+    pub deadline: i64,
+    /// Place in the queue from 1, or 0.
+    pub queue_position: u32,
+    /// Digits in the PIN prompt.
+    pub pin_digits: u8,
+    /// Applications to choose from.
+    pub candidates: Vec<String>,
+    /// The outcome, empty until it is known.
+    pub outcome: String,
+    /// Everything about the outcome.
+    pub result: HashMap<String, OwnedVariant>,
+}
+
+
+fn text(value: &OwnedVariant) -> Option<String> {
+    match &**value {
+        Variant::Str(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+struct Properties(HashMap<String, OwnedVariant>);
+
+impl Properties {
+    fn take<T: TryFrom<OwnedVariant>>(&mut self, name: &'static str) -> Result<T, Error> {
+        let value = self.0.remove(name).ok_or(Error::Answer(name))?;
+        T::try_from(value).map_err(|_| Error::Answer(name))
+    }
+}
+
+impl Details {
+    pub(crate) fn from_properties(properties: HashMap<String, OwnedVariant>) -> Result<Details, Error> {
+        let mut properties = Properties(properties);
+        Ok(Details {
+            id: properties.take("Id")?,
+            reference: properties.take("Reference")?,
+            attempt: properties.take("Attempt")?,
+            amount: properties.take("Amount")?,
+            state: properties.take("State")?,
+            sequence: properties.take("Sequence")?,
+            prompt: properties.take("Prompt")?,
+            prompt_texts: properties.take("PromptText")?,
+            deadline: properties.take("Deadline")?,
+            queue_position: properties.take("QueuePosition")?,
+            pin_digits: properties.take("PinDigits")?,
+            candidates: properties.take("Candidates")?,
+            outcome: properties.take("Outcome")?,
+            result: properties.take("Result")?,
+        })
+    }
+
+    pub(crate) fn many(reply: &Message) -> Result<Vec<Details>, Error> {
+        let all: Vec<HashMap<String, OwnedVariant>> = reply.body().deserialize()?;
+        all.into_iter().map(Details::from_properties).collect()
+    }
+
+    /// The prompt's text in a language; empty where there is none.
+    pub fn prompt_text(&self, language: &str) -> &str {
+        self.prompt_texts.get(language).map_or("", String::as_str)
+    }
+
+    /// A string of the result, such as `rrn` or `cause`.
+    pub fn result_text(&self, key: &str) -> Option<String> {
+        self.result.get(key).and_then(text)
+    }
+
+    /// A number of the result, such as `trace` or `charged`.
+    pub fn result_number(&self, key: &str) -> Option<u64> {
+        match self.result.get(key).map(|value| &**value) {
+            Some(Variant::U32(number)) => Some(u64::from(*number)),
+            Some(Variant::U64(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Whether the customer has been charged.
+    pub fn is_charged(&self) -> bool {
+        matches!(self.outcome.as_str(), "approved" | "approved-offline" | "partially-approved")
+    }
+}
+
+/// One line of a diagnosis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was checked.
+    pub code: String,
+    /// Whether it is good.
+    pub good: bool,
+    /// How it is.
+    pub detail: String,
+}
+
+/// A print job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its number.
+    pub id: u64,
+    /// `merchant` or `cardholder`.
+    pub copy: String,
+    /// It carries the reprint mark.
+    pub reprint: bool,
+    /// `queued`, `printing`, `needs-paper`, `done` or `failed`.
+    pub state: String,
+}
+
+/// The terminal's properties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalState {
+    /// `ready`, `busy` or `out-of-service`.
+    pub state: String,
+    /// Why it is out of service.
+    pub reasons: Vec<String>,
+    /// Merchant name.
+    pub merchant_name: String,
+    /// Merchant number.
+    pub merchant: String,
+    /// Terminal number.
+    pub terminal: String,
+    /// The operator logged in, or empty.
+    pub operator: String,
+    /// Signed in at the host.
+    pub signed_in: bool,
+    /// Batch number.
+    pub batch: u32,
+    /// Reversals not answered.
+    pub pending_reversals: u32,
+    /// The host's processing requirement digit.
+    pub host_requirement: u8,
+    /// The daemon's version.
+    pub version: String,
+}
+
+impl TerminalState {
+    pub(crate) fn from_properties(properties: &HashMap<String, OwnedVariant>) -> Result<TerminalState, Error> {
+        let copies = properties.iter().map(|(key, value)| Ok((key.clone(), value.try_clone()?)));
+        let mut properties = Properties(copies.collect::<Result<_, zbus::Error>>()?);
+        Ok(TerminalState {
+            state: properties.take("State")?,
+            reasons: properties.take("Reasons")?,
+            merchant_name: properties.take("MerchantName")?,
+            merchant: properties.take("MerchantNumber")?,
+            terminal: properties.take("TerminalNumber")?,
+            operator: properties.take("Operator")?,
+            signed_in: properties.take("SignedIn")?,
+            batch: properties.take("BatchNumber")?,
+            pending_reversals: properties.take("PendingReversalCount")?,
+            host_requirement: properties.take("HostRequirement")?,
+            version: properties.take("Version")?,
+        })
+    }
+}

@@ -99,10 +99,10 @@ pub(crate) async fn subscribe(connection: &Connection) -> Result<Streams, zbus::
     let calls = MatchRule::builder().msg_type(Type::MethodCall).build()?;
     let gone = MatchRule::builder()
         .msg_type(Type::Signal)
-        .sender("org.freedesktop.DBus")?
-        .interface("org.freedesktop.DBus")?
-        .member("NameOwnerChanged")?
-        .arg(2, "")?
+        .sender("org.freedesktop.DBus")
+        .interface("org.freedesktop.DBus")
+        .member("NameOwnerChanged")
+        .arg(2, "")
         .build()?;
     Ok(Streams {
         calls: MessageStream::for_match_rule(calls, connection, None).await?,
@@ -324,7 +324,7 @@ impl Service {
                 let changed = changes(Some(&self.terminal), &now);
                 let body = (names::TERMINAL_INTERFACE.name, changed, Vec::<&str>::new());
                 let signal =
-                    Message::signal(names::TERMINAL, names::PROPERTIES, "PropertiesChanged")?.build(&body)?;
+                    Message::signal(names::TERMINAL, names::PROPERTIES, "PropertiesChanged").build(&body)?;
                 self.terminal = now;
                 self.connection.send(&signal).await?;
             }
@@ -363,7 +363,7 @@ impl Service {
         let mut signals = Vec::new();
         for name in self.callers.of_user(uid) {
             let destination: &UniqueName<'_> = name;
-            signals.push(Message::signal(path, interface, member)?.destination(destination)?.build(body)?);
+            signals.push(Message::signal(path, interface, member).destination(destination).build(body)?);
         }
         Ok(self.connection.send_all(&signals).await?)
     }

@@ -109,7 +109,7 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
     let code = attempt.response_code.as_deref();
     // A code speaks for the outcome only where the outcome rests on it.
     let told = code.filter(|_| outcome.is_charged() || attempt.cause == Cause::DeclinedByHost);
-    if let Some(meaning) = told.map(posd_unionpay::response_code::lookup) {
+    if let Some(meaning) = told.map(posd_unionpay::response_code::meaning) {
         let (text, action) = match locale {
             Locale::ZhCn => (meaning.text_zh, meaning.action_zh),
             Locale::En => (meaning.text_en, meaning.action_en),

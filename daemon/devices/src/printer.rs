@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, unix::AsyncFd},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, join},
+    net::{TcpStream, unix::pipe},
     sync::mpsc::Receiver,
     time::{Instant, sleep, timeout},
 };
@@ -100,12 +100,14 @@ async fn print(target: &Target, job: &Job, tell: &mut impl FnMut(u64, State)) ->
         Target::Tty(path, baud) => {
             let file = open(path, true)?;
             raw(&file, *baud)?;
-            through(&mut Device(AsyncFd::register(file)?), job, tell).await
+            let reader = pipe::Receiver::from_file_unchecked(file.try_clone()?)?;
+            let writer = pipe::Sender::from_file_unchecked(file)?;
+            through(&mut join(reader, writer), job, tell).await
         }
         Target::Character(path) => {
             // No way back on such a device: it takes the bytes or it does not.
             let file = open(path, false)?;
-            let mut device = Device(AsyncFd::register(file)?);
+            let mut device = pipe::Sender::from_file_unchecked(file)?;
             for chunk in job.bytes.chunks(CHUNK) {
                 write(&mut device, chunk, PAPER_PATIENCE).await?;
             }
@@ -188,58 +190,4 @@ fn raw(file: &File, baud: u32) -> std::io::Result<()> {
     termios::cfsetspeed(&mut settings, speed)?;
     termios::tcsetattr(file, SetArg::TCSANOW, &settings)?;
     Ok(())
-}
-
-/// A device file as an asynchronous line.
-struct Device(AsyncFd<File>);
-
-impl AsyncRead for Device {
-    fn poll_read(
-        self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        buffer: &mut tokio::io::ReadBuf<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        loop {
-            let mut guard = std::task::ready!(self.0.poll_read_ready(context))?;
-            let free = buffer.initialize_unfilled();
-            match guard.try_io(|file| std::io::Read::read(&mut file.get_ref(), free)) {
-                Ok(Ok(count)) => {
-                    buffer.advance(count);
-                    return std::task::Poll::Ready(Ok(()));
-                }
-                Ok(Err(error)) => return std::task::Poll::Ready(Err(error)),
-                Err(_) => {}
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Device {
-    fn poll_write(
-        self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        loop {
-            let mut guard = std::task::ready!(self.0.poll_write_ready(context))?;
-            match guard.try_io(|file| std::io::Write::write(&mut file.get_ref(), bytes)) {
-                Ok(result) => return std::task::Poll::Ready(result),
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn poll_flush(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
 }

@@ -1,1 +1,207 @@
 //! Durable memory: the SQLite journal.
+//!
+//! What it is for: it keeps every attempt, reversal, advice and print job, and the counters. One commit is one
+//! transaction with one fsync (WAL, synchronous=FULL): what [`Journal::commit`] has answered `Ok` to survives a power
+//! cut. It is the only room that knows SQL.
+//!
+//! What it never does: it deletes no row, decides nothing, and never repairs or replaces a file that is damaged. It
+//! holds card data only as the secure module sealed it (rule 10), and erases it from the file, not just from the row.
+//!
+//! Start reading at [`Journal::open`], then `schema.rs`.
+
+mod read;
+mod schema;
+mod write;
+
+use posd_runner::Journal as Port;
+use posd_terminal::{
+    Advice, Attempt, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
+};
+use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
+use std::path::{Path, PathBuf};
+
+/// Why a journal was not opened. The file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It is damaged. It is evidence: keep the file and its `-wal` companion, and call service.
+    #[error("{path} is damaged and kept as it is ({reason}); nothing is sold on it: call service", path = .0.display(), reason = .1)]
+    Corrupt(PathBuf, String),
+    /// It is another program's file.
+    #[error("{path} is no journal of this program", path = .0.display())]
+    Foreign(PathBuf),
+    /// A newer release wrote it.
+    #[error("{path} has schema {found}, and this release knows {known}: install the newer release", path = .0.display(), found = .1, known = .2)]
+    Newer(PathBuf, u32, u32),
+    /// Another process has it.
+    #[error("{path} is in use by another process", path = .0.display())]
+    Locked(PathBuf),
+    /// It cannot be opened or written: permissions, disk full, read-only disk.
+    #[error("{path} cannot be opened for writing ({reason}); check permissions and space", path = .0.display(), reason = .1)]
+    Unwritable(PathBuf, String),
+}
+
+/// The journal.
+#[derive(Debug)]
+pub struct Journal {
+    connection: Connection,
+    commits: u64,
+}
+
+fn fault(error: rusqlite::Error) -> StorageFault {
+    StorageFault(error.to_string())
+}
+
+impl Journal {
+    /// Opens a journal, or makes one where there is no file. Only what costs the same for any size is checked here;
+    /// [`check`] does the rest.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(path: &Path) -> Result<Journal, OpenError> {
+        Journal::open_through(path, None, "FULL")
+    }
+
+    /// The same through a named VFS, where a simulation keeps its disk.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    #[doc(hidden)]
+    pub fn open_on(path: &Path, vfs: &str) -> Result<Journal, OpenError> {
+        Journal::open_through(path, Some(vfs), "FULL")
+    }
+
+    /// A journal that answers before the disk has it: the fault a simulation must find.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    #[cfg(feature = "planted-bugs")]
+    #[doc(hidden)]
+    pub fn open_without_fsync(path: &Path, vfs: &str) -> Result<Journal, OpenError> {
+        Journal::open_through(path, Some(vfs), "NORMAL")
+    }
+
+    fn open_through(path: &Path, vfs: Option<&str>, synchronous: &str) -> Result<Journal, OpenError> {
+        let opened = (|| {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX
+                | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+            let mut connection = match vfs {
+                None => Connection::open_with_flags(path, flags)?,
+                Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+            };
+            connection.set_prepared_statement_cache_capacity(64);
+            schema::prepare(&mut connection, synchronous)?;
+            Ok(connection)
+        })();
+        opened
+            .map(|connection| Journal { connection, commits: 0 })
+            .map_err(|error: schema::Refused| error.about(path))
+    }
+
+    /// How many commits were made durable since it was opened.
+    pub fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    /// Erases the sealed card data of everything in a batch that is settled, from the file too (rule 10).
+    ///
+    /// # Errors
+    /// [`StorageFault`].
+    pub fn erase_cards(&mut self, batch: u32) -> Result<(), StorageFault> {
+        write::erase_cards(&mut self.connection, batch).map_err(fault)
+    }
+}
+
+/// The full check of a journal: every page, every index. It may run beside an open journal, in another thread.
+///
+/// # Errors
+/// [`StorageFault`] with the first thing found.
+pub fn check(path: &Path) -> Result<(), StorageFault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(fault)?;
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault)?;
+    if verdict == "ok" { Ok(()) } else { Err(StorageFault(verdict)) }
+}
+
+impl Port for Journal {
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StorageFault> {
+        write::commit(&mut self.connection, writes).map_err(fault)?;
+        self.commits += 1;
+        Ok(())
+    }
+}
+
+impl Records for Journal {
+    fn device(&self) -> Result<Device, StorageFault> {
+        read::device(&self.connection)
+    }
+
+    fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault> {
+        read::one(&self.connection, "SELECT record, card FROM attempt WHERE id = ?1", [id])
+    }
+
+    fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
+        read::one(
+            &self.connection,
+            "SELECT record, card FROM attempt WHERE uid = ?1 AND reference = ?2 ORDER BY number DESC LIMIT 1",
+            (key.uid, key.reference.as_str()),
+        )
+    }
+
+    fn attempts(
+        &self,
+        uid: u32,
+        before: Option<TransactionId>,
+        limit: u32,
+    ) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(
+            &self.connection,
+            "SELECT record, card FROM attempt WHERE uid = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+            (uid, before.map_or(i64::MAX, |id| i64::try_from(id).unwrap_or(i64::MAX)), limit),
+        )
+    }
+
+    fn unacknowledged(&self, uid: u32) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(
+            &self.connection,
+            "SELECT record, card FROM attempt WHERE uid = ?1 AND to_acknowledge ORDER BY id",
+            [uid],
+        )
+    }
+
+    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, "SELECT record, card FROM attempt WHERE to_resolve ORDER BY id", [])
+    }
+
+    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
+        read::many(&self.connection, "SELECT record, card FROM reversal WHERE open ORDER BY id", [])
+    }
+
+    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        read::many(&self.connection, "SELECT record, card FROM advice WHERE open ORDER BY id", [])
+    }
+
+    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
+        read::many(&self.connection, "SELECT record, NULL FROM print_job WHERE open ORDER BY id", [])
+    }
+
+    fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        read::many(
+            &self.connection,
+            "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id",
+            [transaction],
+        )
+    }
+}
+
+/// What went wrong inside SQLite, as an [`OpenError`] tells it.
+fn open_error(error: &rusqlite::Error, path: &Path) -> OpenError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked(path),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Corrupt(path, error.to_string()),
+        _ => OpenError::Unwritable(path, error.to_string()),
+    }
+}

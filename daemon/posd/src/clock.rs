@@ -20,7 +20,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        let zoned = jiff::Zoned::now();
+        let zoned = jiff::ZonedDateTime::now();
         // Each cast is exact: jiff's ranges are within the target's once the year is held to four digits.
         let local = LocalTime {
             year: zoned.year().clamp(2000, 2099) as u16,

@@ -127,7 +127,10 @@ impl Configuration {
         let profile: Profile = read_toml(&self.profile)?;
         profile.validate().map_err(|e| ConfigurationError::Invalid(self.profile.clone(), e.to_string()))?;
         let card: CardConfiguration = read_toml(&self.card)?;
-        card.validate().map_err(|e| ConfigurationError::Invalid(self.card.clone(), e.to_string()))?;
+        card.validate().map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            ConfigurationError::Invalid(self.card.clone(), errors.join("; "))
+        })?;
         let default = Deadlines::default();
         let or = |seconds: Option<u32>, default: u64| seconds.map_or(default, |s| u64::from(s) * 1_000);
         Ok(Settings {

@@ -156,6 +156,17 @@ pub enum CancelAnswer {
     NotFound,
 }
 
+impl CancelAnswer {
+    /// The word on the bus.
+    pub fn word(self) -> &'static str {
+        match self {
+            CancelAnswer::Accepted => "accepted",
+            CancelAnswer::TooLate => "too-late",
+            CancelAnswer::NotFound => "not-found",
+        }
+    }
+}
+
 /// A reversal that is not yet answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingReversal {

@@ -372,7 +372,7 @@ impl Service {
     where
         B: serde::Serialize + DynamicType,
     {
-        if to.primary_header().flags().contains(Flags::NoReplyExpected) {
+        if to.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED) {
             return Ok(());
         }
         let reply = Message::method_return(&to.header()).build(body)?;
@@ -380,7 +380,7 @@ impl Service {
     }
 
     async fn send_error(&self, to: &Message, name: &str, text: &str) -> Result<(), Fault> {
-        if to.primary_header().flags().contains(Flags::NoReplyExpected) {
+        if to.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED) {
             return Ok(());
         }
         let reply = Message::error(&to.header(), name).build(&text)?;

@@ -1,0 +1,150 @@
+//! The simulator's devices and the test host, through their control sockets.
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+};
+
+/// Moves the simulator's devices.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The simulator's directory; `make run` prints it.
+    #[arg(long, env = "POSD_SIMULATOR", global = true)]
+    directory: Option<PathBuf>,
+    #[command(subcommand)]
+    device: Device,
+}
+
+#[derive(Debug, Subcommand)]
+enum Device {
+    /// The card in the reader.
+    Card {
+        /// What happens to it.
+        #[command(subcommand)]
+        action: Card,
+    },
+    /// The PIN that the customer will type.
+    Pin {
+        /// 4 to 12 digits, or `cancel`.
+        pin: String,
+    },
+    /// The printer's paper.
+    Paper {
+        /// In or out.
+        state: Paper,
+    },
+    /// A customer who does the right thing: inserts the card, types its PIN, takes it out.
+    Auto {
+        /// `on` or `off`.
+        #[arg(default_value = "on")]
+        state: Switch,
+    },
+    /// The test host.
+    Host {
+        /// What it does.
+        #[command(subcommand)]
+        action: Host,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Card {
+    /// Insert one.
+    Insert {
+        /// `debit`, `credit` or `offline-pin`; the same as before where absent.
+        profile: Option<String>,
+    },
+    /// Take it out.
+    Remove,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Paper {
+    In,
+    Out,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+enum Host {
+    /// Answer so many milliseconds later.
+    Delay {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// Lose requests of this kind: sale, reversal, sign-in …
+    Drop {
+        /// The kind.
+        #[arg(default_value = "sale")]
+        message: String,
+    },
+    /// Book, then lose the answer.
+    DropAnswer {
+        /// The kind.
+        #[arg(default_value = "sale")]
+        message: String,
+    },
+    /// Decline sales with this response code.
+    Decline {
+        /// Two characters.
+        #[arg(default_value = "05")]
+        code: String,
+    },
+    /// Any fault by its name, as the test host knows it, for the next sale.
+    Fault {
+        /// Such as wrong-mac, wrong-trace, garble, duplicate, close-before.
+        name: String,
+    },
+    /// Do everything right again.
+    Clear,
+    /// Show the books.
+    Ledger,
+}
+
+/// Does it; what the device says.
+pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
+    let directory = arguments
+        .directory
+        .as_deref()
+        .ok_or("which simulator? give --directory or set POSD_SIMULATOR to what `make run` prints")?;
+    let devices = |command: Value| tell(&directory.join("devices.sock"), &command);
+    let host = |command: Value| tell(&directory.join("host.sock"), &command);
+    match &arguments.device {
+        Device::Card { action: Card::Insert { profile } } => devices(json!({"card": "insert", "profile": profile})),
+        Device::Card { action: Card::Remove } => devices(json!({"card": "remove"})),
+        Device::Pin { pin } => devices(json!({"pin": pin})),
+        Device::Paper { state } => devices(json!({"paper": matches!(state, Paper::In)})),
+        Device::Auto { state } => devices(json!({"auto": matches!(state, Switch::On)})),
+        Device::Host { action } => match action {
+            Host::Delay { ms } => host(json!({"fault": "delay", "ms": ms})),
+            Host::Drop { message } => host(json!({"fault": "drop-request", "message": message})),
+            Host::DropAnswer { message } => host(json!({"fault": "drop-answer", "message": message})),
+            Host::Decline { code } => host(json!({"fault": "decline", "code": code, "message": "sale"})),
+            Host::Fault { name } => host(json!({"fault": name, "message": "sale", "count": 1})),
+            Host::Clear => host(json!({"clear": true})),
+            Host::Ledger => host(json!({"ledger": true})),
+        },
+    }
+}
+
+fn tell(socket: &Path, command: &Value) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}; does the simulator run?", socket.display());
+    let mut stream = UnixStream::connect(socket).map_err(failed)?;
+    writeln!(stream, "{command}").map_err(failed)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).map_err(failed)?;
+    let answer: Value = serde_json::from_str(&answer).map_err(|_| "the simulator's answer is no JSON".to_owned())?;
+    match answer.get("error").and_then(Value::as_str) {
+        Some(error) => Err(error.to_owned()),
+        None if answer.get("ok").is_some() => Ok("done".to_owned()),
+        None => serde_json::to_string_pretty(&answer).map_err(|error| error.to_string()),
+    }
+}

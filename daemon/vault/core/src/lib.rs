@@ -9,9 +9,13 @@
 //!
 //! Start reading at [`Core::handle`], then `prompt.rs` (what a person types) and `keys.rs` (what the keys do).
 
+mod cipher;
 mod core;
 mod custodian;
 mod event;
+mod keys;
+mod password;
+mod prompt;
 mod settings;
 
 pub use crate::core::Core;

@@ -1,0 +1,320 @@
+//! The algorithms: DES and 3DES, check values, MAC, PIN blocks, AES-256-GCM. No state.
+
+use aes_gcm::{
+    Aes256Gcm,
+    aead::{AeadInOut, KeyInit},
+};
+use des::{
+    Des, TdesEde3,
+    cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit as _},
+};
+use posd_vault_protocol::MacAlgorithm;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// A PIN block or another eight-byte block, wiped.
+pub(crate) type Block = Zeroizing<[u8; 8]>;
+
+/// DES or 3DES-EDE under one key. The key schedule is wiped on drop.
+pub(crate) enum Cipher {
+    Single(Des),
+    Triple(TdesEde3),
+}
+
+impl Cipher {
+    /// 8 bytes: DES. 16 bytes: 3DES with K1 K2 K1. 24 bytes: 3DES. `None` for any other length.
+    pub(crate) fn new(key: &[u8]) -> Option<Cipher> {
+        match key.len() {
+            8 => Des::new_from_slice(key).ok().map(Cipher::Single),
+            16 => {
+                let mut whole = Zeroizing::new([0; 24]);
+                whole[..16].copy_from_slice(key);
+                whole[16..].copy_from_slice(&key[..8]);
+                TdesEde3::new_from_slice(&whole[..]).ok().map(Cipher::Triple)
+            }
+            24 => TdesEde3::new_from_slice(key).ok().map(Cipher::Triple),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn encrypt(&self, block: [u8; 8]) -> [u8; 8] {
+        let mut block = Array::from(block);
+        match self {
+            Cipher::Single(des) => des.encrypt_block(&mut block),
+            Cipher::Triple(des) => des.encrypt_block(&mut block),
+        }
+        block.into()
+    }
+
+    pub(crate) fn decrypt(&self, block: [u8; 8]) -> [u8; 8] {
+        let mut block = Array::from(block);
+        match self {
+            Cipher::Single(des) => des.decrypt_block(&mut block),
+            Cipher::Triple(des) => des.decrypt_block(&mut block),
+        }
+        block.into()
+    }
+
+    /// Deciphers whole blocks in ECB mode; a trailing part of a block is ignored.
+    pub(crate) fn decrypt_ecb(&self, cipher: &[u8]) -> Zeroizing<Vec<u8>> {
+        let mut clear = Zeroizing::new(Vec::with_capacity(cipher.len()));
+        for block in cipher.as_chunks::<8>().0 {
+            clear.extend_from_slice(&self.decrypt(*block));
+        }
+        clear
+    }
+
+    /// CBC with a zero vector over zero-padded data: the last cipher block.
+    fn cbc(&self, data: &[u8]) -> [u8; 8] {
+        blocks(data).fold([0; 8], |chain, block| self.encrypt(xor(chain, block)))
+    }
+}
+
+fn xor(mut a: [u8; 8], b: [u8; 8]) -> [u8; 8] {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a ^= b;
+    }
+    a
+}
+
+fn blocks(data: &[u8]) -> impl Iterator<Item = [u8; 8]> {
+    data.chunks(8).map(|part| {
+        let mut block = [0; 8];
+        block[..part.len()].copy_from_slice(part);
+        block
+    })
+}
+
+/// Upper-case hexadecimal digits, as the MAC rules want them.
+fn hex(bytes: &[u8; 8]) -> [u8; 16] {
+    let mut text = [0; 16];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [b"0123456789ABCDEF"[usize::from(byte >> 4)], b"0123456789ABCDEF"[usize::from(byte & 15)]];
+    }
+    text
+}
+
+fn first_half(text: [u8; 16]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = text;
+    [a, b, c, d, e, f, g, h]
+}
+
+fn second_half(text: [u8; 16]) -> [u8; 8] {
+    let [.., a, b, c, d, e, f, g, h] = text;
+    [a, b, c, d, e, f, g, h]
+}
+
+/// The first three bytes of zeros enciphered under the key; `None` for a key of impossible length.
+pub(crate) fn check_value(key: &[u8]) -> Option<[u8; 3]> {
+    let [a, b, c, ..] = Cipher::new(key)?.encrypt([0; 8]);
+    Some([a, b, c])
+}
+
+/// Whether every byte of `given` (3 to 8) agrees with the key's check value. Constant time.
+pub(crate) fn check_value_fits(key: &[u8], given: &[u8]) -> bool {
+    let Some(cipher) = Cipher::new(key) else { return false };
+    let whole = cipher.encrypt([0; 8]);
+    (3..=8).contains(&given.len()) && bool::from(whole[..given.len()].ct_eq(given))
+}
+
+/// Field 64. `None` for a key of impossible length.
+pub(crate) fn mac(algorithm: MacAlgorithm, key: &[u8], input: &[u8]) -> Option<[u8; 8]> {
+    let cipher = Cipher::new(key)?;
+    let result = match algorithm {
+        // reference/unionpay-8583.md §3.1
+        MacAlgorithm::UnionPayEcb => {
+            let folded = hex(&blocks(input).fold([0; 8], xor));
+            cipher.encrypt(xor(cipher.encrypt(first_half(folded)), second_half(folded)))
+        }
+        // X9.9 with a single key; X9.19 (ISO 9797-1 algorithm 3) with a double one.
+        MacAlgorithm::X919 => match key.len() {
+            8 => cipher.cbc(input),
+            _ => {
+                let left = Cipher::new(&key[..8])?;
+                let right = Cipher::new(&key[8..16])?;
+                left.encrypt(right.decrypt(left.cbc(input)))
+            }
+        },
+    };
+    Some(first_half(hex(&result)))
+}
+
+/// The clear PIN block of ISO 9564 format 0. `digits` are 0 to 9, 4 to 12 of them; `pan` is 13 to 19 decimal digits.
+pub(crate) fn pin_block_format_0(digits: &[u8], pan: &str) -> Option<Block> {
+    let mut block = pin_field(0x00, digits)?;
+    let pan = pan.as_bytes();
+    if !(13..=19).contains(&pan.len()) || !pan.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // The twelve digits left of the check digit.
+    let part = &pan[pan.len() - 13..pan.len() - 1];
+    for (byte, pair) in block[2..].iter_mut().zip(part.chunks_exact(2)) {
+        *byte ^= (pair[0] - b'0') << 4 | (pair[1] - b'0');
+    }
+    Some(block)
+}
+
+/// The PIN block of ISO 9564 format 2, as VERIFY carries it (EMV Book 3 §6.5.12).
+pub(crate) fn pin_block_format_2(digits: &[u8]) -> Option<Block> {
+    pin_field(0x20, digits)
+}
+
+fn pin_field(control: u8, digits: &[u8]) -> Option<Block> {
+    if !(4..=12).contains(&digits.len()) || digits.iter().any(|digit| *digit > 9) {
+        return None;
+    }
+    let mut block = Zeroizing::new([0xFF; 8]);
+    block[0] = control | digits.len() as u8;
+    for (index, digit) in digits.iter().enumerate() {
+        let byte = &mut block[1 + index / 2];
+        *byte = if index % 2 == 0 { digit << 4 | 0x0F } else { *byte & 0xF0 | digit };
+    }
+    Some(block)
+}
+
+const NONCE: usize = 12;
+const TAG: usize = 16;
+
+/// AES-256-GCM: `header | nonce | cipher text | tag`, bound to the header and to `bound`.
+pub(crate) fn seal(
+    key: &[u8; 32],
+    header: &[u8],
+    bound: &[u8],
+    clear: &[u8],
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Option<Vec<u8>> {
+    let start = header.len() + NONCE;
+    let mut nonce = [0; NONCE];
+    random(&mut nonce);
+    // Sized at once, so that the clear text is never moved and left behind.
+    let mut sealed = Vec::with_capacity(start + clear.len() + TAG);
+    sealed.extend_from_slice(header);
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(clear);
+    let cipher = Aes256Gcm::new_from_slice(key).ok()?;
+    let tag = cipher
+        .encrypt_inout_detached(&nonce.into(), &[header, bound].concat(), (&mut sealed[start..]).into())
+        .ok()?;
+    sealed.extend_from_slice(&tag);
+    Some(sealed)
+}
+
+/// Undoes [`seal`]; `None` if header, key, bound or text are others.
+pub(crate) fn open(key: &[u8; 32], header: &[u8], bound: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, rest) = sealed.strip_prefix(header)?.split_first_chunk::<NONCE>()?;
+    let (text, tag) = rest.split_last_chunk::<TAG>()?;
+    let mut clear = Zeroizing::new(text.to_vec());
+    let cipher = Aes256Gcm::new_from_slice(key).ok()?;
+    cipher
+        .decrypt_inout_detached(
+            &(*nonce).into(),
+            &[header, bound].concat(),
+            (&mut clear[..]).into(),
+            &(*tag).into(),
+        )
+        .ok()?;
+    Some(clear)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        crate::tests::bytes(hex)
+    }
+
+    #[test]
+    fn vector_pin_block_long_pan() {
+        let block = pin_block_format_0(&[1, 2, 3, 4, 5, 6], "123456789012345678").unwrap();
+        assert_eq!(block[..], bytes("061253DFFEDCBA98"));
+        let cipher = Cipher::new(&bytes("807A23AD32B36D457AE91FDF927570EA")).unwrap();
+        assert_eq!(cipher.encrypt(*block)[..], bytes("A2BCBE65CB54B0E7"));
+    }
+
+    #[test]
+    fn vector_pin_block_short_pan() {
+        let block = pin_block_format_0(&[1, 2, 3, 4, 5, 6], "1234567890123456").unwrap();
+        assert_eq!(block[..], bytes("0612713176FEDCBA"));
+    }
+
+    #[test]
+    fn format_2_block_of_four_and_five_digits() {
+        assert_eq!(pin_block_format_2(&[1, 2, 3, 4]).unwrap()[..], bytes("241234FFFFFFFFFF"));
+        assert_eq!(pin_block_format_2(&[1, 2, 3, 4, 5]).unwrap()[..], bytes("2512345FFFFFFFFF"));
+        assert!(pin_block_format_2(&[1, 2, 3]).is_none());
+        assert!(pin_block_format_2(&[1; 13]).is_none());
+    }
+
+    #[test]
+    fn vector_wk_1_unwraps_and_checks() {
+        let master = Cipher::new(&bytes("CA5D92598DCA48CE8A4C76361A9269E9")).unwrap();
+        let pin = master.decrypt_ecb(&bytes("6701EAD6A9AD51E51AA406E2C27FCFA9"));
+        assert_eq!(pin[..], bytes("807A23AD32B36D457AE91FDF927570EA"));
+        assert!(check_value_fits(&pin, &bytes("8D0A74B8C5EF66C6")));
+        assert!(!check_value_fits(&pin, &bytes("8D0A74B9")));
+        assert!(!check_value_fits(&pin, &bytes("8D0A")));
+        let mac = master.decrypt_ecb(&bytes("B651F9E9BACE9AE1"));
+        assert_eq!(mac[..], bytes("5BB5C72CD00B7338"));
+        assert!(check_value_fits(&mac, &bytes("AB7153CA985B10C2")));
+    }
+
+    #[test]
+    fn vector_mac_1() {
+        let list = "9F0605A0000003339F220103DF050832303234313233319F0605A0000003339F220104DF050832303234313233319F0605A0000003339F220102DF050832303231313233319F0605A0000000039F220107DF050832303137313233319F0605A0000000039F220108DF050832303233313233319F0605A0000000039F220109DF050832303233313233319F0605A0000000659F220110DF050832303232313233319F0605A0000000659F220112DF050832303232313233319F0605A0000000659F220114DF050832303232313233319F0605A0000000049F220104DF050832303137313233319F0605A0000000049F220105DF050832303231313233319F0605A0000000049F220106DF05083230323131323331";
+        let input = format!(
+            "08300000000002C00015303036373030343634323839373337303137393332333030320011000000013720027731{list}"
+        );
+        let key = bytes("55036372B17543ECB173730768B8D6C4");
+        assert_eq!(mac(MacAlgorithm::UnionPayEcb, &key, &bytes(&input)).unwrap(), *b"5FE058DB");
+    }
+
+    #[test]
+    fn vector_mac_2_with_double_and_single_key() {
+        let input = bytes(
+            "0200302004800\
+             0c08015000000000000001234000002030099303030303030303139353237313831383232313738373531353600\
+             192600000100060000000000435f01123238343431323334353637383930313233345f03063136303033365f0406\
+             3230303832365c023031",
+        );
+        let key = bytes("0723C80DB5F4CD3D0723C80DB5F4CD3D");
+        assert_eq!(mac(MacAlgorithm::UnionPayEcb, &key, &input).unwrap(), *b"B3A092AE");
+        // Two equal halves are single DES, so the single key gives the same.
+        assert_eq!(mac(MacAlgorithm::UnionPayEcb, &key[..8], &input).unwrap(), *b"B3A092AE");
+    }
+
+    #[test]
+    fn vector_mac_4_chains_blocks() {
+        let key = bytes("1A1B1C1D1E1F2A2B2C2D2E2F3A3B3C3D");
+        let input = bytes(
+            "0800603804010881000116837299000022446695128200000209514005310100061999001200000000243139303030303239\
+             000702000430303030",
+        );
+        assert_eq!(Cipher::new(&key).unwrap().cbc(&input)[..], bytes("23d628cf6063ad4e"));
+    }
+
+    #[test]
+    fn x9_19_vectors_of_iso_9797_1() {
+        // ISO/IEC 9797-1:1999 Annex B, data string 1, padding method 1: algorithm 1, then algorithm 3.
+        let input = b"Now is the time for all ";
+        let key = bytes("0123456789ABCDEFFEDCBA9876543210");
+        assert_eq!(mac(MacAlgorithm::X919, &key[..8], input).unwrap(), *b"70A30640");
+        assert_eq!(mac(MacAlgorithm::X919, &key, input).unwrap(), *b"A1C72E74");
+    }
+
+    #[test]
+    fn sealed_text_opens_only_with_everything_the_same() {
+        let mut random = |buffer: &mut [u8]| buffer.fill(7);
+        let sealed = seal(&[1; 32], b"h1", b"bound", b"clear text", &mut random).unwrap();
+        assert_eq!(&open(&[1; 32], b"h1", b"bound", &sealed).unwrap()[..], b"clear text");
+        assert!(open(&[2; 32], b"h1", b"bound", &sealed).is_none());
+        assert!(open(&[1; 32], b"h2", b"bound", &sealed).is_none());
+        assert!(open(&[1; 32], b"h1", b"other", &sealed).is_none());
+        for index in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[index] ^= 1;
+            assert!(open(&[1; 32], b"h1", b"bound", &altered).is_none());
+            assert!(open(&[1; 32], b"h1", b"bound", &sealed[..index]).is_none());
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The keys and how they are kept: one versioned blob, enciphered under the storage key.
+
+use std::collections::BTreeMap;
+
+use posd_vault_protocol::{EncipheredKey, Refusal};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::crypto::{self, Cipher};
+
+/// Name and version of the stored blob; another version does not open.
+const HEADER: &[u8] = b"posd-vault\x01";
+
+/// Everything that survives a restart.
+#[derive(Clone, Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Keys {
+    /// Terminal master key (TMK), double length.
+    pub(crate) master: Option<[u8; 16]>,
+    /// PIN work key (PIK), double or triple length.
+    pub(crate) pin: Option<Vec<u8>>,
+    /// MAC work key (MAK), single, double or triple length.
+    pub(crate) mac: Option<Vec<u8>>,
+    /// The key that card data is sealed under.
+    pub(crate) data: Option<[u8; 32]>,
+    /// Wrong passwords in a row, so that a restart frees nobody. No secret.
+    #[zeroize(skip)]
+    pub(crate) wrong_tries: BTreeMap<String, u32>,
+}
+
+impl Keys {
+    /// The blob to store.
+    pub(crate) fn seal(&self, storage: &[u8; 32], random: &mut dyn FnMut(&mut [u8])) -> Option<Vec<u8>> {
+        let length = postcard::experimental::serialized_size(self).ok()?;
+        let mut clear = Zeroizing::new(vec![0; length]);
+        postcard::to_slice(self, &mut clear).ok()?;
+        crypto::seal(storage, HEADER, b"store", &clear, random)
+    }
+
+    /// What [`Keys::seal`] stored; `None` for another storage key or an altered blob.
+    pub(crate) fn open(storage: &[u8; 32], blob: &[u8]) -> Option<Keys> {
+        postcard::from_bytes(&crypto::open(storage, HEADER, b"store", blob)?).ok()
+    }
+
+    /// Unwraps both work keys of a sign-in. Neither is taken unless both check values fit.
+    pub(crate) fn with_work_keys(&self, pin: &EncipheredKey, mac: &EncipheredKey) -> Result<Keys, Refusal> {
+        let master = self.master.as_ref().ok_or(Refusal::KeyMissing)?;
+        let master = Cipher::new(master).ok_or(Refusal::KeyMissing)?;
+        // A PIN under single DES is no secret (ISO 9564-2), so a short PIN key is refused.
+        if !matches!(pin.cipher.len(), 16 | 24) || !matches!(mac.cipher.len(), 8 | 16 | 24) {
+            return Err(Refusal::Malformed);
+        }
+        if ![pin, mac].iter().all(|key| (3..=8).contains(&key.check_value.len())) {
+            return Err(Refusal::Malformed);
+        }
+        // Field 62 carries a single-length MAC key in a slot of 16 bytes, the rest zeros.
+        let mac_cipher = match mac.cipher.split_at_checked(8) {
+            Some((key, rest)) if rest.len() == 8 && rest.iter().all(|byte| *byte == 0) => key,
+            _ => &mac.cipher[..],
+        };
+        let pin_key = master.decrypt_ecb(&pin.cipher);
+        let mac_key = master.decrypt_ecb(mac_cipher);
+        let pin_fits = crypto::check_value_fits(&pin_key, &pin.check_value);
+        let mac_fits = crypto::check_value_fits(&mac_key, &mac.check_value);
+        if !(pin_fits & mac_fits) {
+            return Err(Refusal::KeyCheckFailed);
+        }
+        let mut keys = self.clone();
+        keys.pin.zeroize();
+        keys.mac.zeroize();
+        keys.pin = Some(pin_key.to_vec());
+        keys.mac = Some(mac_key.to_vec());
+        Ok(keys)
+    }
+}

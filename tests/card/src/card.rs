@@ -26,6 +26,8 @@ pub struct Card {
     pub(crate) pin_tries_left: u8,
     pub(crate) session: Session,
     pub(crate) scripts: Vec<Vec<u8>>,
+    /// Numbers the cryptograms in the order of their making; nothing a terminal sees.
+    pub(crate) made: u64,
     present: bool,
     challenges: u32,
     faults: Vec<Misbehaviour>,
@@ -41,6 +43,8 @@ pub(crate) struct Chip {
     pub(crate) online_incomplete: bool,
     pub(crate) issuer_authentication_failed: bool,
     pub(crate) issuer_authentication_missing: bool,
+    pub(crate) scripts_after: u8,
+    pub(crate) script_failed: bool,
     pub(crate) put: BTreeMap<u16, Vec<u8>>,
     pub(crate) last: Option<Issued>,
     pub(crate) last_arqc: Option<Issued>,
@@ -77,7 +81,6 @@ pub(crate) struct Session {
     pub(crate) went_online: bool,
     pub(crate) issuer_authentication: Option<bool>,
     pub(crate) arqc: [u8; 8],
-    pub(crate) script_count: u8,
     pub(crate) script_failed: bool,
     pub(crate) fault: Option<Fault>,
     pending: Option<(Vec<u8>, u16)>,
@@ -119,6 +122,7 @@ impl Card {
             pin_tries_left: profile.pin_tries,
             session: Session::default(),
             scripts: Vec::new(),
+            made: 0,
             present: false,
             challenges: 0,
             faults: Vec::new(),
@@ -175,7 +179,7 @@ impl Card {
     }
 
     /// The personaliser's choices, to be changed between sessions. The PIN try counter and the blocks
-    /// that scripts set are not among them.
+    /// are not among them, and the number of applications stays.
     pub fn profile_mut(&mut self) -> &mut Profile {
         &mut self.profile
     }

@@ -1,7 +1,5 @@
 //! GENERATE AC and EXTERNAL AUTHENTICATE: card risk management and the cryptograms.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::apdu::{Command, Reply, status};
 use crate::card::{Card, Chip, Session, Stage};
 use crate::issuer::{self, CryptogramInput};
@@ -14,9 +12,6 @@ const KEY_INDEX: u8 = 0x01;
 const CRYPTOGRAM_VERSION: u8 = 0x01;
 /// Algorithm identifier in 9F10: triple DES.
 const TRIPLE_DES: u8 = 0x01;
-
-/// Orders cryptograms of different applications by their making; nothing a terminal sees.
-static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// Types of application cryptogram, lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +66,8 @@ impl Card {
         }
         let exceeded = self.pin_tries_left == 0;
         let master_key = self.profile.master_key;
+        self.made += 1;
+        let order = self.made;
         let Some((application, chip, session)) = self.current() else {
             return Reply::status(status::CONDITIONS);
         };
@@ -123,7 +120,7 @@ impl Card {
             issuer_data,
             pan: application.pan.clone(),
             sequence: application.sequence,
-            order: MADE.fetch_add(1, Ordering::Relaxed),
+            order,
         };
         chip.last = Some(issued.clone());
         match kind {
@@ -194,6 +191,8 @@ fn second(
     // Without an answer from the host the payment did not complete online, and the card remembers that.
     if !matches!(tlv::listed(list, data, 0x8A), Some(b"Y3" | b"Z3")) {
         chip.online_incomplete = false;
+        chip.scripts_after = 0;
+        chip.script_failed = session.script_failed;
         chip.issuer_authentication_failed = result == Some(false);
         chip.issuer_authentication_missing =
             result.is_none() && application.issuer_authentication != IssuerAuthentication::None;
@@ -247,7 +246,7 @@ fn verification_results(
         | flag(4, chip.issuer_authentication_failed)
         | flag(3, chip.issuer_authentication_missing);
     let third =
-        session.script_count.min(15) << 4 | flag(4, session.script_failed) | flag(2, session.dynamic_done);
+        (chip.scripts_after.min(15) << 4) | flag(4, chip.script_failed) | flag(2, session.dynamic_done);
     [0x03, first, second, third]
 }
 

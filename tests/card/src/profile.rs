@@ -182,7 +182,8 @@ pub struct Application {
     pub first_cryptogram: FirstCryptogram,
     /// Issuer discretionary bytes after the eight bytes of 9F10 (at most 24).
     pub discretionary: Vec<u8>,
-    /// SFI of the record that is signed: above 10, its template's tag and length are signed too.
+    /// SFI of the record that is signed: 2 or 5-30 (the standard layout
+    /// uses 1, 3 and 4). Above 10, its template's tag and length are signed too.
     pub signed_sfi: u8,
     /// Replaces (`Some`) or leaves out (`None`) single data objects wherever the card gives them:
     /// records, FCI, and 82 and 94 of the processing options. Signatures cover the replaced value.

@@ -14,15 +14,19 @@ impl Card {
             return Reply::status(status::CONDITIONS);
         }
         let reply = self.apply(command);
-        // The CVR count what follows the second GENERATE AC; the next payment's host reads them.
-        self.session.script_count = self.session.script_count.saturating_add(1);
-        if reply.status == status::OK {
+        let good = reply.status == status::OK;
+        let after = self.session.stage == Stage::Finished;
+        self.session.script_failed |= !good;
+        if let Some((_, chip, _)) = self.current() {
+            // The CVR of the next payment tell the host how many commands came after the second GENERATE AC.
+            chip.scripts_after = chip.scripts_after.saturating_add(u8::from(after));
+            chip.script_failed |= !good;
+        }
+        if good {
             let mut taken =
                 vec![command.class, command.instruction, command.p1, command.p2, command.data.len() as u8];
             taken.extend_from_slice(command.data);
             self.scripts.push(taken);
-        } else {
-            self.session.script_failed = true;
         }
         reply
     }
@@ -32,7 +36,9 @@ impl Card {
             return Reply::status(status::WRONG_LENGTH);
         };
         let tries = self.profile.pin_tries;
-        let chip = &mut self.chips[self.session.application];
+        let Some(chip) = self.chips.get_mut(self.session.application) else {
+            return Reply::status(status::CONDITIONS);
+        };
         match (command.instruction, command.p1, command.p2) {
             (0x16, 0, 0) => self.blocked = true,
             (0x18, 0, 0) => chip.blocked = false,

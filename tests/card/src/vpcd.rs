@@ -52,7 +52,8 @@ impl Slot {
         Ok(Pull { stream: self.stream.try_clone()? })
     }
 
-    /// Answers the reader until it closes the connection or the card leaves it.
+    /// Answers the reader until it closes the connection or the card leaves it. A mute card leaves it too: the
+    /// virtual reader has no other word for silence.
     ///
     /// # Errors
     /// The connection broke within a message.
@@ -82,6 +83,7 @@ impl Slot {
                 _ => {
                     let answer = card.transmit(&message);
                     if answer.is_empty() {
+                        card.removed();
                         return Ok(());
                     }
                     self.write(&answer)?;

@@ -27,7 +27,7 @@ pub fn issuer_certificate(pan: &str) -> Certificate {
     let mut head = vec![0x6A, 0x02];
     head.extend_from_slice(&padded(&prefix, 4));
     head.extend_from_slice(&CERTIFICATE_EXPIRY);
-    head.extend_from_slice(&[0x00, 0x10, 0x01, 0x01]);
+    head.extend_from_slice(&[0x00, 0x00, 0x10, 0x01, 0x01]);
     certificate(&AUTHORITY, head, &ISSUER, &[])
 }
 
@@ -37,7 +37,7 @@ pub fn card_certificate(pan: &str, static_data: &[u8]) -> Certificate {
     let mut head = vec![0x6A, 0x04];
     head.extend_from_slice(&padded(pan, 10));
     head.extend_from_slice(&CERTIFICATE_EXPIRY);
-    head.extend_from_slice(&[0x00, 0x20, 0x01, 0x01]);
+    head.extend_from_slice(&[0x00, 0x00, 0x20, 0x01, 0x01]);
     certificate(&ISSUER, head, &CARD, static_data)
 }
 

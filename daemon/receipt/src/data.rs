@@ -108,3 +108,21 @@ pub struct Chip {
     /// 应用首选名 (9F12).
     pub preferred_name: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::receipt;
+
+    /// Receipts lie in journals and go over the bus in this form.
+    #[test]
+    fn the_stored_form_stays() {
+        let stored = r#"{"transaction_type":"sale","merchant_name":"示例商户","merchant":"898000000000001","terminal":"00000001","operator":"01","issuer":"01020000","acquirer":"48021000","masked_pan":"621234******0019","entry":"insert","batch":7,"trace":123,"authorisation_code":"A12345","rrn":"000000000123","date_time":"2026/01/02 03:04:05","amount":1234,"currency":"CNY","reference":"order-1","note":null,"host_texts":["谢谢惠顾"],"chip":{"transaction_certificate":"0123456789ABCDEF","arqc":"FEDCBA9876543210","aid":"A000000333010101","tvr":"0080048000","tsi":"E800","atc":"0001","pan_sequence":"001","label":"UnionPay Debit","preferred_name":"银联借记卡"},"signature":true,"test":false}"#;
+        assert_eq!(serde_json::to_string(&receipt()).unwrap(), stored);
+        assert_eq!(serde_json::from_str::<Receipt>(stored).unwrap(), receipt());
+        assert_eq!(
+            serde_json::to_string(&[Copy::Merchant, Copy::Cardholder]).unwrap(),
+            r#"["merchant","cardholder"]"#
+        );
+    }
+}

@@ -81,133 +81,120 @@ pub fn escpos(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Chip, Entry, TransactionType};
+    use crate::sample::{receipt, with_texts};
     use proptest::prelude::*;
 
-    pub(crate) fn receipt() -> Receipt {
-        Receipt {
-            transaction_type: TransactionType::Sale,
-            merchant_name: "示例商户".to_owned(),
-            merchant: "898000000000001".to_owned(),
-            terminal: "00000001".to_owned(),
-            operator: "01".to_owned(),
-            issuer: Some("01020000".to_owned()),
-            acquirer: Some("48021000".to_owned()),
-            masked_pan: "621234******0019".to_owned(),
-            entry: Entry::Insert,
-            batch: 7,
-            trace: 123,
-            authorisation_code: Some("A12345".to_owned()),
-            rrn: Some("000000000123".to_owned()),
-            date_time: "2026/01/02 03:04:05".to_owned(),
-            amount: 1234,
-            currency: "CNY".to_owned(),
-            reference: "order-1".to_owned(),
-            note: None,
-            host_texts: vec!["谢谢惠顾".to_owned()],
-            chip: Some(Chip {
-                transaction_certificate: Some("0123456789ABCDEF".to_owned()),
-                arqc: None,
-                aid: "A000000333010101".to_owned(),
-                tvr: "0080048000".to_owned(),
-                tsi: "E800".to_owned(),
-                atc: "0001".to_owned(),
-                pan_sequence: Some("001".to_owned()),
-                label: Some("UnionPay Debit".to_owned()),
-                preferred_name: None,
-            }),
-            signature: true,
-            test: false,
-        }
+    #[derive(Debug, PartialEq)]
+    enum Part {
+        Command(Vec<u8>),
+        Line(String),
     }
 
-    /// Takes the commands out again; what is left is what was to be printed. Panics on a command not made here.
-    fn without_commands(mut bytes: &[u8]) -> Vec<u8> {
-        let mut rest = Vec::new();
+    /// Reads a slip back; every byte is one of the commands made above or of a line of printable characters.
+    fn parse(mut bytes: &[u8]) -> Result<Vec<Part>, String> {
+        let mut parts = Vec::new();
+        let mut line = Vec::new();
         while let Some((&first, tail)) = bytes.split_first() {
-            let length = match (first, tail) {
+            let command = match (first, tail) {
                 (0x1B, [b'@', ..]) | (0x1C, [b'&', ..]) => 2,
                 (0x1B, [b'a', 0 | 1, ..]) | (0x1D, [b'!', 0 | 0x11, ..]) | (0x1C, [b'!', 0 | 0x0C, ..]) => 3,
                 (0x1D, [b'V', 66, 0, ..]) => 4,
                 (0x1D, [b'(', b'k', low, high, 49, ..]) => 5 + usize::from(u16::from_le_bytes([*low, *high])),
-                // A two-byte character.
-                (0x81..=0xFE, [second, ..]) => {
-                    rest.extend_from_slice(&[first, *second]);
-                    bytes = &bytes[2..];
-                    continue;
-                }
-                (b'\n' | 0x20..=0x7E, _) => {
-                    rest.push(first);
-                    1
-                }
-                _ => panic!("an unknown byte {first:02X} {:02X?}", &tail[..tail.len().min(4)]),
+                _ => 0,
             };
-            bytes = &bytes[length..];
+            if command > 0 {
+                if !line.is_empty() || command > bytes.len() {
+                    return Err(format!("a command within a line: {bytes:02X?}"));
+                }
+                parts.push(Part::Command(bytes[..command].to_vec()));
+                bytes = &bytes[command..];
+                continue;
+            }
+            let taken = match (first, tail) {
+                (0x81..=0xFE, [0x40..=0x7E | 0x80..=0xFE, ..]) => 2,
+                (b'\n' | 0x20..=0x7E, _) => 1,
+                _ => return Err(format!("{first:02X} {:02X?}", &tail[..tail.len().min(4)])),
+            };
+            if first == b'\n' {
+                let text = GB18030.decode_without_bom_handling_and_without_replacement(&line);
+                parts.push(Part::Line(text.ok_or("not GB18030")?.into_owned()));
+                line.clear();
+            } else {
+                line.extend_from_slice(&bytes[..taken]);
+            }
+            bytes = &bytes[taken..];
         }
-        rest
+        Ok(parts)
+    }
+
+    fn commands(receipt: &Receipt, copy: Copy) -> Result<Vec<Vec<u8>>, String> {
+        let parts = parse(&escpos(receipt, copy, true))?;
+        Ok(parts
+            .into_iter()
+            .filter_map(|part| if let Part::Command(command) = part { Some(command) } else { None })
+            .collect())
     }
 
     #[test]
-    fn the_merchant_copy_has_every_line_of_the_reference() {
-        let text = crate::text(&receipt(), Copy::Merchant, false);
-        let expected = [
-            "银联POS签购单",
-            "商户存根 MERCHANT COPY",
-            "示例商户",
-            "898000000000001",
-            "00000001",
-            "621234******0019 I",
-            "消费/SALE",
-            "000007",
-            "000123",
-            "A12345",
-            "2026/01/02 03:04:05",
-            "000000000123",
-            "RMB 12.34",
-            "0123456789ABCDEF",
-            "0080048000",
-            "A000000333010101",
-            "持卡人签名",
-            "本人确认以上交易",
-            "谢谢惠顾",
-        ];
-        for line in expected {
-            assert!(text.contains(line), "{line} is not in\n{text}");
-        }
-        assert!(text.lines().all(|line| crate::width(line) <= crate::COLUMNS), "{text}");
-        assert!(!text.contains("DUPLICATED") && !text.contains("TESTING"));
-        let cardholder = crate::text(&receipt(), Copy::Cardholder, true);
-        assert!(cardholder.contains("****重打印/DUPLICATED****") && !cardholder.contains("SIGNATURE"));
-        assert!(crate::text(&Receipt { test: true, ..receipt() }, Copy::Merchant, false).contains("TESTING"));
+    fn a_slip_begins_and_ends_as_a_printer_expects() {
+        let slip = escpos(&receipt(), Copy::Merchant, false);
+        assert!(slip.starts_with(b"\x1B@\x1C&\x1Ba\x01\x1D!\x11\x1C!\x0C"));
+        // 银联POS签购单
+        assert_eq!(
+            slip[13..],
+            [b"\xD2\xF8\xC1\xAAPOS\xC7\xA9\xB9\xBA\xB5\xA5\n".as_slice(), &slip[27..]].concat()
+        );
+        assert!(slip.ends_with(b"\x1DVB\x00"));
     }
 
     #[test]
-    fn rule_10_a_full_number_is_not_drawn() {
-        let full = Receipt { masked_pan: "6212340000000019".to_owned(), ..receipt() };
-        assert!(!crate::text(&full, Copy::Merchant, false).contains("6212340000000019"));
+    fn a_qr_code_is_stored_with_its_length_and_drawn() {
+        let slip = escpos(&receipt(), Copy::Merchant, false);
+        let data = b"00000001/000007/000123/000000000123";
+        let stored = [b"\x1D(k\x26\x001P0".as_slice(), data, b"\x1D(k\x03\x001Q0"].concat();
+        assert_eq!(data.len() + 3, 0x26);
+        assert!(slip.windows(stored.len()).any(|part| part == stored));
+    }
+
+    #[test]
+    fn the_paper_says_what_the_text_says() {
+        let lines = parse(&escpos(&receipt(), Copy::Merchant, true)).unwrap();
+        let paper: Vec<_> = lines
+            .iter()
+            .filter_map(|part| if let Part::Line(line) = part { Some(line.trim()) } else { None })
+            .collect();
+        for line in crate::text(&receipt(), Copy::Merchant, true).lines() {
+            assert!(paper.contains(&line.trim()), "{line}");
+        }
+    }
+
+    /// Texts that a hostile app or host would try: commands, halves of characters, everything Unicode has.
+    fn hostile() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[\\x00-\\x1F\\x7F-\\xFF]{1,20}",
+            "[\\x10\\x1B\\x1C\\x1D@!(kVapd0-9中文]{1,40}",
+            ".{150,200}",
+        ]
     }
 
     proptest! {
         #[test]
-        fn no_control_byte_of_a_stranger_reaches_the_printer(
-            texts in proptest::collection::vec(any::<String>(), 8),
-        ) {
-            let mut receipt = receipt();
-            let mut chip = receipt.chip.take().unwrap();
-            let mut texts = texts.into_iter();
-            let mut next = || texts.next().unwrap_or_default();
-            receipt.merchant_name = next();
-            receipt.reference = next();
-            receipt.note = Some(next());
-            receipt.host_texts = vec![next()];
-            receipt.issuer = Some(next());
-            receipt.rrn = Some(next());
-            chip.label = Some(next());
-            chip.preferred_name = Some(next());
-            receipt.chip = Some(chip);
+        fn no_byte_of_a_stranger_is_a_command(texts in proptest::collection::vec(hostile(), 1..24)) {
+            let receipt = with_texts(texts);
             for copy in [Copy::Merchant, Copy::Cardholder] {
-                let printed = without_commands(&escpos(&receipt, copy, true));
-                prop_assert!(printed.iter().all(|b| *b == b'\n' || *b >= 0x20));
+                let ours = commands(&receipt, copy).map_err(TestCaseError::fail)?;
+                // As many commands as a slip of the same lines has; only the text of the code differs.
+                let expected: usize = 2 + layout(&receipt, copy, true).iter().map(|line| match line {
+                    Line::Text { .. } => 6,
+                    Line::Qr(_) => 7,
+                    Line::Cut => 1,
+                    Line::Pair { .. } | Line::Rule | Line::Signature => 0,
+                }).sum::<usize>();
+                prop_assert_eq!(ours.len(), expected);
+                for command in ours.iter().filter(|command| command.starts_with(b"\x1D(k") && command[6] == 80) {
+                    prop_assert!(!command[8..].iter().any(|byte| *byte < 0x20 || *byte == 0x7F));
+                }
                 let text = crate::text(&receipt, copy, true);
                 prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
             }

@@ -12,6 +12,8 @@ mod allow_list;
 mod data;
 mod escpos;
 mod layout;
+#[cfg(test)]
+mod sample;
 mod text;
 
 pub use allow_list::{allow_listed, mask, printable};

@@ -1,129 +1,139 @@
 //! The core itself: one event in, orders out.
 
-use crate::{
-    CardFault, Input, KeyRefusal, KeyReply, KeyRequest, Output, PadPrompt, Settings,
-    cipher::{self, DesKey},
-    keys::Keys,
-    password::{People, Verdict},
-    prompt::{Pressed, Prompt, Purpose, Stage, hexadecimal},
-};
+use std::collections::VecDeque;
+
 use posd_vault_protocol::{
-    DeviceState, Digits, EncipheredKey, MacAlgorithm, Notice, OfflinePin, OnlinePin, PasswordCheck, PinPrompt,
-    Refusal, Reply, Request, Secret, Status, VERSION, VerifyMethod,
+    DeviceState, Notice, OfflinePin, OnlinePin, PasswordCheck, Refusal, Reply, Request, Secret, Status,
+    VERSION,
 };
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// How long a first component waits for the second, and a custodian's prompt stands, in milliseconds.
-const COMPONENT_PATIENCE: u64 = 600_000;
-const CUSTODIAN_PROMPT: u64 = 120_000;
-/// The most bytes that are sealed at once.
-const LONGEST_SECRET: usize = 512;
+use crate::{
+    CardFault, Input, Key, KeyRefusal, KeyReply, Output, PadPrompt, Random, Settings, StoreFault,
+    ceremony::FirstComponent,
+    crypto::{self, Block},
+    keys::Keys,
+    password::{self, Locks},
+    prompt::{Prompt, Purpose},
+    settings::is_operator,
+    verify::{self, PinKey},
+};
 
-/// The request a card's answer belongs to.
-enum Waiting {
-    PowerOn(u32),
-    Transmit(u32),
-    Verify(u32),
-}
-
-/// Who waits for the store.
-enum Storing {
-    WorkKeys(u32),
-    MasterKey,
-}
-
-struct FirstComponent {
-    custodian: String,
-    component: Zeroizing<Vec<u8>>,
-    until: u64,
-}
+/// Name and version of sealed card data.
+const SEALED: &[u8] = b"\x01";
+/// The most that is sealed at once, in bytes.
+const MAXIMUM_SEALED: usize = 512;
 
 /// The secure module's state. See [`Core::handle`].
 pub struct Core {
-    operators: People,
-    custodians: People,
+    pub(crate) settings: Settings,
     storage_key: Option<Zeroizing<[u8; 32]>>,
     unreadable: bool,
-    keys: Keys,
-    random: Box<dyn FnMut(&mut [u8])>,
+    pub(crate) keys: Keys,
+    storing: VecDeque<Storing>,
+    tries_unsaved: bool,
+    pub(crate) locks: Locks,
+    random: Random,
     reader: DeviceState,
-    pad: DeviceState,
-    card: bool,
+    pub(crate) pin_pad: DeviceState,
+    card_present: bool,
     powered: bool,
-    greeted: bool,
-    waiting: Option<Waiting>,
-    /// Who waits for the store, and the keys to go back to if it fails.
-    storing: Option<(Storing, Keys)>,
-    prompt: Option<Prompt>,
-    first: Option<FirstComponent>,
-    now: u64,
-    outputs: Vec<Output>,
+    link: Link,
+    card_work: Option<CardWork>,
+    pub(crate) prompt: Option<Prompt>,
+    pub(crate) first: Option<FirstComponent>,
+    pub(crate) out: Vec<Output>,
+    wake: Option<u64>,
+}
+
+/// `posd`'s connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Closed,
+    /// Connected, but the versions are not yet compared.
+    Open,
+    Greeted,
+}
+
+/// What the card is doing, and for whom. One command at a time.
+enum CardWork {
+    PowerOn(u32),
+    Transmit(u32),
+    Challenge {
+        id: u32,
+        block: Block,
+        key: PinKey,
+        repeated: bool,
+    },
+    Verify(u32),
+    /// Whoever asked is gone; the answer is thrown away.
+    Abandoned,
+}
+
+/// What becomes of the keys once they are stored, and who is told.
+struct Storing {
+    keys: Keys,
+    then: Then,
+}
+
+pub(crate) enum Then {
+    /// Only wrong tries were counted.
+    Tries,
+    /// Whoever waited is gone.
+    Nobody,
+    /// `posd` waits for its work keys.
+    WorkKeys(u32),
+    /// `posd` waits for the first sealing.
+    Seal(u32, Secret, u64),
+    /// The custodians wait for their key.
+    Master([u8; 3]),
+}
+
+/// Why a prompt ended without an entry.
+#[derive(Clone, Copy)]
+pub(crate) enum Ended {
+    Cancelled,
+    TimedOut,
+    PadMissing,
+    CardRemoved,
 }
 
 impl Core {
-    /// Starts with what the last run stored. `storage_key` is 32 bytes; `store_blob` is the last [`Output::Store`],
-    /// if there was one. `random` must fill its buffer from a cryptographically secure source.
+    /// Starts with what the last run stored. `storage_key` is 32 bytes (any other length counts as none);
+    /// `store_blob` is the last [`Output::Store`], if there was one. `random` must fill its buffer from a
+    /// cryptographically secure source.
     pub fn new(
         settings: Settings,
         storage_key: Option<Secret>,
         store_blob: Option<Vec<u8>>,
-        random: Box<dyn FnMut(&mut [u8])>,
+        random: Random,
     ) -> Core {
-        let storage_key = storage_key.and_then(|key| key.expose().try_into().ok()).map(Zeroizing::new);
-        let loaded = match (&storage_key, store_blob) {
-            (Some(key), Some(blob)) => Some(Keys::load(key, &blob)),
-            (None, Some(_)) => Some(None),
-            (_, None) => None,
+        let storage_key: Option<Zeroizing<[u8; 32]>> =
+            storage_key.and_then(|key| key.expose().try_into().ok().map(Zeroizing::new));
+        let opened = match (&storage_key, &store_blob) {
+            (Some(key), Some(blob)) => Keys::open(key, blob),
+            _ => Some(Keys::default()),
         };
         Core {
-            operators: People::new(settings.operators),
-            custodians: People::new(settings.custodians),
+            settings,
             storage_key,
-            unreadable: matches!(loaded, Some(None)),
-            keys: loaded.flatten().unwrap_or_default(),
+            unreadable: opened.is_none(),
+            keys: opened.unwrap_or_default(),
+            storing: VecDeque::new(),
+            tries_unsaved: false,
+            locks: Locks::default(),
             random,
             reader: DeviceState::Missing,
-            pad: DeviceState::Missing,
-            card: false,
+            pin_pad: DeviceState::Missing,
+            card_present: false,
             powered: false,
-            greeted: false,
-            waiting: None,
-            storing: None,
+            link: Link::Closed,
+            card_work: None,
             prompt: None,
             first: None,
-            now: 0,
-            outputs: Vec::new(),
+            out: Vec::new(),
+            wake: None,
         }
-    }
-
-    /// Takes one event and gives the orders that follow from it, in the order to perform them. `now_ms` is a
-    /// monotonic clock in milliseconds.
-    pub fn handle(&mut self, input: Input, now_ms: u64) -> Vec<Output> {
-        self.now = now_ms;
-        let wake = self.next_wake();
-        match input {
-            Input::Connected => self.greeted = false,
-            Input::Disconnected => self.disconnected(),
-            Input::Request(id, request) => self.request(id, request),
-            Input::Card(present) => self.card_moved(present),
-            Input::Reader(state) => self.reader_changed(state),
-            Input::PinPad(state) => self.pad_changed(state),
-            Input::Powered(answer) => self.powered_on(answer),
-            Input::Answered(answer) => self.answered(answer),
-            Input::Key(key) => self.key(key),
-            Input::Stored(result) => self.stored(result.is_ok()),
-            Input::Wake => {}
-            Input::Custodian(request) => self.custodian(request),
-            Input::CustodianGone => self.custodian_gone(),
-        }
-        self.fall_due();
-        match self.next_wake() {
-            next if next == wake => {}
-            Some(at) => self.outputs.push(Output::WakeAt(at)),
-            None => self.outputs.push(Output::NoWake),
-        }
-        std::mem::take(&mut self.outputs)
     }
 
     /// Whether the stored blob was there but could not be opened with this storage key. No key is accepted then, so
@@ -136,79 +146,116 @@ impl Core {
     pub fn status(&self) -> Status {
         Status {
             reader: self.reader,
-            pin_pad: self.pad,
-            card_present: self.card,
+            pin_pad: self.pin_pad,
+            card_present: self.card_present,
             storage_key: self.can_store(),
-            master_key: self.keys.master.as_ref().map(DesKey::check_value),
-            pin_key: self.keys.pin.as_ref().map(DesKey::check_value),
-            mac_key: self.keys.mac.as_ref().map(DesKey::check_value),
+            master_key: self.keys.master.as_ref().and_then(|key| crypto::check_value(key)),
+            pin_key: self.keys.pin.as_ref().and_then(|key| crypto::check_value(key)),
+            mac_key: self.keys.mac.as_ref().and_then(|key| crypto::check_value(key)),
         }
     }
 
-    fn can_store(&self) -> bool {
+    /// Takes one event and gives the orders that follow from it, in the order to perform them. `now_ms` is a
+    /// monotonic clock in milliseconds.
+    pub fn handle(&mut self, input: Input, now_ms: u64) -> Vec<Output> {
+        match input {
+            Input::Connected => {
+                self.disconnected();
+                self.link = Link::Open;
+            }
+            Input::Disconnected => self.disconnected(),
+            Input::Request(id, request) => self.request(id, request, now_ms),
+            Input::Card(present) => self.card(present),
+            Input::Reader(state) => self.reader(state),
+            Input::PinPad(state) => self.pad(state),
+            Input::Powered(result) => self.powered_on(result),
+            Input::Answered(result) => self.answered(result),
+            Input::Key(key) => self.key(key, now_ms),
+            Input::Stored(result) => self.stored(result),
+            Input::Wake => self.woken(now_ms),
+            Input::Custodian(request) => self.custodian(request, now_ms),
+            Input::CustodianGone => {
+                if self.prompt.as_ref().is_some_and(|prompt| prompt.purpose.is_custodians()) {
+                    self.take_prompt();
+                }
+            }
+        }
+        self.plan_wake();
+        std::mem::take(&mut self.out)
+    }
+
+    pub(crate) fn can_store(&self) -> bool {
         self.storage_key.is_some() && !self.unreadable
     }
 
     fn reply(&mut self, id: u32, reply: Reply) {
-        self.outputs.push(Output::Reply(id, reply));
+        self.out.push(Output::Reply(id, reply));
     }
 
     fn refuse(&mut self, id: u32, refusal: Refusal) {
         self.reply(id, Reply::Refused(refusal));
     }
 
-    fn notify(&mut self, notice: Notice) {
-        if self.greeted {
-            self.outputs.push(Output::Notice(notice));
+    fn notice(&mut self, notice: Notice) {
+        if self.link == Link::Greeted {
+            self.out.push(Output::Notice(notice));
         }
     }
 
-    // ---- time ----
-
-    fn next_wake(&self) -> Option<u64> {
-        let prompt = self.prompt.iter().flat_map(|prompt| [Some(prompt.until), prompt.next_tick]).flatten();
-        prompt.chain(self.first.iter().map(|first| first.until)).min()
-    }
-
-    fn fall_due(&mut self) {
-        if self.first.as_ref().is_some_and(|first| first.until <= self.now) {
-            self.first = None;
-        }
-        if self.prompt.as_ref().is_some_and(|prompt| prompt.until <= self.now) {
-            self.end_prompt(OnlinePin::TimedOut, OfflinePin::TimedOut, PasswordCheck::TimedOut, KeyRefusal::TimedOut);
-        }
-        let now = self.now;
-        if let Some(count) = self.prompt.as_mut().and_then(|prompt| prompt.tick(now)) {
-            self.notify(Notice::PinProgress(count));
+    fn plan_wake(&mut self) {
+        let prompt = self.prompt.as_ref().map(Prompt::wake);
+        let first = self.first.as_ref().map(FirstComponent::deadline);
+        let wake = prompt.into_iter().chain(first).min();
+        if wake != self.wake {
+            self.wake = wake;
+            self.out.push(wake.map_or(Output::NoWake, Output::WakeAt));
         }
     }
 
-    // ---- requests ----
+    fn woken(&mut self, now: u64) {
+        self.wake = None;
+        self.first.take_if(|first| first.deadline() <= now);
+        if let Some(count) = self.prompt.as_mut().and_then(|prompt| prompt.progress(now)) {
+            self.notice(Notice::PinProgress(count));
+        }
+        if self.prompt.as_ref().is_some_and(|prompt| prompt.timed_out(now)) {
+            self.end_prompt(Ended::TimedOut);
+        }
+    }
 
     fn disconnected(&mut self) {
-        self.greeted = false;
-        self.waiting = None;
-        if self.prompt.as_ref().is_some_and(|prompt| !matches!(prompt.purpose, Purpose::Custodian { .. })) {
-            self.prompt = None;
-            self.outputs.push(Output::Prompt(None));
+        if self.link == Link::Closed {
+            return;
         }
-        if std::mem::take(&mut self.powered) {
-            self.outputs.push(Output::PowerOff);
+        self.link = Link::Closed;
+        if self.prompt.as_ref().is_some_and(|prompt| !prompt.purpose.is_custodians()) {
+            self.take_prompt();
         }
+        if let Some(work) = &mut self.card_work {
+            *work = CardWork::Abandoned;
+        }
+        for storing in &mut self.storing {
+            if matches!(storing.then, Then::WorkKeys(_) | Then::Seal(..)) {
+                storing.then = Then::Nobody;
+            }
+        }
+        self.powered = false;
+        self.out.push(Output::PowerOff);
     }
 
-    fn request(&mut self, id: u32, request: Request) {
-        if let Request::Hello { version } = request {
-            self.greeted = version == VERSION;
-            if !self.greeted {
+    fn request(&mut self, id: u32, request: Request, now: u64) {
+        match (self.link, &request) {
+            (Link::Closed, _) => return,
+            (_, Request::Hello { version }) if *version == VERSION => {
+                self.link = Link::Greeted;
+                let status = self.status();
+                self.reply(id, Reply::Status(status));
+                return self.notice(Notice::Card(self.card_present));
+            }
+            (Link::Greeted, Request::Hello { .. }) | (Link::Open, _) => {
                 return self.refuse(id, Refusal::Version);
             }
-            let status = self.status();
-            self.reply(id, Reply::Status(status));
-            return self.notify(Notice::Card(self.card));
-        }
-        if !self.greeted {
-            return self.refuse(id, Refusal::Version);
+            (Link::Greeted, _) => {}
         }
         match request {
             Request::Hello { .. } => {}
@@ -220,522 +267,539 @@ impl Core {
             Request::Transmit { apdu } => self.transmit(id, apdu),
             Request::PowerOff => {
                 self.powered = false;
-                self.outputs.push(Output::PowerOff);
+                self.out.push(Output::PowerOff);
+                self.end_offline_prompt();
                 self.reply(id, Reply::Done);
             }
-            Request::EnterOnlinePin { prompt, pan } => self.enter_online_pin(id, prompt, pan),
-            Request::VerifyOfflinePin { prompt, method } => self.verify_offline_pin(id, prompt, &method),
+            Request::EnterOnlinePin { prompt, pan } => {
+                let long_enough = (13..=19).contains(&pan.expose().len());
+                self.pin_prompt(
+                    id,
+                    prompt,
+                    |core| {
+                        if !long_enough {
+                            return Err(Refusal::Malformed);
+                        }
+                        core.keys
+                            .pin
+                            .is_some()
+                            .then_some(Purpose::OnlinePin { id, pan })
+                            .ok_or(Refusal::KeyMissing)
+                    },
+                    now,
+                );
+            }
+            Request::VerifyOfflinePin { prompt, method } => self.pin_prompt(
+                id,
+                prompt,
+                |core| {
+                    let key = match method {
+                        posd_vault_protocol::VerifyMethod::Plaintext => None,
+                        posd_vault_protocol::VerifyMethod::Enciphered { modulus, exponent } => {
+                            Some(PinKey::new(&modulus, &exponent).ok_or(Refusal::Malformed)?)
+                        }
+                    };
+                    core.card_usable()?;
+                    Ok(Purpose::OfflinePin { id, key })
+                },
+                now,
+            ),
             Request::CheckPassword { operator, password, timeout_ms } => {
-                self.check_password(id, operator, password, timeout_ms);
+                self.check_password(id, operator, password, timeout_ms, now);
             }
             Request::CancelPrompt => {
-                let custodian = matches!(self.prompt, Some(Prompt { purpose: Purpose::Custodian { .. }, .. }));
-                if !custodian {
-                    self.end_prompt(
-                        OnlinePin::Cancelled,
-                        OfflinePin::Cancelled,
-                        PasswordCheck::Cancelled,
-                        KeyRefusal::Cancelled,
-                    );
+                if self.prompt.as_ref().is_some_and(|prompt| !prompt.purpose.is_custodians()) {
+                    self.end_prompt(Ended::Cancelled);
                 }
                 self.reply(id, Reply::Done);
             }
-            Request::LoadWorkKeys { pin_key, mac_key } => self.load_work_keys(id, &pin_key, &mac_key),
-            Request::MakeMac { algorithm, input } => match self.mac(algorithm, &input) {
-                Ok(mac) => self.reply(id, Reply::Mac(mac)),
-                Err(refusal) => self.refuse(id, refusal),
-            },
-            Request::CheckMac { algorithm, input, mac } => match self.mac(algorithm, &input) {
-                Ok(right) => self.reply(id, Reply::MacChecked(right.ct_eq(&mac).into())),
-                Err(refusal) => self.refuse(id, refusal),
-            },
-            Request::Seal { clear, context } => match self.seal(clear.expose(), context) {
-                Ok(sealed) => self.reply(id, Reply::Sealed(sealed)),
-                Err(refusal) => self.refuse(id, refusal),
-            },
-            Request::Open { sealed, context } => match self.open(&sealed, context) {
-                Ok(clear) => self.reply(id, Reply::Opened(clear)),
-                Err(refusal) => self.refuse(id, refusal),
-            },
+            Request::LoadWorkKeys { pin_key, mac_key } => {
+                if !self.can_store() {
+                    return self.refuse(id, Refusal::NoStorageKey);
+                }
+                match self.keys.with_work_keys(&pin_key, &mac_key) {
+                    Ok(keys) => self.save(keys, Then::WorkKeys(id)),
+                    Err(refusal) => self.refuse(id, refusal),
+                }
+            }
+            Request::MakeMac { algorithm, input } => {
+                let reply = self.mac(algorithm, &input).map_or_else(Reply::Refused, Reply::Mac);
+                self.reply(id, reply);
+            }
+            Request::CheckMac { algorithm, input, mac } => {
+                let reply = self.mac(algorithm, &input).map_or_else(Reply::Refused, |own| {
+                    Reply::MacChecked(bool::from(subtle::ConstantTimeEq::ct_eq(&own[..], &mac[..])))
+                });
+                self.reply(id, reply);
+            }
+            Request::Seal { clear, context } => self.seal(id, clear, context),
+            Request::Open { sealed, context } => {
+                let reply = match (&self.keys.data, self.can_store()) {
+                    (_, false) => Reply::Refused(Refusal::NoStorageKey),
+                    (None, true) => Reply::Refused(Refusal::SealBroken),
+                    (Some(key), true) => crypto::open(key, SEALED, &context.to_be_bytes(), &sealed)
+                        .map_or(Reply::Refused(Refusal::SealBroken), |clear| {
+                            Reply::Opened(Secret::new(clear.to_vec()))
+                        }),
+                };
+                self.reply(id, reply);
+            }
         }
     }
 
-    fn mac(&self, algorithm: MacAlgorithm, input: &[u8]) -> Result<[u8; 8], Refusal> {
-        let key = self.keys.mac.as_ref().ok_or(Refusal::KeyMissing)?;
+    fn mac(&self, algorithm: posd_vault_protocol::MacAlgorithm, input: &[u8]) -> Result<[u8; 8], Refusal> {
         if input.is_empty() {
             return Err(Refusal::Malformed);
         }
-        Ok(match algorithm {
-            MacAlgorithm::UnionPayEcb => cipher::union_pay_mac(key, input),
-            MacAlgorithm::X919 => cipher::x9_19_mac(key, input),
-        })
+        let key = self.keys.mac.as_ref().ok_or(Refusal::KeyMissing)?;
+        crypto::mac(algorithm, key, input).ok_or(Refusal::KeyMissing)
     }
 
-    fn nonce(&mut self) -> [u8; 12] {
-        let mut nonce = [0; 12];
-        (self.random)(&mut nonce);
-        nonce
-    }
-
-    fn seal(&mut self, clear: &[u8], context: u64) -> Result<Vec<u8>, Refusal> {
-        if clear.is_empty() || clear.len() > LONGEST_SECRET {
-            return Err(Refusal::Malformed);
+    fn seal(&mut self, id: u32, clear: Secret, context: u64) {
+        if !(1..=MAXIMUM_SEALED).contains(&clear.expose().len()) {
+            return self.refuse(id, Refusal::Malformed);
         }
-        let key = self.keys.data.clone().ok_or(Refusal::KeyMissing)?;
-        let nonce = self.nonce();
-        cipher::seal(&key, nonce, clear, &context.to_le_bytes()).ok_or(Refusal::Malformed)
-    }
-
-    fn open(&self, sealed: &[u8], context: u64) -> Result<Secret, Refusal> {
-        let key = self.keys.data.as_ref().ok_or(Refusal::KeyMissing)?;
-        let clear = cipher::open(key, sealed, &context.to_le_bytes()).ok_or(Refusal::SealBroken)?;
-        Ok(Secret::new(clear.to_vec()))
-    }
-
-    fn load_work_keys(&mut self, id: u32, pin: &EncipheredKey, mac: &EncipheredKey) {
-        match self.unwrap_both(pin, mac) {
-            Ok((pin, mac)) => {
-                let old = self.keys.duplicate();
-                self.keys.pin = Some(pin);
-                self.keys.mac = Some(mac);
-                self.store(Storing::WorkKeys(id), old);
-            }
-            Err(refusal) => self.refuse(id, refusal),
-        }
-    }
-
-    fn unwrap_both(&self, pin: &EncipheredKey, mac: &EncipheredKey) -> Result<(DesKey, DesKey), Refusal> {
         if !self.can_store() {
-            return Err(Refusal::NoStorageKey);
+            return self.refuse(id, Refusal::NoStorageKey);
         }
-        let master = self.keys.master.as_ref().ok_or(Refusal::KeyMissing)?;
-        let unwrap = |wrapped: &EncipheredKey| {
-            if !(3..=8).contains(&wrapped.check_value.len()) {
-                return Err(Refusal::Malformed);
-            }
-            let key = master.unwrap(&wrapped.cipher).ok_or(Refusal::Malformed)?;
-            let right = key.check_block()[..wrapped.check_value.len()].ct_eq(&wrapped.check_value);
-            if bool::from(right) { Ok(key) } else { Err(Refusal::KeyCheckFailed) }
+        let Some(key) = &self.keys.data else {
+            // The data key is stored before anything is sealed under it.
+            let keys = self.keys_with_data_key(self.keys.clone());
+            return self.save(keys, Then::Seal(id, clear, context));
         };
-        Ok((unwrap(pin)?, unwrap(mac)?))
+        let sealed = crypto::seal(key, SEALED, &context.to_be_bytes(), clear.expose(), self.random.as_mut());
+        self.reply(id, sealed.map_or(Reply::Refused(Refusal::Malformed), Reply::Sealed));
     }
 
-    fn store(&mut self, who: Storing, old: Keys) {
-        let nonce = self.nonce();
-        let blob = self.storage_key.as_ref().and_then(|key| self.keys.store(key, nonce));
-        self.storing = Some((who, old));
+    /// The keys with a data key, a new one if there is none.
+    pub(crate) fn keys_with_data_key(&mut self, mut keys: Keys) -> Keys {
+        if keys.data.is_none() {
+            (self.random)(keys.data.insert([0; 32]));
+        }
+        keys
+    }
+
+    /// Stores the keys; they are used, and whoever waits is told, once they are durable. Only one change of keys is
+    /// under way at a time.
+    pub(crate) fn save(&mut self, keys: Keys, then: Then) {
+        let free = self.storing.iter().all(|storing| matches!(storing.then, Then::Tries));
+        let blob = match &self.storage_key {
+            Some(storage) if free && !self.unreadable => keys.seal(storage, self.random.as_mut()),
+            _ => None,
+        };
         match blob {
-            Some(blob) => self.outputs.push(Output::Store(blob)),
-            None => self.stored(false),
+            Some(blob) => {
+                self.storing.push_back(Storing { keys, then });
+                self.out.push(Output::Store(blob));
+            }
+            None => self.saved(then, Err(StoreFault)),
         }
     }
 
-    fn stored(&mut self, good: bool) {
-        let Some((who, old)) = self.storing.take() else { return };
-        if !good {
-            self.keys = old;
+    fn stored(&mut self, result: Result<(), StoreFault>) {
+        let Some(Storing { keys, then }) = self.storing.pop_front() else { return };
+        if result.is_ok() && !matches!(then, Then::Tries) {
+            // Tries counted while the store was busy are not taken back.
+            let wrong_tries = std::mem::take(&mut self.keys.wrong_tries);
+            self.keys = keys;
+            self.keys.wrong_tries = wrong_tries;
         }
-        match who {
-            Storing::WorkKeys(id) if good => self.reply(id, Reply::Done),
-            Storing::WorkKeys(id) => self.refuse(id, Refusal::StoreFailed),
-            Storing::MasterKey => {
-                let check = self.keys.master.as_ref().map(DesKey::check_value).filter(|_| good);
-                self.outputs.push(Output::Custodian(match check {
-                    Some(check_value) => KeyReply::Loaded { check_value },
-                    None => KeyReply::Refused(KeyRefusal::StoreFailed),
-                }));
+        self.saved(then, result);
+        if self.tries_unsaved && self.storing.is_empty() {
+            self.save_tries();
+        }
+    }
+
+    fn save_tries(&mut self) {
+        self.tries_unsaved = !self.storing.is_empty();
+        if !self.tries_unsaved {
+            self.save(self.keys.clone(), Then::Tries);
+        }
+    }
+
+    fn saved(&mut self, then: Then, result: Result<(), StoreFault>) {
+        match (then, result) {
+            (Then::Tries | Then::Nobody, _) => {}
+            (Then::WorkKeys(id), Ok(())) => self.reply(id, Reply::Done),
+            (Then::Seal(id, clear, context), Ok(())) => self.seal(id, clear, context),
+            (Then::WorkKeys(id) | Then::Seal(id, ..), Err(StoreFault)) => {
+                self.refuse(id, Refusal::StoreFailed);
+            }
+            (Then::Master(check_value), Ok(())) => {
+                self.out.push(Output::Custodian(KeyReply::Loaded { check_value }));
+            }
+            (Then::Master(_), Err(StoreFault)) => {
+                self.out.push(Output::Custodian(KeyReply::Refused(KeyRefusal::StoreFailed)));
             }
         }
     }
 
-    // ---- the card ----
+    // --- the card ---
 
-    fn card_fault(fault: CardFault) -> Refusal {
-        match fault {
-            CardFault::NoReader => Refusal::NoReader,
-            CardFault::NoCard => Refusal::NoCard,
-            CardFault::Removed => Refusal::CardRemoved,
-            CardFault::Mute => Refusal::CardMute,
+    fn card(&mut self, present: bool) {
+        let changed = self.card_present != present;
+        self.card_present = present;
+        if !present {
+            self.powered = false;
+            self.end_offline_prompt();
+        }
+        if changed {
+            self.notice(Notice::Card(present));
+        }
+    }
+
+    fn reader(&mut self, state: DeviceState) {
+        if state != DeviceState::Ready {
+            self.card(false);
+        }
+        if self.reader != state {
+            self.reader = state;
+            self.notice(Notice::Reader(state));
+        }
+    }
+
+    fn end_offline_prompt(&mut self) {
+        if self.prompt.as_ref().is_some_and(|prompt| matches!(prompt.purpose, Purpose::OfflinePin { .. })) {
+            self.end_prompt(Ended::CardRemoved);
+        }
+    }
+
+    /// Whether a command may go to the card now.
+    fn card_usable(&self) -> Result<(), Refusal> {
+        match () {
+            () if self.reader != DeviceState::Ready => Err(Refusal::NoReader),
+            () if !self.card_present => Err(Refusal::NoCard),
+            () if !self.powered => Err(Refusal::CardRemoved),
+            // `posd` sends one command at a time.
+            () if self.card_work.is_some() => Err(Refusal::Malformed),
+            () => Ok(()),
         }
     }
 
     fn power_on(&mut self, id: u32) {
-        if self.reader != DeviceState::Ready {
-            return self.refuse(id, Refusal::NoReader);
-        }
-        if !self.card {
-            return self.refuse(id, Refusal::NoCard);
-        }
-        if self.waiting.is_some() {
-            return self.refuse(id, Refusal::Malformed);
-        }
-        self.powered = true;
-        self.waiting = Some(Waiting::PowerOn(id));
-        self.outputs.push(Output::PowerOn);
-    }
-
-    fn powered_on(&mut self, answer: Result<Vec<u8>, CardFault>) {
-        if let Some(Waiting::PowerOn(id)) = self.waiting.take_if(|waiting| matches!(waiting, Waiting::PowerOn(_))) {
-            match answer {
-                Ok(atr) => self.reply(id, Reply::Atr(atr)),
-                Err(fault) => {
-                    self.powered = false;
-                    self.refuse(id, Core::card_fault(fault));
-                }
+        let refusal = match () {
+            () if self.reader != DeviceState::Ready => Refusal::NoReader,
+            () if !self.card_present => Refusal::NoCard,
+            () if self.card_work.is_some() => Refusal::Malformed,
+            () => {
+                self.end_offline_prompt();
+                self.powered = false;
+                self.card_work = Some(CardWork::PowerOn(id));
+                return self.out.push(Output::PowerOn);
             }
-        }
+        };
+        self.refuse(id, refusal);
     }
 
     fn transmit(&mut self, id: u32, apdu: Vec<u8>) {
-        // VERIFY carries a PIN, and is this module's own business (design §2).
-        let verify = matches!(apdu.get(1), Some(0x20 | 0x21));
-        if verify || !(4..=261).contains(&apdu.len()) {
+        if !(4..=261).contains(&apdu.len()) || verify::is_verify(&apdu) {
             return self.refuse(id, Refusal::Forbidden);
         }
-        if !self.powered {
-            let refusal = if self.card { Refusal::CardMute } else { Refusal::NoCard };
-            return self.refuse(id, refusal);
+        match self.card_usable() {
+            Ok(()) => self.command(CardWork::Transmit(id), Zeroizing::new(apdu)),
+            Err(refusal) => self.refuse(id, refusal),
         }
-        if self.waiting.is_some() {
+    }
+
+    fn command(&mut self, work: CardWork, apdu: Zeroizing<Vec<u8>>) {
+        self.card_work = Some(work);
+        self.out.push(Output::Transmit(apdu));
+    }
+
+    fn powered_on(&mut self, result: Result<Vec<u8>, CardFault>) {
+        match (self.card_work.take(), result) {
+            (Some(CardWork::PowerOn(id)), Ok(atr)) => {
+                self.powered = true;
+                self.reply(id, Reply::Atr(atr));
+            }
+            (Some(CardWork::PowerOn(id)), Err(fault)) => self.refuse(id, refusal_of(fault)),
+            // Nobody wants the card any more.
+            (_, Ok(_)) => self.out.push(Output::PowerOff),
+            (_, Err(_)) => {}
+        }
+    }
+
+    fn answered(&mut self, result: Result<Zeroizing<Vec<u8>>, CardFault>) {
+        let answer = match result {
+            Ok(answer) if answer.len() >= 2 => Ok(answer),
+            Ok(_) => Err(CardFault::Mute),
+            Err(fault) => Err(fault),
+        };
+        match (self.card_work.take(), answer) {
+            (Some(CardWork::Transmit(id)), Ok(answer)) => self.reply(id, Reply::Card(answer.to_vec())),
+            (Some(CardWork::Transmit(id)), Err(fault)) => self.refuse(id, refusal_of(fault)),
+            (Some(CardWork::Verify(id)), Ok(answer)) => {
+                let status = status_word(&answer);
+                self.reply(id, Reply::OfflinePin(OfflinePin::Status(status)));
+            }
+            (Some(CardWork::Challenge { id, block, key, repeated }), Ok(answer)) => {
+                self.challenged(id, block, key, repeated, &answer);
+            }
+            (Some(CardWork::Verify(id) | CardWork::Challenge { id, .. }), Err(fault)) => {
+                let reply = match fault {
+                    CardFault::Mute => Reply::Refused(Refusal::CardMute),
+                    _ => Reply::OfflinePin(OfflinePin::CardRemoved),
+                };
+                self.reply(id, reply);
+            }
+            (Some(CardWork::PowerOn(_) | CardWork::Abandoned) | None, _) => {}
+        }
+    }
+
+    fn challenged(&mut self, id: u32, block: Block, key: PinKey, repeated: bool, answer: &[u8]) {
+        let status = status_word(answer);
+        // A card with T=0 tells the length first (6C08), or has the answer fetched (6108).
+        if !repeated && answer.len() == 2 && matches!(status, 0x6C08 | 0x6108) {
+            let mut again = Zeroizing::new(verify::GET_CHALLENGE.to_vec());
+            if status == 0x6108 {
+                again[1] = 0xC0;
+            }
+            again[4] = 8;
+            return self.command(CardWork::Challenge { id, block, key, repeated: true }, again);
+        }
+        let number = answer.first_chunk::<8>().filter(|_| status == 0x9000 && answer.len() == 10);
+        match number.and_then(|number| key.verify(&block, number, self.random.as_mut())) {
+            Some(apdu) => self.command(CardWork::Verify(id), apdu),
+            None => {
+                // 6F00: the card said 9000 to GET CHALLENGE, but not with a number of eight bytes.
+                let status = if status == 0x9000 { 0x6F00 } else { status };
+                self.reply(id, Reply::OfflinePin(OfflinePin::Status(status)));
+            }
+        }
+    }
+
+    // --- prompts ---
+
+    fn pin_prompt(
+        &mut self,
+        id: u32,
+        asked: posd_vault_protocol::PinPrompt,
+        purpose: impl FnOnce(&Core) -> Result<Purpose, Refusal>,
+        now: u64,
+    ) {
+        let (minimum, maximum) = (usize::from(asked.minimum), usize::from(asked.maximum));
+        // ISO 9564-1: 4 to 12 digits.
+        if !(4 <= minimum && minimum <= maximum && maximum <= 12) {
             return self.refuse(id, Refusal::Malformed);
         }
-        self.waiting = Some(Waiting::Transmit(id));
-        self.outputs.push(Output::Transmit(Zeroizing::new(apdu)));
+        let purpose = match purpose(self) {
+            Ok(purpose) => purpose,
+            Err(refusal) => return self.refuse(id, refusal),
+        };
+        if self.prompt.is_some() {
+            return self.refuse(id, Refusal::PadBusy);
+        }
+        let shown =
+            PadPrompt::Pin { amount: asked.amount, currency: asked.currency, tries_left: asked.tries_left };
+        let timeout = u64::from(asked.timeout_ms);
+        self.begin(Prompt::new(purpose, shown, minimum..=maximum, timeout, now).with_bypass(asked.bypass));
     }
 
-    fn answered(&mut self, answer: Result<Zeroizing<Vec<u8>>, CardFault>) {
-        match self.waiting.take() {
-            Some(Waiting::Transmit(id)) => match answer {
-                Ok(bytes) => self.reply(id, Reply::Card(bytes.to_vec())),
-                Err(fault) => self.refuse(id, Core::card_fault(fault)),
-            },
-            Some(Waiting::Verify(id)) => match answer.as_ref().map(|bytes| &bytes[..]) {
-                Ok([.., first, second]) => {
-                    let status = u16::from_be_bytes([*first, *second]);
-                    self.reply(id, Reply::OfflinePin(OfflinePin::Status(status)));
-                }
-                Ok(_) | Err(CardFault::Mute) => self.refuse(id, Refusal::CardMute),
-                Err(_) => self.reply(id, Reply::OfflinePin(OfflinePin::CardRemoved)),
-            },
-            other => self.waiting = other,
+    /// Puts the prompt on the pad, or answers at once that there is none.
+    pub(crate) fn begin(&mut self, prompt: Prompt) {
+        let shown = prompt.shown;
+        self.prompt = Some(prompt);
+        self.out.push(Output::Prompt(Some(shown)));
+        if self.pin_pad != DeviceState::Ready {
+            self.end_prompt(Ended::PadMissing);
         }
     }
 
-    fn card_moved(&mut self, present: bool) {
-        if self.card == present {
-            return;
+    /// Takes the prompt off the pad.
+    pub(crate) fn take_prompt(&mut self) -> Option<Prompt> {
+        let prompt = self.prompt.take()?;
+        self.out.push(Output::Prompt(None));
+        Some(prompt)
+    }
+
+    /// Ends the prompt without an entry and tells whoever waits.
+    pub(crate) fn end_prompt(&mut self, ended: Ended) {
+        let Some(prompt) = self.take_prompt() else { return };
+        match prompt.purpose {
+            Purpose::OnlinePin { id, .. } => self.reply(
+                id,
+                Reply::OnlinePin(match ended {
+                    Ended::Cancelled | Ended::CardRemoved => OnlinePin::Cancelled,
+                    Ended::TimedOut => OnlinePin::TimedOut,
+                    Ended::PadMissing => OnlinePin::PadMissing,
+                }),
+            ),
+            Purpose::OfflinePin { id, .. } => self.reply(
+                id,
+                Reply::OfflinePin(match ended {
+                    Ended::Cancelled => OfflinePin::Cancelled,
+                    Ended::TimedOut => OfflinePin::TimedOut,
+                    Ended::PadMissing => OfflinePin::PadMissing,
+                    Ended::CardRemoved => OfflinePin::CardRemoved,
+                }),
+            ),
+            Purpose::Operator { id, .. } => self.reply(
+                id,
+                Reply::Password(match ended {
+                    Ended::Cancelled | Ended::CardRemoved => PasswordCheck::Cancelled,
+                    Ended::TimedOut => PasswordCheck::TimedOut,
+                    Ended::PadMissing => PasswordCheck::PadMissing,
+                }),
+            ),
+            Purpose::Custodian { .. } | Purpose::Component { .. } | Purpose::CheckValue { .. } => {
+                self.out.push(Output::Custodian(KeyReply::Refused(match ended {
+                    Ended::Cancelled | Ended::CardRemoved => KeyRefusal::Cancelled,
+                    Ended::TimedOut => KeyRefusal::TimedOut,
+                    Ended::PadMissing => KeyRefusal::PadMissing,
+                })));
+            }
         }
-        self.card = present;
-        if !present {
-            self.powered = false;
-            if let Some(prompt) = self.prompt.take_if(|p| matches!(p.purpose, Purpose::OfflinePin { .. })) {
-                self.outputs.push(Output::Prompt(None));
-                if let (Purpose::OfflinePin { id, .. }, _) = prompt.into_parts() {
-                    self.reply(id, Reply::OfflinePin(OfflinePin::CardRemoved));
+    }
+
+    fn pad(&mut self, state: DeviceState) {
+        let changed = self.pin_pad != state;
+        self.pin_pad = state;
+        if state != DeviceState::Ready {
+            self.end_prompt(Ended::PadMissing);
+        }
+        if changed {
+            self.notice(Notice::PinPad(state));
+        }
+    }
+
+    fn key(&mut self, key: Key, now: u64) {
+        // Keys outside a prompt are thrown away.
+        let Some(prompt) = &mut self.prompt else { return };
+        if prompt.timed_out(now) {
+            return self.end_prompt(Ended::TimedOut);
+        }
+        match key {
+            Key::Digit(digit) => prompt.digit(digit, now),
+            Key::Backspace => prompt.backspace(now),
+            Key::Clear => prompt.clear(now),
+            Key::Cancel => self.end_prompt(Ended::Cancelled),
+            Key::Enter if !prompt.complete() => {}
+            Key::Enter => {
+                if let Some(prompt) = self.take_prompt() {
+                    self.entered(prompt, now);
                 }
             }
         }
-        self.notify(Notice::Card(present));
     }
 
-    fn reader_changed(&mut self, state: DeviceState) {
-        if self.reader == state {
-            return;
+    fn entered(&mut self, prompt: Prompt, now: u64) {
+        let bypassed = prompt.bypassed();
+        let digits = prompt.typed.digits();
+        match prompt.purpose {
+            Purpose::OnlinePin { id, .. } if bypassed => {
+                self.reply(id, Reply::OnlinePin(OnlinePin::Bypassed));
+            }
+            Purpose::OnlinePin { id, pan } => {
+                let block = crypto::pin_block_format_0(digits, pan.expose());
+                let cipher = self.keys.pin.as_ref().and_then(|key| crypto::Cipher::new(key));
+                let reply = match (block, cipher) {
+                    (Some(block), Some(cipher)) => {
+                        Reply::OnlinePin(OnlinePin::Entered(cipher.encrypt(*block)))
+                    }
+                    (None, _) => Reply::Refused(Refusal::Malformed),
+                    (_, None) => Reply::Refused(Refusal::KeyMissing),
+                };
+                self.reply(id, reply);
+            }
+            Purpose::OfflinePin { id, .. } if bypassed => {
+                self.reply(id, Reply::OfflinePin(OfflinePin::Bypassed));
+            }
+            Purpose::OfflinePin { id, key } => {
+                let Some(block) = crypto::pin_block_format_2(digits) else {
+                    return self.refuse(id, Refusal::Malformed);
+                };
+                match (self.card_usable(), key) {
+                    (Ok(()), None) => self.command(CardWork::Verify(id), verify::plaintext(&block)),
+                    (Ok(()), Some(key)) => self.command(
+                        CardWork::Challenge { id, block, key, repeated: false },
+                        Zeroizing::new(verify::GET_CHALLENGE.to_vec()),
+                    ),
+                    (Err(Refusal::Malformed), _) => self.refuse(id, Refusal::Malformed),
+                    (Err(_), _) => self.reply(id, Reply::OfflinePin(OfflinePin::CardRemoved)),
+                }
+            }
+            Purpose::Operator { id, number } => {
+                let check = self.operator(&number, &text_of(digits), now);
+                self.reply(id, Reply::Password(check));
+            }
+            Purpose::Custodian { name } => self.custodian_typed(name, &text_of(digits), now),
+            Purpose::Component { name } => self.component_typed(name, digits, now),
+            Purpose::CheckValue { name, component } => self.check_value_typed(name, component, digits, now),
         }
-        self.reader = state;
-        if state != DeviceState::Ready {
-            self.card_moved(false);
-        }
-        self.notify(Notice::Reader(state));
     }
 
-    // ---- the pad ----
+    // --- passwords ---
 
-    fn pad_changed(&mut self, state: DeviceState) {
-        if state != DeviceState::Ready {
-            self.end_prompt(
-                OnlinePin::PadMissing,
-                OfflinePin::PadMissing,
-                PasswordCheck::PadMissing,
-                KeyRefusal::PadMissing,
-            );
+    fn check_password(&mut self, id: u32, number: String, password: Option<Secret>, timeout: u32, now: u64) {
+        if !is_operator(&number) {
+            return self.refuse(id, Refusal::Malformed);
         }
-        if self.pad != state {
-            self.pad = state;
-            self.notify(Notice::PinPad(state));
-        }
-    }
-
-    fn begin_prompt(&mut self, purpose: Purpose, shown: PadPrompt, range: (usize, usize), timeout: u64) {
-        let prompt = Prompt::new(purpose, shown, range, self.now, timeout);
-        self.outputs.push(Output::Prompt(Some(prompt.shown)));
-        self.prompt = Some(prompt);
-    }
-
-    /// Whether a PIN prompt may begin; the range of its digits.
-    fn pin_range(&self, prompt: &PinPrompt) -> Result<(usize, usize), Refusal> {
-        if self.prompt.is_some() || matches!(self.waiting, Some(Waiting::Verify(_))) {
-            return Err(Refusal::PadBusy);
-        }
-        let good = prompt.minimum >= 4 && prompt.minimum <= prompt.maximum && prompt.maximum <= 12;
-        if good { Ok((usize::from(prompt.minimum), usize::from(prompt.maximum))) } else { Err(Refusal::Malformed) }
-    }
-
-    fn enter_online_pin(&mut self, id: u32, prompt: PinPrompt, pan: Digits) {
-        let range = match self.pin_range(&prompt) {
-            Ok(_) if pan.expose().len() < 13 => return self.refuse(id, Refusal::Malformed),
-            Ok(_) if self.keys.pin.is_none() => return self.refuse(id, Refusal::KeyMissing),
-            Ok(range) => range,
-            Err(refusal) => return self.refuse(id, refusal),
-        };
-        if self.pad != DeviceState::Ready {
-            return self.reply(id, Reply::OnlinePin(OnlinePin::PadMissing));
-        }
-        let purpose = Purpose::OnlinePin { id, pan, bypass: prompt.bypass };
-        self.begin_prompt(purpose, pad_prompt(&prompt), range, u64::from(prompt.timeout_ms));
-    }
-
-    fn verify_offline_pin(&mut self, id: u32, prompt: PinPrompt, method: &VerifyMethod) {
-        let range = match self.pin_range(&prompt) {
-            // The enciphered form comes with the kernel that asks for it.
-            Ok(_) if *method != VerifyMethod::Plaintext => return self.refuse(id, Refusal::Malformed),
-            Ok(_) if !self.powered => return self.reply(id, Reply::OfflinePin(OfflinePin::CardRemoved)),
-            Ok(range) => range,
-            Err(refusal) => return self.refuse(id, refusal),
-        };
-        if self.pad != DeviceState::Ready {
-            return self.reply(id, Reply::OfflinePin(OfflinePin::PadMissing));
-        }
-        let purpose = Purpose::OfflinePin { id, bypass: prompt.bypass };
-        self.begin_prompt(purpose, pad_prompt(&prompt), range, u64::from(prompt.timeout_ms));
-    }
-
-    fn check_password(&mut self, id: u32, operator: String, password: Option<Secret>, timeout_ms: u32) {
         if let Some(password) = password {
-            let verdict = self.operators.check(&operator, password.expose(), self.now);
-            return self.reply(id, Reply::Password(password_check(verdict)));
+            let check = self.operator(&number, password.expose(), now);
+            return self.reply(id, Reply::Password(check));
         }
         if self.prompt.is_some() {
             return self.refuse(id, Refusal::PadBusy);
         }
-        if self.pad != DeviceState::Ready {
-            return self.reply(id, Reply::Password(PasswordCheck::PadMissing));
-        }
-        let seconds = self.operators.locked(&operator, self.now);
-        if seconds > 0 {
+        // Nobody is made to type for nothing.
+        if let Some(seconds) = self.locked(&lock_of(&number), now) {
             return self.reply(id, Reply::Password(PasswordCheck::LockedOut { seconds }));
         }
-        let purpose = Purpose::Password { id, operator };
-        self.begin_prompt(purpose, PadPrompt::Password, (1, 16), u64::from(timeout_ms));
+        let purpose = Purpose::Operator { id, number };
+        self.begin(Prompt::new(purpose, PadPrompt::Password, 1..=32, u64::from(timeout), now));
     }
 
-    /// Ends a standing prompt without what was typed.
-    fn end_prompt(&mut self, online: OnlinePin, offline: OfflinePin, password: PasswordCheck, key: KeyRefusal) {
-        let Some(prompt) = self.prompt.take() else { return };
-        self.outputs.push(Output::Prompt(None));
-        match prompt.into_parts().0 {
-            Purpose::OnlinePin { id, .. } => self.reply(id, Reply::OnlinePin(online)),
-            Purpose::OfflinePin { id, .. } => self.reply(id, Reply::OfflinePin(offline)),
-            Purpose::Password { id, .. } => self.reply(id, Reply::Password(password)),
-            Purpose::Custodian { .. } => self.outputs.push(Output::Custodian(KeyReply::Refused(key))),
+    fn operator(&mut self, number: &str, password: &[u8], now: u64) -> PasswordCheck {
+        let lock = lock_of(number);
+        if let Some(seconds) = self.locked(&lock, now) {
+            return PasswordCheck::LockedOut { seconds };
         }
+        let right = password::check(&self.settings.operators, number, password);
+        self.tried(&lock, right, now);
+        if right { PasswordCheck::Accepted } else { PasswordCheck::Wrong }
     }
 
-    fn key(&mut self, key: crate::Key) {
-        match self.prompt.as_mut().map(|prompt| prompt.press(key)) {
-            None | Some(Pressed::Nothing) => {}
-            Some(Pressed::Cancelled) => self.end_prompt(
-                OnlinePin::Cancelled,
-                OfflinePin::Cancelled,
-                PasswordCheck::Cancelled,
-                KeyRefusal::Cancelled,
-            ),
-            Some(Pressed::Done) => {
-                let Some(prompt) = self.prompt.take() else { return };
-                self.outputs.push(Output::Prompt(None));
-                let (purpose, digits) = prompt.into_parts();
-                self.typed(purpose, &digits);
-            }
-        }
+    /// Seconds until this lock lets anyone try again.
+    pub(crate) fn locked(&mut self, lock: &str, now: u64) -> Option<u32> {
+        let wrong_tries = self.keys.wrong_tries.get(lock).copied().unwrap_or(0);
+        self.locks.seconds(lock, wrong_tries, now)
     }
 
-    fn typed(&mut self, purpose: Purpose, digits: &[u8]) {
-        match purpose {
-            Purpose::OnlinePin { id, .. } if digits.is_empty() => {
-                self.reply(id, Reply::OnlinePin(OnlinePin::Bypassed));
-            }
-            Purpose::OnlinePin { id, pan, .. } => {
-                let Some(key) = &self.keys.pin else { return self.refuse(id, Refusal::KeyMissing) };
-                let block = key.encipher(*cipher::format_0(digits, pan.expose()));
-                self.reply(id, Reply::OnlinePin(OnlinePin::Entered(block)));
-            }
-            Purpose::OfflinePin { id, .. } if digits.is_empty() => {
-                self.reply(id, Reply::OfflinePin(OfflinePin::Bypassed));
-            }
-            Purpose::OfflinePin { id, .. } => {
-                // VERIFY, plaintext (Book 3 §6.5.12).
-                let mut command = Zeroizing::new(Vec::with_capacity(13));
-                command.extend_from_slice(&[0x00, 0x20, 0x00, 0x80, 0x08]);
-                command.extend_from_slice(&cipher::format_2(digits)[..]);
-                self.waiting = Some(Waiting::Verify(id));
-                self.outputs.push(Output::Transmit(command));
-            }
-            Purpose::Password { id, operator } => {
-                let verdict = self.operators.check(&operator, &ascii(digits), self.now);
-                self.reply(id, Reply::Password(password_check(verdict)));
-            }
-            Purpose::Custodian { name, stage } => self.custodian_typed(name, stage, digits),
-        }
-    }
-
-    // ---- the custodians ----
-
-    fn custodian(&mut self, request: KeyRequest) {
-        if self.storing.is_some() {
-            return self.answer_custodian(KeyReply::Refused(KeyRefusal::Busy));
-        }
-        match request {
-            KeyRequest::Abandon => {
-                self.first = None;
-                if self.prompt.as_ref().is_some_and(|p| matches!(p.purpose, Purpose::Custodian { .. })) {
-                    self.prompt = None;
-                    self.outputs.push(Output::Prompt(None));
-                }
-                self.answer_custodian(KeyReply::Abandoned);
-            }
-            KeyRequest::Give { custodian, password, component, check_value } => {
-                let checked = self.custodian_password(&custodian, password.expose());
-                let component = Zeroizing::new(component.expose().to_vec());
-                match checked.and_then(|()| self.take_component(&custodian, component, check_value)) {
-                    Ok(Some(reply)) => self.answer_custodian(reply),
-                    Ok(None) => {}
-                    Err(refusal) => self.answer_custodian(KeyReply::Refused(refusal)),
-                }
-            }
-            KeyRequest::Type { custodian } => {
-                let refusal = if self.prompt.is_some() {
-                    Some(KeyRefusal::Busy)
-                } else if !self.can_store() {
-                    Some(KeyRefusal::NoStorageKey)
-                } else if self.pad != DeviceState::Ready {
-                    Some(KeyRefusal::PadMissing)
-                } else {
-                    let seconds = self.custodians.locked(&custodian, self.now);
-                    (seconds > 0).then_some(KeyRefusal::LockedOut { seconds })
-                };
-                match refusal {
-                    Some(refusal) => self.answer_custodian(KeyReply::Refused(refusal)),
-                    None => {
-                        let purpose = Purpose::Custodian { name: custodian, stage: Stage::Password };
-                        self.begin_prompt(purpose, PadPrompt::Password, (1, 32), CUSTODIAN_PROMPT);
-                    }
-                }
-            }
-        }
-    }
-
-    fn answer_custodian(&mut self, reply: KeyReply) {
-        self.outputs.push(Output::Custodian(reply));
-    }
-
-    fn custodian_gone(&mut self) {
-        if self.prompt.as_ref().is_some_and(|p| matches!(p.purpose, Purpose::Custodian { .. })) {
-            self.prompt = None;
-            self.outputs.push(Output::Prompt(None));
-        }
-    }
-
-    fn custodian_password(&mut self, name: &str, password: &[u8]) -> Result<(), KeyRefusal> {
-        match self.custodians.check(name, password, self.now) {
-            Verdict::Right => Ok(()),
-            Verdict::Wrong => Err(KeyRefusal::Wrong),
-            Verdict::Locked(seconds) => Err(KeyRefusal::LockedOut { seconds }),
-        }
-    }
-
-    fn custodian_typed(&mut self, name: String, stage: Stage, digits: &[u8]) {
-        let (stage, shown, count) = match stage {
-            Stage::Password => match self.custodian_password(&name, &ascii(digits)) {
-                Ok(()) => (Stage::Component, PadPrompt::KeyComponent, 64),
-                Err(refusal) => return self.answer_custodian(KeyReply::Refused(refusal)),
-            },
-            Stage::Component => match hexadecimal(digits) {
-                Some(component) => (Stage::CheckValue(component), PadPrompt::CheckValue, 12),
-                None => return self.answer_custodian(KeyReply::Refused(KeyRefusal::Malformed)),
-            },
-            Stage::CheckValue(component) => {
-                let check = hexadecimal(digits).and_then(|bytes| <[u8; 3]>::try_from(&bytes[..]).ok());
-                let taken = match check {
-                    Some(check) => self.take_component(&name, component, check),
-                    None => Err(KeyRefusal::CheckFailed),
-                };
-                return match taken {
-                    Ok(Some(reply)) => self.answer_custodian(reply),
-                    Ok(None) => {}
-                    Err(refusal) => self.answer_custodian(KeyReply::Refused(refusal)),
-                };
-            }
+    /// Counts a try, durably if there is a store.
+    pub(crate) fn tried(&mut self, lock: &str, right: bool, now: u64) {
+        let changed = if right {
+            self.locks.right(lock);
+            self.keys.wrong_tries.remove(lock).is_some()
+        } else {
+            let count = self.keys.wrong_tries.entry(lock.to_owned()).or_insert(0);
+            *count = count.saturating_add(1);
+            self.locks.wrong(lock, *count, now);
+            true
         };
-        self.begin_prompt(Purpose::Custodian { name, stage }, shown, (count, count), CUSTODIAN_PROMPT);
-    }
-
-    /// Takes a component of an authenticated custodian; `None` where the answer comes with the store's.
-    fn take_component(
-        &mut self,
-        custodian: &str,
-        component: Zeroizing<Vec<u8>>,
-        check_value: [u8; 3],
-    ) -> Result<Option<KeyReply>, KeyRefusal> {
-        if !self.can_store() {
-            return Err(KeyRefusal::NoStorageKey);
+        if changed && self.can_store() {
+            self.save_tries();
         }
-        let key = DesKey::new(&component).filter(|key| key.bytes().len() == 16).ok_or(KeyRefusal::Malformed)?;
-        if !bool::from(key.check_value().ct_eq(&check_value)) {
-            return Err(KeyRefusal::CheckFailed);
-        }
-        let Some(first) = &self.first else {
-            let until = self.now + COMPONENT_PATIENCE;
-            self.first = Some(FirstComponent { custodian: custodian.to_owned(), component, until });
-            return Ok(Some(KeyReply::FirstAccepted));
-        };
-        if first.custodian == custodian {
-            return Err(KeyRefusal::SameCustodian);
-        }
-        let joined: Zeroizing<Vec<u8>> =
-            Zeroizing::new(component.iter().zip(first.component.iter()).map(|(a, b)| a ^ b).collect());
-        self.first = None;
-        let (left, right) = joined.split_at(8);
-        // DES does not look at the lowest bit of each byte.
-        if left.iter().zip(right).all(|(a, b)| a & 0xFE == b & 0xFE) {
-            return Err(KeyRefusal::WeakKey);
-        }
-        let master = DesKey::new(&joined).ok_or(KeyRefusal::Malformed)?;
-        let old = self.keys.duplicate();
-        self.keys.master = Some(master);
-        self.keys.pin = None;
-        self.keys.mac = None;
-        if self.keys.data.is_none() {
-            let mut data = Zeroizing::new([0; 32]);
-            (self.random)(&mut data[..]);
-            self.keys.data = Some(data);
-        }
-        self.store(Storing::MasterKey, old);
-        Ok(None)
     }
 }
 
-fn pad_prompt(prompt: &PinPrompt) -> PadPrompt {
-    PadPrompt::Pin { amount: prompt.amount, currency: prompt.currency, tries_left: prompt.tries_left }
+/// The lock that an operator's wrong tries count on. Unknown numbers have one as well, so that they do not show.
+fn lock_of(number: &str) -> String {
+    format!("operator {number}")
 }
 
-fn ascii(digits: &[u8]) -> Zeroizing<Vec<u8>> {
+fn text_of(digits: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(digits.iter().map(|digit| b'0' + digit).collect())
 }
 
-fn password_check(verdict: Verdict) -> PasswordCheck {
-    match verdict {
-        Verdict::Right => PasswordCheck::Accepted,
-        Verdict::Wrong => PasswordCheck::Wrong,
-        Verdict::Locked(seconds) => PasswordCheck::LockedOut { seconds },
+fn status_word(answer: &[u8]) -> u16 {
+    answer.last_chunk::<2>().map_or(0, |word| u16::from_be_bytes(*word))
+}
+
+fn refusal_of(fault: CardFault) -> Refusal {
+    match fault {
+        CardFault::NoReader => Refusal::NoReader,
+        CardFault::NoCard => Refusal::NoCard,
+        CardFault::Removed => Refusal::CardRemoved,
+        CardFault::Mute => Refusal::CardMute,
     }
 }

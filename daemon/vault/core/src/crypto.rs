@@ -6,7 +6,7 @@ use aes_gcm::{
 };
 use des::{
     Des, TdesEde3,
-    cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit as _},
+    cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt},
 };
 use posd_vault_protocol::MacAlgorithm;
 use subtle::ConstantTimeEq;
@@ -18,7 +18,7 @@ pub(crate) type Block = Zeroizing<[u8; 8]>;
 /// DES or 3DES-EDE under one key. The key schedule is wiped on drop.
 pub(crate) enum Cipher {
     Single(Des),
-    Triple(TdesEde3),
+    Triple(Box<TdesEde3>),
 }
 
 impl Cipher {
@@ -30,9 +30,9 @@ impl Cipher {
                 let mut whole = Zeroizing::new([0; 24]);
                 whole[..16].copy_from_slice(key);
                 whole[16..].copy_from_slice(&key[..8]);
-                TdesEde3::new_from_slice(&whole[..]).ok().map(Cipher::Triple)
+                TdesEde3::new_from_slice(&whole[..]).ok().map(Box::new).map(Cipher::Triple)
             }
-            24 => TdesEde3::new_from_slice(key).ok().map(Cipher::Triple),
+            24 => TdesEde3::new_from_slice(key).ok().map(Box::new).map(Cipher::Triple),
             _ => None,
         }
     }

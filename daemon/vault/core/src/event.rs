@@ -5,6 +5,9 @@ use zeroize::Zeroizing;
 
 use crate::{KeyReply, KeyRequest};
 
+/// Fills a buffer with random bytes. Only a cryptographically secure source keeps keys secret.
+pub type Random = Box<dyn FnMut(&mut [u8])>;
+
 /// Something that happened outside.
 pub enum Input {
     /// `posd` connected.

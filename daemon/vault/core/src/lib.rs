@@ -9,16 +9,21 @@
 //!
 //! Start reading at [`Core::handle`], then `prompt.rs` (what a person types) and `keys.rs` (what the keys do).
 
-mod cipher;
+mod ceremony;
 mod core;
+mod crypto;
 mod custodian;
 mod event;
 mod keys;
 mod password;
 mod prompt;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod verify;
 
 pub use crate::core::Core;
 pub use custodian::{KeyRefusal, KeyReply, KeyRequest};
-pub use event::{CardFault, Input, Key, Output, PadPrompt, StoreFault};
+pub use event::{CardFault, Input, Key, Output, PadPrompt, Random, StoreFault};
+pub use password::hash_password;
 pub use settings::{Settings, SettingsError};

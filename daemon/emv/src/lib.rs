@@ -19,6 +19,7 @@
 pub mod authentication;
 pub mod configuration;
 pub mod date;
+pub mod describe;
 pub mod digits;
 pub mod dol;
 pub mod hex;

@@ -11,6 +11,10 @@ use crate::{
 };
 use num_bigint::BigUint;
 use sha1::{Digest as _, Sha1};
+use zeroize::Zeroizing;
+
+#[cfg(test)]
+mod tests;
 
 /// The method chosen (check 23). CDA comes with a later kernel: a card that has it has DDA too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +69,7 @@ pub enum Failure {
     #[error("{0} names an unknown algorithm")]
     Algorithm(&'static str),
     /// A key's exponent or length is not one a key can have.
-    #[error("the {0} key is malformed")]
+    #[error("a key of {0} is malformed")]
     Key(&'static str),
     /// 9F4A names something other than the AIP (check 28).
     #[error("the static data authentication tag list names other than the AIP")]
@@ -97,7 +101,7 @@ struct Key {
 
 impl Key {
     /// RSA recovery. The block is as long as the modulus.
-    fn recover(&self, block: &[u8], what: &'static str) -> Result<Vec<u8>, Failure> {
+    fn recover(&self, block: &[u8], what: &'static str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if block.len() != self.modulus.len() {
             return Err(Failure::Length(what));
         }
@@ -105,11 +109,12 @@ impl Key {
         if modulus.bits() < 2 {
             return Err(Failure::Key(what));
         }
-        let number =
-            BigUint::from_bytes_be(block).modpow(&BigUint::from_bytes_be(&self.exponent), &modulus).to_bytes_be();
-        let mut recovered = vec![0; self.modulus.len()];
-        let start = recovered.len() - number.len();
-        recovered[start..].copy_from_slice(&number);
+        let number = BigUint::from_bytes_be(block)
+            .modpow(&BigUint::from_bytes_be(&self.exponent), &modulus)
+            .to_bytes_be();
+        let number = Zeroizing::new(number);
+        let mut recovered = Zeroizing::new(vec![0; self.modulus.len() - number.len()]);
+        recovered.extend_from_slice(&number);
         Ok(recovered)
     }
 
@@ -143,88 +148,108 @@ fn hashes_to(parts: &[&[u8]], hash: &[u8]) -> bool {
     sha.finalize()[..] == *hash
 }
 
-/// A key inside a certificate: its left part there, the rest in a remainder element.
-fn joined_key(
-    left: &[u8],
-    remainder: Option<Vec<u8>>,
-    length: usize,
-    exponent: Vec<u8>,
-    missing: u32,
+/// How a certificate is laid out (Book 2 tables 6 and 14), and which elements belong to it.
+struct Layout {
     what: &'static str,
-) -> Result<Key, Failure> {
-    let remainder = remainder.unwrap_or_default();
-    let modulus = if length <= left.len() {
-        // The certificate's field is padded with BB.
-        if left[length..].iter().any(|byte| *byte != 0xBB) || !remainder.is_empty() {
-            return Err(Failure::Key(what));
-        }
-        left[..length].to_vec()
-    } else {
-        if remainder.is_empty() {
-            return Err(Failure::Missing(missing));
-        }
-        let modulus = [left, &remainder].concat();
-        if modulus.len() != length {
-            return Err(Failure::Key(what));
-        }
-        modulus
-    };
-    if modulus.len() < 32 || (exponent != [3] && exponent != [1, 0, 1]) {
-        return Err(Failure::Key(what));
-    }
-    Ok(Key { modulus, exponent })
+    format: u8,
+    /// Bytes between the format and the key: two algorithms and two lengths are the last four of them.
+    head: usize,
+    certificate: u32,
+    exponent: u32,
+    remainder: u32,
 }
+
+/// Issuer identifier 4, expiry 2, serial 3, hash algorithm, key algorithm, key length, exponent length.
+const ISSUER: Layout = Layout {
+    what: "the issuer certificate",
+    format: 0x02,
+    head: 13,
+    certificate: tags::ISSUER_CERTIFICATE,
+    exponent: tags::ISSUER_EXPONENT,
+    remainder: tags::ISSUER_REMAINDER,
+};
+
+/// PAN 10, expiry 2, serial 3, hash algorithm, key algorithm, key length, exponent length.
+const CARD: Layout = Layout {
+    what: "the card certificate",
+    format: 0x04,
+    head: 19,
+    certificate: tags::ICC_CERTIFICATE,
+    exponent: tags::ICC_EXPONENT,
+    remainder: tags::ICC_REMAINDER,
+};
 
 impl Offline<'_> {
     fn need(&self, tag: u32) -> Result<Vec<u8>, Failure> {
         (self.get)(tag).filter(|value| !value.is_empty()).ok_or(Failure::Missing(tag))
     }
 
+    /// What is missing is told before anything else is tried (Book 3 §10.3, check 25).
+    fn need_all(&self, tags: &[u32]) -> Result<(), Failure> {
+        tags.iter().try_for_each(|tag| self.need(*tag).map(drop))
+    }
+
     /// The issuer's public key from its certificate (Book 2 §5.3, §6.3).
     fn issuer_key(&self) -> Result<Key, Failure> {
-        const WHAT: &str = "the issuer certificate";
-        let index = *self.need(tags::AUTHORITY_KEY_INDEX)?.first().ok_or(Failure::Missing(tags::AUTHORITY_KEY_INDEX))?;
-        let certificate = self.need(tags::ISSUER_CERTIFICATE)?;
-        let exponent = self.need(tags::ISSUER_EXPONENT)?;
-        let authority = self
+        let index = self.need(tags::AUTHORITY_KEY_INDEX)?;
+        let &[index] = index.as_slice() else { return Err(Failure::Missing(tags::AUTHORITY_KEY_INDEX)) };
+        let authority = self.aid.get(..5).unwrap_or_default();
+        let key = self
             .configuration
-            .authority_keys
-            .iter()
-            .find(|key| self.aid.starts_with(key.authority()) && key.index() == index)
-            .filter(|key| key.expires().is_none_or(|last| self.today <= last))
+            .authority_key(authority, index, self.today)
             .ok_or(Failure::UnknownAuthorityKey(index))?;
-        let block = Key::of_authority(authority).recover(&certificate, WHAT)?;
-        let (body, hash) = open(&block, 0x02, WHAT)?;
-        // Issuer identifier 4, expiry 2, serial 3, hash algorithm, key algorithm, key length, exponent length.
-        let Some((head, left)) = body.split_at_checked(13) else { return Err(Failure::Block(WHAT)) };
-        let remainder = (self.get)(tags::ISSUER_REMAINDER);
-        if !hashes_to(
-            &[&[0x02], head, left, remainder.as_deref().unwrap_or_default(), &exponent],
-            hash,
-        ) {
-            return Err(Failure::Hash(WHAT));
+        let (head, key) = self.certified(&Key::of_authority(key), &ISSUER, &[])?;
+        let (identifier, rest) = head.split_at_checked(4).ok_or(Failure::Block(ISSUER.what))?;
+        let (expiry, rest) = rest.split_at_checked(2).ok_or(Failure::Block(ISSUER.what))?;
+        // The identifier is 3 to 8 digits; from_compressed refuses digits behind the padding.
+        let prefix = Digits::from_compressed(identifier).ok_or(Failure::Account(ISSUER.what))?;
+        if prefix.reveal().len() < 3 || !self.pan()?.reveal().starts_with(prefix.reveal()) {
+            return Err(Failure::Account(ISSUER.what));
         }
-        let pan = self.pan()?;
-        let prefix: String = head[..4].iter().flat_map(|b| [b >> 4, b & 0x0F]).filter(|n| *n != 0x0F).map(digit).collect();
-        if !(3..=8).contains(&prefix.len()) || !pan.reveal().starts_with(&prefix) {
-            return Err(Failure::Account(WHAT));
-        }
-        self.not_expired(&head[4..6], WHAT)?;
-        let serial = &head[6..9];
-        let revoked = self.configuration.revoked_certificates.iter().any(|revoked| {
-            revoked.authority.0 == *authority.authority() && revoked.index.0 == [index] && revoked.serial.0 == *serial
-        });
-        if revoked {
+        self.not_expired(expiry, ISSUER.what)?;
+        if self.configuration.revoked(authority, index, rest.get(..3).unwrap_or_default()) {
             return Err(Failure::Revoked);
         }
-        if head[9] != 0x01 || head[10] != 0x01 {
-            return Err(Failure::Algorithm(WHAT));
+        Ok(key)
+    }
+
+    /// What a certificate says before its key, and the key. `beside` is signed with it and not in it.
+    fn certified(
+        &self,
+        signer: &Key,
+        layout: &Layout,
+        beside: &[u8],
+    ) -> Result<(Zeroizing<Vec<u8>>, Key), Failure> {
+        let what = layout.what;
+        let exponent = self.need(layout.exponent)?;
+        let block = signer.recover(&self.need(layout.certificate)?, what)?;
+        let (body, hash) = open(&block, layout.format, what)?;
+        let (head, left) = body.split_at_checked(layout.head).ok_or(Failure::Block(what))?;
+        let &[.., hash_algorithm, key_algorithm, length, _] = head else { return Err(Failure::Block(what)) };
+        let length = usize::from(length);
+        let remainder = (self.get)(layout.remainder).unwrap_or_default();
+        if length > left.len() && remainder.is_empty() {
+            return Err(Failure::Missing(layout.remainder));
         }
-        joined_key(left, remainder, usize::from(head[11]), exponent, tags::ISSUER_REMAINDER, "issuer")
+        if !hashes_to(&[&[layout.format], head, left, &remainder, &exponent, beside], hash) {
+            return Err(Failure::Hash(what));
+        }
+        if hash_algorithm != 0x01 || key_algorithm != 0x01 {
+            return Err(Failure::Algorithm(what));
+        }
+        // A key that fits is padded with BB and has no remainder; one that does not fills the field (tables 6 and 14).
+        let mut modulus = left.get(..length).unwrap_or(left).to_vec();
+        modulus.extend_from_slice(&remainder);
+        let fitting = modulus.len() == length && length >= 32;
+        if !fitting || (exponent != [3] && exponent != [1, 0, 1]) {
+            return Err(Failure::Key(what));
+        }
+        Ok((Zeroizing::new(head.to_vec()), Key { modulus, exponent }))
     }
 
     fn pan(&self) -> Result<Digits, Failure> {
-        Digits::from_compressed(&self.need(tags::PAN)?).ok_or(Failure::Missing(tags::PAN))
+        let compressed = Zeroizing::new(self.need(tags::PAN)?);
+        Digits::from_compressed(&compressed).ok_or(Failure::Missing(tags::PAN))
     }
 
     fn not_expired(&self, month_year: &[u8], what: &'static str) -> Result<(), Failure> {
@@ -235,19 +260,14 @@ impl Offline<'_> {
     }
 
     /// The static data to be authenticated: the records, and the AIP where 9F4A names it (check 28).
-    fn static_data(&self) -> Result<Vec<u8>, Failure> {
-        let mut data = self.records.to_vec();
-        match (self.get)(tags::STATIC_TAG_LIST) {
-            None => {}
-            Some(list) if list == [0x82] => data.extend_from_slice(&self.aip),
+    fn static_data(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let named: &[u8] = match (self.get)(tags::STATIC_TAG_LIST) {
+            None => &[],
+            Some(list) if list == [0x82] => &self.aip,
             Some(_) => return Err(Failure::TagList),
-        }
-        Ok(data)
+        };
+        Ok(Zeroizing::new([self.records, named].concat()))
     }
-}
-
-fn digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('?')
 }
 
 /// Static data authentication (Book 2 §5.4). The data authentication code (9F45) where the signature is good.
@@ -256,6 +276,12 @@ fn digit(nibble: u8) -> char {
 /// [`Failure`].
 pub fn verify_static(offline: &Offline<'_>) -> Result<[u8; 2], Failure> {
     const WHAT: &str = "the signed static data";
+    offline.need_all(&[
+        tags::AUTHORITY_KEY_INDEX,
+        tags::ISSUER_CERTIFICATE,
+        tags::ISSUER_EXPONENT,
+        tags::SIGNED_STATIC_DATA,
+    ])?;
     let issuer = offline.issuer_key()?;
     let block = issuer.recover(&offline.need(tags::SIGNED_STATIC_DATA)?, WHAT)?;
     let (body, hash) = open(&block, 0x03, WHAT)?;
@@ -274,28 +300,22 @@ pub fn verify_static(offline: &Offline<'_>) -> Result<[u8; 2], Failure> {
 /// # Errors
 /// [`Failure`].
 pub fn prepare_dynamic(offline: &Offline<'_>) -> Result<DynamicReady, Failure> {
-    const WHAT: &str = "the card certificate";
+    offline.need_all(&[
+        tags::AUTHORITY_KEY_INDEX,
+        tags::ISSUER_CERTIFICATE,
+        tags::ISSUER_EXPONENT,
+        tags::ICC_CERTIFICATE,
+        tags::ICC_EXPONENT,
+    ])?;
     let issuer = offline.issuer_key()?;
-    let certificate = offline.need(tags::ICC_CERTIFICATE)?;
-    let exponent = offline.need(tags::ICC_EXPONENT)?;
-    let block = issuer.recover(&certificate, WHAT)?;
-    let (body, hash) = open(&block, 0x04, WHAT)?;
-    // PAN 10, expiry 2, serial 3, hash algorithm, key algorithm, key length, exponent length.
-    let Some((head, left)) = body.split_at_checked(19) else { return Err(Failure::Block(WHAT)) };
-    let remainder = (offline.get)(tags::ICC_REMAINDER);
-    let data = offline.static_data()?;
-    if !hashes_to(&[&[0x04], head, left, remainder.as_deref().unwrap_or_default(), &exponent, &data], hash) {
-        return Err(Failure::Hash(WHAT));
-    }
-    let certified = Digits::from_compressed(&head[..10]).ok_or(Failure::Account(WHAT))?;
+    let (head, key) = offline.certified(&issuer, &CARD, &offline.static_data()?)?;
+    let (account, rest) = head.split_at_checked(10).ok_or(Failure::Block(CARD.what))?;
+    let certified = Digits::from_compressed(account).ok_or(Failure::Account(CARD.what))?;
     if certified != offline.pan()? {
-        return Err(Failure::Account(WHAT));
+        return Err(Failure::Account(CARD.what));
     }
-    offline.not_expired(&head[10..12], WHAT)?;
-    if head[15] != 0x01 || head[16] != 0x01 {
-        return Err(Failure::Algorithm(WHAT));
-    }
-    joined_key(left, remainder, usize::from(head[17]), exponent, tags::ICC_REMAINDER, "card").map(DynamicReady)
+    offline.not_expired(rest.get(..2).unwrap_or_default(), CARD.what)?;
+    Ok(DynamicReady(key))
 }
 
 /// Dynamic data authentication (Book 2 §6.5.2): the signature over what the DDOL asked for. The ICC dynamic number

@@ -1,0 +1,55 @@
+# posd: what people type. Everything that is needed and not there is installed first.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+
+# Debian packages: to build, to test with other clients and a virtual card reader, to draw receipts.
+PACKAGES := build-essential pkg-config libsqlite3-dev libpcsclite-dev libudev-dev dbus python3-dbus python3-gi \
+	libglib2.0-bin pcscd vsmartcard-vpcd umockdev fonts-wqy-zenhei
+
+.PHONY: all setup build demo run test check soak bench audit clean
+
+all: build
+
+# Only what is missing is installed, so that a machine that has everything needs no network and no root.
+setup:
+	@missing=(); \
+	for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing+=($$package); \
+	done; \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  echo "installing: $${missing[*]}"; \
+	  $$sudo apt-get -qq update && DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq install -y --no-install-recommends \
+	    "$${missing[@]}"; \
+	fi
+
+build: setup
+	$(CARGO) build --locked --workspace --bins
+
+# The main job on simulated devices, checked; half a minute.
+demo: setup
+	$(CARGO) build --locked -q --bin posd --bin posctl --bin posd-acquirer --bin posd-simulator
+	target/debug/posd-simulator demo
+
+# The simulated terminal for app developers, until Ctrl-C.
+run: setup
+	$(CARGO) build --locked -q --bin posd --bin posctl --bin posd-acquirer --bin posd-simulator
+	target/debug/posd-simulator run
+
+test: build check
+	$(CARGO) test --locked --workspace
+	target/debug/posd-simulator demo
+
+check: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+# Licences, bans, duplicate versions.
+audit:
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	cargo-deny check
+
+clean:
+	$(CARGO) clean

@@ -1,1 +1,3 @@
 //! Deterministic simulation of the whole terminal.
+
+pub mod disk;

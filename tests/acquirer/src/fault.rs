@@ -93,9 +93,10 @@ pub enum Fault {
     CloseBefore,
     /// The connection closes after booking, without an answer.
     CloseAfter,
-    /// Connections are refused (nobody listens) until cleared. Neither kind nor count applies.
+    /// New connections are refused (nobody listens) until cleared; open ones stay. Over TCP only. Neither
+    /// kind nor count applies.
     RefuseConnections,
-    /// A new connection is accepted and closed at once. The kind does not apply.
+    /// A new connection is accepted and closed at once. Over TCP only. The kind does not apply.
     CloseOnAccept,
     /// The answer comes byte by byte.
     SlowBytes {
@@ -133,6 +134,21 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether the host can do this.
+    ///
+    /// # Errors
+    /// What to give instead.
+    pub fn check(&self) -> Result<(), &'static str> {
+        match &self.fault {
+            Fault::Decline { code } if code.len() != 2 || !code.is_ascii() => {
+                Err("code: a response code has two characters")
+            }
+            Fault::Header { digit: 10.. } => Err("digit: give 0 to 9"),
+            _ if self.count == Some(0) => Err("count: give at least 1, or nothing for always"),
+            _ => Ok(()),
+        }
+    }
+
     /// The fault strikes the next message of this kind, once.
     pub fn once(fault: Fault, message: MessageKind) -> Self {
         Self { fault, message: Some(message), count: Some(1) }

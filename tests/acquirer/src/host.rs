@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{self, Decision};
 use crate::check::{self, Named, Refused, Sale, refused};
 use crate::chip::{self, Verified};
-use crate::cipher::{Key, field64};
+use crate::cipher::field64;
 use crate::fault::{Fault, Faults, MessageKind, Rule};
 use crate::ledger::{
     Charge, ChargeState, Ledger, Original, OriginalKey, Refusal, Reversal, ReversalResult, ScriptNotice,
@@ -226,6 +226,7 @@ impl Host {
             Fault::Decline { code } => Some(code.as_str()),
             _ => None,
         });
+        self.answers += 1;
         let decision = match damage {
             Some(note) => Decision::refusal(refused("30", note)),
             None => self.decide(&message, frame, kind, now, forced).unwrap_or_else(Decision::refusal),
@@ -237,6 +238,12 @@ impl Host {
         answer::deliver(answer, &struck, &mut self.numbers)
     }
 
+    /// The reference number of the request being answered: MMDDhh and a count.
+    fn rrn(&self, now: HostTime) -> String {
+        let local = Local::new(now);
+        format!("{}{:02}{:06}", local.date(), local.second_of_day / 3600, self.answers % 1_000_000)
+    }
+
     /// The answer, signed; `None` when the request is itself an answer.
     fn answer(
         &mut self,
@@ -246,11 +253,10 @@ impl Host {
         now: HostTime,
         struck: &[Fault],
     ) -> Option<Message> {
-        self.answers += 1;
         let local = Local::new(now);
-        let rrn = format!("{}{:02}{:06}", local.date(), local.second_of_day / 3600, self.answers % 1_000_000);
+        let rrn = self.rrn(now);
         let has_mac = self.has_mac(kind);
-        let approved = decision.code == "00";
+        let approved = matches!(decision.code.as_str(), "00" | "10" | "11" | "A2");
         let requirement = struck
             .iter()
             .find_map(|fault| match fault {
@@ -483,9 +489,7 @@ impl Host {
         decision.fields.insert(38, authorisation_code.clone().into_bytes());
         decision.issuer_answer(verified);
         decision.add_scripts(outcome, verified, sale.named.trace);
-        let local = Local::new(now);
-        let hour = local.second_of_day / 3600;
-        let rrn = format!("{}{hour:02}{:06}", local.date(), (self.answers + 1) % 1_000_000);
+        let rrn = self.rrn(now);
         decision.rrn = Some(rrn.clone());
         self.stats.booked += 1;
         self.stats.standing_amount += outcome.booked;
@@ -517,7 +521,9 @@ impl Host {
         let mut decision = Decision::approved();
         decision.pan = Some(named.pan.clone());
         let (result, code) = match self.ledger.original(&key) {
-            Some(Original::Charge(place)) => self.reverse(place, &named, &reason, &mut decision),
+            Some(Original::Charge(place)) => {
+                self.reverse(place, &named, message.field(38), &reason, &mut decision)
+            }
             Some(Original::Refused) => (ReversalResult::NothingBooked, not_found),
             Some(Original::ReversedFirst) | None => (ReversalResult::NotFound, not_found),
         };
@@ -549,12 +555,15 @@ impl Host {
         &mut self,
         place: usize,
         named: &Named,
+        authorisation_code: Option<&[u8]>,
         reason: &str,
         decision: &mut Decision,
     ) -> (ReversalResult, String) {
         let charge = &mut self.ledger.charges[place];
         decision.rrn = Some(charge.rrn.clone());
-        if charge.pan != masked(&named.pan) {
+        let other_code =
+            authorisation_code.is_some_and(|given| given != charge.authorisation_code.as_bytes());
+        if charge.pan != masked(&named.pan) || other_code {
             return (ReversalResult::Mismatch, "12".into());
         }
         if ![charge.amount, charge.requested].contains(&named.amount) {

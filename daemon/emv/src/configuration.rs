@@ -193,6 +193,10 @@ pub struct Application {
     /// 9F1D, terminal risk management data.
     #[serde(default)]
     pub risk_data: Option<Bytes>,
+    /// The digits with which account numbers of this application begin. A card with another number is not accepted.
+    /// Default: none given, every number is taken.
+    #[serde(default)]
+    pub account_prefixes: Vec<String>,
 }
 
 /// Random transaction selection below the floor limit (Book 3 §10.6.2).
@@ -235,6 +239,7 @@ impl Application {
             default_ddol: ddol(),
             default_tdol: Bytes::default(),
             risk_data: None,
+            account_prefixes: Vec::new(),
         }
     }
 
@@ -434,6 +439,9 @@ pub enum ConfigurationError {
     /// 9F1D has 1 to 8 bytes.
     #[error("application {0}: `risk-data` has 1 to 8 bytes")]
     RiskData(Bytes),
+    /// An account prefix that is none.
+    #[error("application {0}: each of `account-prefixes` has 1 to 19 digits")]
+    AccountPrefix(Bytes),
     /// A terminal type that the kernel does not serve.
     #[error("terminal type {0} is not supported: use 21 or 22 (attended, online capable)")]
     TerminalType(Fixed<1>),
@@ -488,8 +496,7 @@ impl Configuration {
             }
         }
         for (place, key) in self.authority_keys.iter().enumerate() {
-            let twin =
-                |other: &AuthorityKey| other.authority == key.authority && other.index == key.index;
+            let twin = |other: &AuthorityKey| other.authority == key.authority && other.index == key.index;
             if self.authority_keys[..place].iter().any(twin) {
                 errors.push(ConfigurationError::KeyTwice(Fixed(key.authority), key.index));
             }
@@ -504,10 +511,16 @@ impl Configuration {
         }
         let capabilities = terminal.capabilities;
         if capabilities[0] & 0x20 == 0 {
-            errors.push(ConfigurationError::Capability(capabilities, "the contact chip bit of byte 1 is not set"));
+            errors.push(ConfigurationError::Capability(
+                capabilities,
+                "the contact chip bit of byte 1 is not set",
+            ));
         }
         if terminal.enciphered_pin() {
-            errors.push(ConfigurationError::Capability(capabilities, "enciphered offline PIN is not supported yet"));
+            errors.push(ConfigurationError::Capability(
+                capabilities,
+                "enciphered offline PIN is not supported yet",
+            ));
         }
         if terminal.cda() {
             errors.push(ConfigurationError::Capability(capabilities, "CDA is not supported yet"));
@@ -515,7 +528,10 @@ impl Configuration {
         let printable = |text: &str| text.bytes().all(|b| (0x20..=0x7E).contains(&b));
         let mut text = |name, wording, value: Option<&str>, most: usize, exact: bool| {
             if let Some(value) = value
-                && (!printable(value) || value.len() > most || value.is_empty() || (exact && value.len() != most))
+                && (!printable(value)
+                    || value.len() > most
+                    || value.is_empty()
+                    || (exact && value.len() != most))
             {
                 errors.push(ConfigurationError::Text(name, wording));
             }
@@ -569,6 +585,13 @@ impl Configuration {
             if application.risk_data.as_ref().is_some_and(|data| !(1..=8).contains(&data.len())) {
                 errors.push(ConfigurationError::RiskData(aid.clone()));
             }
+            if application
+                .account_prefixes
+                .iter()
+                .any(|prefix| crate::digits::Digits::from_text(prefix).is_none())
+            {
+                errors.push(ConfigurationError::AccountPrefix(aid.clone()));
+            }
         }
     }
 
@@ -586,17 +609,15 @@ impl Configuration {
     /// The key of this authority and index, if it may be used on that day.
     pub fn authority_key(&self, authority: &[u8], index: u8, today: Date) -> Option<&AuthorityKey> {
         self.authority_keys.iter().find(|key| {
-            key.authority == authority
-                && key.index == index
-                && key.expires.is_none_or(|last| today <= last)
+            key.authority == authority && key.index == index && key.expires.is_none_or(|last| today <= last)
         })
     }
 
     /// Whether this certificate was revoked.
     pub fn revoked(&self, authority: &[u8], index: u8, serial: &[u8]) -> bool {
-        self.revoked_certificates
-            .iter()
-            .any(|entry| entry.authority.0 == authority && entry.index.0 == [index] && entry.serial.0 == serial)
+        self.revoked_certificates.iter().any(|entry| {
+            entry.authority.0 == authority && entry.index.0 == [index] && entry.serial.0 == serial
+        })
     }
 
     /// Whether this response code (field 39, two ASCII characters) approves.
@@ -623,8 +644,7 @@ mod tests {
     #[test]
     fn check_26_peer_fault_3_a_key_with_a_wrong_checksum_is_refused() {
         let text = key_text([0; 20]);
-        let good =
-            AuthorityKey::checksum(&text.authority.0, text.index[0], &text.modulus, &text.exponent);
+        let good = AuthorityKey::checksum(&text.authority.0, text.index[0], &text.modulus, &text.exponent);
         assert!(AuthorityKey::try_from(key_text(good)).is_ok());
         let mut wrong = key_text(good);
         wrong.modulus.0[5] ^= 1;
@@ -676,8 +696,9 @@ mod tests {
         application.default_ddol = Bytes(vec![0x9F, 0x02, 0x06]);
         application.default_tdol = Bytes(vec![0x9F]);
         application.risk_data = Some(Bytes(vec![0; 9]));
+        application.account_prefixes = vec![String::from("62x")];
         let errors = configuration.validate().unwrap_err();
-        assert_eq!(errors.len(), 15, "{errors:#?}");
+        assert_eq!(errors.len(), 16, "{errors:#?}");
         for error in errors {
             assert!(!error.to_string().is_empty());
         }
@@ -690,7 +711,9 @@ mod tests {
         let configuration: Configuration =
             serde_json::from_str(r#"{"applications":[{"aid":"A000000333010101"}]}"#).unwrap();
         assert_eq!(configuration.validate(), Ok(()));
-        assert!(configuration.approves(b"00") && configuration.approves(b"A2") && !configuration.approves(b"05"));
+        assert!(
+            configuration.approves(b"00") && configuration.approves(b"A2") && !configuration.approves(b"05")
+        );
         assert!(serde_json::from_str::<Configuration>(r#"{"applications":[],"unknown":1}"#).is_err());
     }
 

@@ -13,8 +13,10 @@ pub struct Date {
 impl Date {
     /// A day, if the calendar has it (years 1950 to 2049, the window of [`Date::from_bcd`]).
     pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
-        let exists =
-            (1950..=2049).contains(&year) && (1..=12).contains(&month) && day >= 1 && day <= last_day(year, month);
+        let exists = (1950..=2049).contains(&year)
+            && (1..=12).contains(&month)
+            && day >= 1
+            && day <= last_day(year, month);
         exists.then_some(Self { year, month, day })
     }
 
@@ -71,7 +73,7 @@ pub fn bcd(byte: u8) -> Option<u8> {
 /// One BCD byte of the last two digits of a number.
 pub fn to_bcd(number: u8) -> u8 {
     let number = number % 100;
-    (number / 10) << 4 | number % 10
+    ((number / 10) << 4) | (number % 10)
 }
 
 fn full_year(two_digits: u8) -> u16 {

@@ -56,7 +56,11 @@ pub fn mask(text: &str) -> String {
     let length = text.chars().count();
     text.chars()
         .enumerate()
-        .map(|(place, character)| if length > 10 && (place < 6 || place >= length - 4) { character } else { '*' })
+        .map(
+            |(place, character)| {
+                if length > 10 && (place < 6 || place >= length - 4) { character } else { '*' }
+            },
+        )
         .collect()
 }
 
@@ -78,7 +82,8 @@ mod tests {
 
     #[test]
     fn check_62_digits_show_nothing_and_mask_to_six_and_four() {
-        let digits = Digits::from_compressed(&[0x62, 0x28, 0x99, 0x00, 0x00, 0x00, 0x12, 0x34, 0x56, 0x7F]).unwrap();
+        let digits =
+            Digits::from_compressed(&[0x62, 0x28, 0x99, 0x00, 0x00, 0x00, 0x12, 0x34, 0x56, 0x7F]).unwrap();
         assert_eq!(digits.reveal(), "6228990000001234567");
         assert_eq!(digits.masked(), "622899*********4567");
         assert!(!format!("{digits:?}").contains("6228"));

@@ -75,7 +75,11 @@ mod tests {
         let build = |list: &[u8]| build(list, &get).unwrap();
         assert_eq!(build(&[0x9F, 0x02, 8]), [0, 0, 0, 0, 0, 0, 0x12, 0x34], "numeric pads on the left");
         assert_eq!(build(&[0x9F, 0x02, 2]), [0x12, 0x34], "numeric is cut on the left");
-        assert_eq!(build(&[0x5A, 4]), [0x62, 0x12, 0xFF, 0xFF], "compressed numeric pads with F on the right");
+        assert_eq!(
+            build(&[0x5A, 4]),
+            [0x62, 0x12, 0xFF, 0xFF],
+            "compressed numeric pads with F on the right"
+        );
         assert_eq!(build(&[0x9F, 0x37, 6]), [1, 2, 3, 4, 0, 0], "others pad with zeros on the right");
         assert_eq!(build(&[0x9F, 0x37, 2]), [1, 2], "others are cut on the right");
         assert_eq!(build(&[0xDF, 0x01, 3]), [0, 0, 0], "unknown is zeros");

@@ -28,8 +28,10 @@ pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut high = None;
     for (place, character) in text.chars().filter(|character| !character.is_whitespace()).enumerate() {
-        let digit =
-            character.to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(HexError::NotHexadecimal(place))?;
+        let digit = character
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+            .ok_or(HexError::NotHexadecimal(place))?;
         match high.take() {
             None => high = Some(digit),
             Some(first) => bytes.push(first << 4 | digit),
@@ -150,7 +152,10 @@ mod tests {
         assert_eq!(serde_json::from_str::<Fixed<2>>("\"0156\"").unwrap(), Fixed([1, 0x56]));
         assert!(serde_json::from_str::<Fixed<2>>("\"01560\"").is_err());
         assert!(
-            serde_json::from_str::<Fixed<2>>("\"015601\"").unwrap_err().to_string().contains("3 bytes where 2")
+            serde_json::from_str::<Fixed<2>>("\"015601\"")
+                .unwrap_err()
+                .to_string()
+                .contains("3 bytes where 2")
         );
     }
 }

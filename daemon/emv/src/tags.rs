@@ -187,6 +187,55 @@ pub const SCRIPT_RESULTS: u32 = 0xDF31;
 /// FCI issuer discretionary data.
 pub const FCI_DISCRETIONARY: u32 = 0xBF0C;
 
+/// Whether a card may keep this element in its files. What the terminal knows, the issuer sends, or a command computes
+/// is not taken from a file, whoever put it there.
+pub fn kept_on_card(tag: u32) -> bool {
+    !matches!(
+        tag,
+        AMOUNT_BINARY
+            | RESPONSE_CODE
+            | ISSUER_AUTHENTICATION_DATA
+            | TVR
+            | TC_HASH
+            | DATE
+            | TSI
+            | TRANSACTION_TYPE
+            | CURRENCY
+            | CURRENCY_EXPONENT
+            | ACQUIRER
+            | AMOUNT
+            | AMOUNT_OTHER
+            | AID
+            | TERMINAL_VERSION
+            | MERCHANT_CATEGORY
+            | MERCHANT
+            | COUNTRY
+            | FLOOR_LIMIT
+            | TERMINAL
+            | RISK_DATA
+            | SERIAL_NUMBER
+            | TIME
+            | CAPABILITIES
+            | CVM_RESULTS
+            | TERMINAL_TYPE
+            | UNPREDICTABLE_NUMBER
+            | ENTRY_MODE
+            | ADDITIONAL_CAPABILITIES
+            | SEQUENCE_COUNTER
+            | MERCHANT_NAME
+            | SCRIPT_RESULTS
+            | SCRIPT_IDENTIFIER
+            | SCRIPT_COMMAND
+            | CRYPTOGRAM
+            | CRYPTOGRAM_INFORMATION
+            | ISSUER_APPLICATION_DATA
+            | ATC
+            | DATA_AUTHENTICATION_CODE
+            | ICC_DYNAMIC_NUMBER
+            | SIGNED_DYNAMIC_DATA
+    )
+}
+
 /// How a data element is padded to a length that a DOL asks for (Book 3 §5.4, check 12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

@@ -3,6 +3,9 @@
 use super::session::Session;
 use crate::tags;
 
+/// The response code of a transaction that the terminal declines by itself (Book 4 Annex A6).
+const DECLINED_OFFLINE: &[u8] = b"Z1";
+
 /// What is asked of the card: the cryptogram's type bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
@@ -25,6 +28,10 @@ impl Session {
             // One that cannot be read denies everything that happened.
             Some(code) => code.try_into().unwrap_or([0xFF; 5]),
         };
-        if self.tvr.meets(&denial) || self.tvr.meets(&issuer) { Request::Decline } else { Request::Online }
+        if self.tvr.meets(&denial) || self.tvr.meets(&issuer) {
+            self.set(tags::RESPONSE_CODE, DECLINED_OFFLINE);
+            return Request::Decline;
+        }
+        Request::Online
     }
 }

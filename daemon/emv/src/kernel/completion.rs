@@ -37,13 +37,17 @@ impl Session {
     async fn complete_with(&mut self, answer: HostAnswer) -> Result<Verdict, End> {
         let code = answer.authorisation_response_code;
         self.set(tags::RESPONSE_CODE, code);
-        self.host_approved = self.configuration.approving_codes.iter().any(|approving| approving.as_bytes() == code);
+        self.host_approved = self.configuration.approves(&code);
         if let Some(data) = &answer.issuer_authentication_data {
             self.authenticate_issuer(data).await?;
         }
+        // Scripts of an issuer that the card does not believe do not run; the issuer is told so.
         let trusted = !self.tvr.has(tvr::ISSUER_AUTHENTICATION_FAILED);
         if trusted {
             self.run_scripts(&answer.scripts_before, Position::Before).await?;
+        } else {
+            self.pass_over(&answer.scripts_before);
+            self.pass_over(&answer.scripts_after);
         }
         let request = if self.host_approved { Request::Approve } else { Request::Decline };
         let verdict = self.second_cryptogram(request).await?;
@@ -60,17 +64,16 @@ impl Session {
         if !self.aip.has(aip::ISSUER_AUTHENTICATION) {
             return Ok(());
         }
-        let length = u8::try_from(data.len()).ok().filter(|length| (8..=16).contains(length));
-        let accepted = match length {
-            Some(length) => {
-                let mut command = vec![0x00, 0x82, 0x00, 0x00, length];
-                command.extend_from_slice(data);
-                self.send(command).await?.status == 0x9000
-            }
-            None => false,
+        let Some(length) = u8::try_from(data.len()).ok().filter(|length| (8..=16).contains(length)) else {
+            // No card takes such data, so none is asked.
+            self.mark(tvr::ISSUER_AUTHENTICATION_FAILED);
+            return Ok(());
         };
+        let mut command = vec![0x00, 0x82, 0x00, 0x00, length];
+        command.extend_from_slice(data);
+        let response = self.send(command).await?;
         self.done(tsi::ISSUER_AUTHENTICATION_PERFORMED);
-        if !accepted {
+        if response.status != 0x9000 {
             self.mark(tvr::ISSUER_AUTHENTICATION_FAILED);
         }
         Ok(())

@@ -33,11 +33,12 @@ impl Session {
             return Ok(());
         }
         let list = self.get(tags::CVM_LIST).unwrap_or_default();
-        if list.len() < 10 {
+        // A list without rules is as good as none.
+        if list.is_empty() || list.len() == 8 {
             self.mark(tvr::ICC_DATA_MISSING);
             return Ok(());
         }
-        if list.len() % 2 != 0 {
+        if list.len() < 8 || !list.len().is_multiple_of(2) {
             return Err(Reason::Invalid(tags::CVM_LIST).into());
         }
         self.done(tsi::CVM_PERFORMED);
@@ -87,7 +88,9 @@ impl Session {
                 let half = if condition < 0x08 { amounts.get(..4) } else { amounts.get(4..8) };
                 let limit = half.and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(u32::from_be_bytes);
                 match (currency == self.get(tags::CURRENCY), limit) {
-                    (true, Some(limit)) if condition % 2 == 0 => self.transaction.amount < u64::from(limit),
+                    (true, Some(limit)) if condition.is_multiple_of(2) => {
+                        self.transaction.amount < u64::from(limit)
+                    }
                     (true, Some(limit)) => self.transaction.amount > u64::from(limit),
                     _ => false,
                 }

@@ -29,7 +29,7 @@ impl Session {
         let (profile, locator) = match element.tag {
             // Format 1: the profile, then the locator's entries of four bytes (check 14).
             tags::RESPONSE_PRIMITIVE => {
-                let good = element.value.len() >= 6 && (element.value.len() - 2) % 4 == 0;
+                let good = element.value.len() >= 6 && (element.value.len() - 2).is_multiple_of(4);
                 if !good {
                     return Err(Reason::Form(COMMAND).into());
                 }

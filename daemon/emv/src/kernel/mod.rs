@@ -19,8 +19,8 @@ mod selection;
 mod session;
 
 pub use interface::{
-    Action, Candidate, Input, OfflinePin, OfflinePinResult, OnlineRequest, Outcome, PinEntry, Reason, Refusal,
-    Verdict,
+    Action, Candidate, Input, OfflinePin, OfflinePinResult, OnlineRequest, Outcome, PinEntry, Reason,
+    Refusal, Verdict,
 };
 
 use crate::{
@@ -115,7 +115,10 @@ impl Kernel {
         Action::Finished(Outcome::terminated(Reason::OutOfTurn))
     }
 
-    /// A data element of card or terminal as it stands, or `None`. 95 is the TVR the card was given last.
+    /// A data element of card or terminal as it stands, or `None`.
+    ///
+    /// While [`Action::GoOnline`] waits, nothing has changed since the first GENERATE AC: 95 is the TVR and 9F34 the CVM
+    /// result that the card was given with it, and 9F26 is the cryptogram over them (check 62).
     pub fn data(&self, tag: u32) -> Option<Vec<u8>> {
         self.shared.get(tag)
     }

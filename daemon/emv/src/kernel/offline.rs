@@ -59,13 +59,14 @@ impl Session {
             Err(failure) => return Ok(Err(failure)),
         };
         let list = self.get(tags::DDOL).unwrap_or_else(|| self.application.default_ddol.0.clone());
-        let asks = crate::dol::parse(&list)
-            .is_some_and(|list| list.iter().any(|(tag, length)| *tag == tags::UNPREDICTABLE_NUMBER && *length > 0));
+        let asks = crate::dol::parse(&list).is_some_and(|list| {
+            list.iter().any(|(tag, length)| *tag == tags::UNPREDICTABLE_NUMBER && *length > 0)
+        });
         if !asks {
-            return Ok(Err(Failure::Missing(tags::DDOL)));
+            return Ok(Err(Failure::Block("the DDOL")));
         }
         let data = self.asked_for(&list, tags::DDOL)?;
-        let Ok(length) = u8::try_from(data.len()) else { return Ok(Err(Failure::Missing(tags::DDOL))) };
+        let Ok(length) = u8::try_from(data.len()) else { return Ok(Err(Failure::Block("the DDOL"))) };
         let mut command = vec![0x00, 0x88, 0x00, 0x00, length];
         command.extend_from_slice(&data);
         command.push(0x00);

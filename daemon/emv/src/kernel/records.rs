@@ -12,10 +12,11 @@ const COMMAND: &str = "READ RECORD";
 impl Session {
     pub(super) async fn read_records(&mut self) -> Result<(), End> {
         let locator = self.get(tags::AFL).unwrap_or_default();
-        if locator.is_empty() || locator.len() % 4 != 0 {
+        if locator.is_empty() || !locator.len().is_multiple_of(4) {
             return Err(Reason::Invalid(tags::AFL).into());
         }
-        let mut seen = BTreeSet::new();
+        // What initiation gave may not come again either.
+        let mut seen = BTreeSet::from([tags::AIP, tags::AFL, tags::DF_NAME]);
         for entry in locator.chunks_exact(4) {
             let &[file, first, last, signed] = entry else { continue };
             let sfi = file >> 3;
@@ -32,7 +33,8 @@ impl Session {
                 self.read_record(sfi, record, record - first < signed, &mut seen).await?;
             }
         }
-        self.check_mandatory()
+        self.check_mandatory()?;
+        self.check_brand()
     }
 
     async fn read_record(
@@ -61,7 +63,7 @@ impl Session {
                 if !seen.insert(part.tag) {
                     return Err(Reason::Twice(part.tag).into());
                 }
-                self.take_from_card(part.tag, part.value);
+                self.take_from_file(part.tag, part.value);
             }
         }
         Ok(())
@@ -85,11 +87,10 @@ impl Session {
                 return Err(Reason::Missing(tag).into());
             }
         }
-        let pan = self.get(tags::PAN).and_then(|value| Digits::from_compressed(&value));
-        let pan = pan.filter(|pan| (8..=19).contains(&pan.reveal().len())).ok_or(Reason::Invalid(tags::PAN))?;
+        let pan = self.account_number()?;
         let expiration: [u8; 3] = self.fixed(tags::EXPIRATION)?.ok_or(Reason::Missing(tags::EXPIRATION))?;
         crate::date::Date::from_bcd(&expiration).ok_or(Reason::Invalid(tags::EXPIRATION))?;
-        if let Some(track) = self.get(tags::TRACK_2) {
+        if let Some(track) = self.get(tags::TRACK_2).map(zeroize::Zeroizing::new) {
             let track = zeroize::Zeroizing::new(hex::encode(&track));
             let Some((number, rest)) = track.split_once('D') else {
                 return Err(Reason::Invalid(tags::TRACK_2).into());
@@ -102,5 +103,22 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn account_number(&self) -> Result<Digits, End> {
+        let value = self.get(tags::PAN).map(zeroize::Zeroizing::new);
+        let pan = value.and_then(|value| Digits::from_compressed(&value));
+        Ok(pan.filter(|pan| (8..=19).contains(&pan.reveal().len())).ok_or(Reason::Invalid(tags::PAN))?)
+    }
+
+    /// An application of one brand with an account of another is a forgery. The books leave this to the acquirer, who
+    /// says in the configuration which accounts an application may have.
+    fn check_brand(&self) -> Result<(), End> {
+        let prefixes = &self.application.account_prefixes;
+        let pan = self.account_number()?;
+        if prefixes.is_empty() || prefixes.iter().any(|prefix| pan.reveal().starts_with(prefix)) {
+            return Ok(());
+        }
+        Err(Reason::Contradiction(tags::AID, tags::PAN).into())
     }
 }

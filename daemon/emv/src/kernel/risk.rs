@@ -17,7 +17,7 @@ impl Session {
         // Check 46. The limit is 0 until offline sales exist: every sale is over it.
         if amount >= floor {
             self.mark(tvr::FLOOR_LIMIT_EXCEEDED);
-        } else if selected_at_random(amount, floor, self.application.random_selection, self.random[4]) {
+        } else if selected_at_random(amount, floor, self.application.random_selection, self.drawn()) {
             self.mark(tvr::SELECTED_AT_RANDOM);
         }
         self.check_velocity().await?;
@@ -25,10 +25,17 @@ impl Session {
         Ok(())
     }
 
+    /// A number for random selection from the half of the fresh bytes that is no unpredictable number.
+    fn drawn(&self) -> u32 {
+        let [_, _, _, _, a, b, c, d] = self.random;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// Check 48: how long since the card was last online.
     async fn check_velocity(&mut self) -> Result<(), End> {
         let one = |value: Option<Vec<u8>>| value.and_then(|value| value.first().copied()).map(u32::from);
-        let (lower, upper) = (one(self.get(tags::LOWER_OFFLINE_LIMIT)), one(self.get(tags::UPPER_OFFLINE_LIMIT)));
+        let (lower, upper) =
+            (one(self.get(tags::LOWER_OFFLINE_LIMIT)), one(self.get(tags::UPPER_OFFLINE_LIMIT)));
         let (Some(lower), Some(upper)) = (lower, upper) else { return Ok(()) };
         let counter = |value: Option<Vec<u8>>| {
             value.and_then(|value| <[u8; 2]>::try_from(value).ok()).map(u16::from_be_bytes).map(u32::from)
@@ -66,10 +73,10 @@ impl Session {
     }
 }
 
-/// Random and biased random selection (§10.6.2, check 47) of an amount below the floor limit. `random` is one fresh
-/// byte; 0 to 98 of 99 steps are used, so the target percentage is met to within one.
-pub(super) fn selected_at_random(amount: u64, floor: u64, selection: RandomSelection, random: u8) -> bool {
-    let drawn = u64::from(random) % 99 + 1;
+/// Random and biased random selection (§10.6.2, check 47) of an amount below the floor limit. `random` is fresh
+/// and makes a number from 1 to 99; so many more values than 99 favour none of them.
+pub(super) fn selected_at_random(amount: u64, floor: u64, selection: RandomSelection, random: u32) -> bool {
+    let drawn = u64::from(random % 99) + 1;
     let (threshold, target) = (u64::from(selection.threshold), u64::from(selection.target));
     if amount < threshold {
         return drawn <= target;
@@ -95,6 +102,6 @@ mod tests {
         assert_eq!(share(3_000), 50);
         assert_eq!(share(4_999), 79);
         let never = RandomSelection::default();
-        assert_eq!((0..=255).filter(|r| selected_at_random(1, 2, never, *r)).count(), 0);
+        assert_eq!((0..1_000).filter(|r| selected_at_random(1, 2, never, *r)).count(), 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::session::{End, Session};
 use crate::{
-    indicators::{tsi, tvr},
+    indicators::{Bit, tsi, tvr},
     tags, tlv,
 };
 
@@ -18,6 +18,16 @@ pub(super) enum Position {
     After,
 }
 
+impl Position {
+    /// The TVR's bit for a script that failed here.
+    fn failed(self) -> Bit {
+        match self {
+            Position::Before => tvr::SCRIPT_FAILED_BEFORE,
+            Position::After => tvr::SCRIPT_FAILED_AFTER,
+        }
+    }
+}
+
 /// Results as 9F5B writes them, in the first byte's left half.
 const NOT_PERFORMED: u8 = 0x00;
 const FAILED: u8 = 0x10;
@@ -25,19 +35,29 @@ const SUCCESSFUL: u8 = 0x20;
 
 impl Session {
     pub(super) async fn run_scripts(&mut self, scripts: &[Vec<u8>], position: Position) -> Result<(), End> {
-        let mut length = 0;
-        for script in scripts {
-            // Tag and length bytes count too.
-            length += script.len() + if script.len() > 127 { 3 } else { 2 };
+        for (place, script) in scripts.iter().enumerate() {
+            // The limit is on the whole answer, tags and lengths included.
+            self.script_bytes += tlv::encode(tags::SCRIPT_BEFORE, script).len();
             self.done(tsi::SCRIPT_PERFORMED);
-            let parsed = if length <= LIMIT { parse(script) } else { None };
-            let Some((identifier, commands)) = parsed else {
-                self.note(NOT_PERFORMED, [0; 4], position);
+            let commands = if self.script_bytes <= LIMIT { commands(script) } else { None };
+            let Some(commands) = commands else {
+                self.note(NOT_PERFORMED, identifier(script));
+                self.mark(position.failed());
                 continue;
             };
-            self.run_script(identifier, commands, position).await?;
+            if let Err(end) = self.run_script(identifier(script), commands, position).await {
+                self.pass_over(&scripts[place + 1..]);
+                return Err(end);
+            }
         }
         Ok(())
+    }
+
+    /// Scripts that are not even tried: their results say so.
+    pub(super) fn pass_over(&mut self, scripts: &[Vec<u8>]) {
+        for script in scripts {
+            self.note(NOT_PERFORMED, identifier(script));
+        }
     }
 
     async fn run_script(
@@ -49,47 +69,45 @@ impl Session {
         for (place, command) in commands.into_iter().enumerate() {
             // The sequence number has four bits: 14 and later are F.
             let sequence = u8::try_from(place + 1).unwrap_or(0x0F).min(0x0F);
-            let response = match self.send(command).await {
-                Ok(response) => response,
-                Err(end) => {
-                    // The notice of how far it came is kept whatever happens to the card.
-                    self.note(FAILED | sequence, identifier, position);
-                    return Err(end);
-                }
-            };
-            if !matches!(response.status >> 8, 0x90 | 0x62 | 0x63) {
-                self.note(FAILED | sequence, identifier, position);
-                return Ok(());
+            let sent = self.send(command).await;
+            let good = sent.as_ref().is_ok_and(|response| matches!(response.status >> 8, 0x90 | 0x62 | 0x63));
+            if !good {
+                // The notice of how far it came is kept whatever happened to the card.
+                self.note(FAILED | sequence, identifier);
+                self.mark(position.failed());
+                return sent.map(drop);
             }
         }
-        self.note(SUCCESSFUL, identifier, position);
+        self.note(SUCCESSFUL, identifier);
         Ok(())
     }
 
-    fn note(&mut self, result: u8, identifier: [u8; 4], position: Position) {
+    fn note(&mut self, result: u8, identifier: [u8; 4]) {
         self.script_results.push(result);
         self.script_results.extend_from_slice(&identifier);
         self.set(tags::SCRIPT_RESULTS, self.script_results.clone());
-        if result != SUCCESSFUL {
-            self.mark(match position {
-                Position::Before => tvr::SCRIPT_FAILED_BEFORE,
-                Position::After => tvr::SCRIPT_FAILED_AFTER,
-            });
-        }
     }
 }
 
-/// A script's identifier (9F18, zeros where it has none) and its commands; `None` where it is malformed.
-fn parse(script: &[u8]) -> Option<([u8; 4], Vec<Vec<u8>>)> {
-    let mut identifier = [0; 4];
+/// A script's identifier (9F18), zeros where it has none.
+fn identifier(script: &[u8]) -> [u8; 4] {
+    let mut elements = tlv::Reader::new(script).map_while(Result::ok);
+    let found = elements.find(|element| element.tag == tags::SCRIPT_IDENTIFIER);
+    found.and_then(|element| element.value.try_into().ok()).unwrap_or_default()
+}
+
+/// A script's commands (86), from 4 bytes on; `None` where it is malformed or has none.
+fn commands(script: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut commands = Vec::new();
     for element in tlv::Reader::new(script) {
         let element = element.ok()?;
         match element.tag {
-            tags::SCRIPT_IDENTIFIER => identifier = element.value.try_into().ok()?,
-            tags::SCRIPT_COMMAND if (4..=261).contains(&element.value.len()) => commands.push(element.value.to_vec()),
+            tags::SCRIPT_IDENTIFIER if element.value.len() == 4 => {}
+            tags::SCRIPT_COMMAND if (4..=261).contains(&element.value.len()) => {
+                commands.push(element.value.to_vec())
+            }
             _ => return None,
         }
     }
-    (!commands.is_empty()).then_some((identifier, commands))
+    (!commands.is_empty()).then_some(commands)
 }

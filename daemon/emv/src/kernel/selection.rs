@@ -19,7 +19,6 @@ struct Found {
     application: usize,
 }
 
-/// The statuses that selection tells apart.
 fn is_blocked_card(response: &Response) -> bool {
     response.status == 0x6A81
 }
@@ -30,16 +29,18 @@ impl Session {
     pub(super) async fn select_and_initiate(&mut self) -> Result<(), End> {
         let mut blocked = false;
         let mut found = self.candidates(&mut blocked).await?;
-        let mut asked = false;
         loop {
             // Priority in ascending order, none last (check 5); the terminal's order among equals.
-            found.sort_by_key(|found| if found.candidate.priority == 0 { 16 } else { found.candidate.priority });
+            found.sort_by_key(
+                |found| if found.candidate.priority == 0 { 16 } else { found.candidate.priority },
+            );
             if found.is_empty() {
-                return Err(if blocked { Refusal::ApplicationBlocked } else { Refusal::NoCommonApplication }.into());
+                return Err(
+                    if blocked { Refusal::ApplicationBlocked } else { Refusal::NoCommonApplication }.into()
+                );
             }
-            let place = self.decide(&mut found, &mut asked).await?;
-            let chosen = found.remove(place);
-            if self.enter(chosen).await? && self.initiate().await? {
+            let chosen = self.decide(&mut found).await?;
+            if self.enter(chosen, &mut blocked).await? && self.initiate().await? {
                 return Ok(());
             }
         }
@@ -47,16 +48,16 @@ impl Session {
 
     async fn candidates(&mut self, blocked: &mut bool) -> Result<Vec<Found>, End> {
         if self.configuration.terminal.payment_system_environment {
-            let found = self.from_directory().await?;
+            let found = self.read_directory().await?;
             if !found.is_empty() {
                 return Ok(found);
             }
         }
-        self.from_list(blocked).await
+        self.try_names(blocked).await
     }
 
     /// The payment system environment (§12.3.2, checks 1 and 2). Anything odd in it means: use the list of AIDs.
-    async fn from_directory(&mut self) -> Result<Vec<Found>, End> {
+    async fn read_directory(&mut self) -> Result<Vec<Found>, End> {
         let response = self.select(PSE, false).await?;
         if is_blocked_card(&response) {
             return Err(Refusal::CardBlocked.into());
@@ -69,7 +70,8 @@ impl Session {
         let proprietary = tlv::find(fci, tags::FCI_PROPRIETARY).ok().flatten().unwrap_or_default();
         let code_table = one_byte(proprietary, tags::CODE_TABLE);
         let languages = languages(proprietary);
-        let Some(sfi) = one_byte(proprietary, tags::DIRECTORY_SFI).filter(|sfi| (1..=10).contains(sfi)) else {
+        let Some(sfi) = one_byte(proprietary, tags::DIRECTORY_SFI).filter(|sfi| (1..=10).contains(sfi))
+        else {
             return Ok(found);
         };
         for record in 1..=MOST_RECORDS {
@@ -77,7 +79,9 @@ impl Session {
             if response.status == 0x6A83 {
                 break;
             }
-            let Some(record) = (response.status == 0x9000).then(|| template(&response.data, tags::RECORD)).flatten() else {
+            let Some(record) =
+                (response.status == 0x9000).then(|| template(&response.data, tags::RECORD)).flatten()
+            else {
                 return Ok(Vec::new());
             };
             // Entries that are no applications, or malformed, are passed over.
@@ -92,7 +96,7 @@ impl Session {
     }
 
     /// The list of AIDs (§12.3.3, checks 3 and 4).
-    async fn from_list(&mut self, blocked: &mut bool) -> Result<Vec<Found>, End> {
+    async fn try_names(&mut self, blocked: &mut bool) -> Result<Vec<Found>, End> {
         let mut found = Vec::new();
         for application in self.configuration.applications.clone() {
             let mut next = false;
@@ -104,16 +108,17 @@ impl Session {
                 if !matches!(response.status, 0x9000 | 0x6283) {
                     break;
                 }
+                *blocked |= response.status == 0x6283;
                 let Some(fci) = fci(&response.data) else { break };
                 let Some(name) = tlv::find(fci, tags::DF_NAME).ok().flatten() else { break };
                 if !matches(&application, name) {
                     break;
                 }
-                if response.status == 0x6283 {
-                    *blocked = true;
-                } else {
-                    let proprietary = tlv::find(fci, tags::FCI_PROPRIETARY).ok().flatten().unwrap_or_default();
-                    let (table, languages) = (one_byte(proprietary, tags::CODE_TABLE), languages(proprietary));
+                if response.status == 0x9000 {
+                    let proprietary =
+                        tlv::find(fci, tags::FCI_PROPRIETARY).ok().flatten().unwrap_or_default();
+                    let (table, languages) =
+                        (one_byte(proprietary, tags::CODE_TABLE), languages(proprietary));
                     self.add(&mut found, name, proprietary, table, &languages);
                 }
                 if name == &application.aid[..] || !application.partial_selection {
@@ -127,7 +132,11 @@ impl Session {
 
     fn add(&self, found: &mut Vec<Found>, name: &[u8], data: &[u8], table: Option<u8>, languages: &[String]) {
         let applications = &self.configuration.applications;
-        let Some(application) = applications.iter().position(|application| matches(application, name)) else { return };
+        // The longest of the terminal's names wins where several match.
+        let best = applications.iter().enumerate().filter(|(_, application)| matches(application, name));
+        let Some((application, _)) = best.max_by_key(|(place, a)| (a.aid.len(), usize::MAX - place)) else {
+            return;
+        };
         if !(5..=16).contains(&name.len()) || found.iter().any(|found| found.candidate.aid == name) {
             return;
         }
@@ -150,46 +159,55 @@ impl Session {
         });
     }
 
-    /// Who decides which application is used (§12.4, check 7).
-    async fn decide(&mut self, found: &mut Vec<Found>, asked: &mut bool) -> Result<usize, End> {
+    /// Who decides which application is used (§12.4, check 7). What is given leaves the list, and so does what the
+    /// cardholder or the terminal cannot have.
+    async fn decide(&mut self, found: &mut Vec<Found>) -> Result<Found, End> {
         let terminal = &self.configuration.terminal;
         let (selection, confirmation) = (terminal.cardholder_selection, terminal.cardholder_confirmation);
         if found.len() > 1 && selection {
             let list = found.iter().map(|found| found.candidate.clone()).collect();
-            *asked = true;
-            return self.choose(list).await;
+            let place = self.choose(list).await?;
+            return Ok(found.remove(place));
         }
-        let Some(first) = found.first() else { return Err(Refusal::NoCommonApplication.into()) };
-        if first.candidate.confirmation_required && !*asked {
+        let mut end = Refusal::NoCommonApplication;
+        while !found.is_empty() {
+            let first = found.remove(0);
+            if !first.candidate.confirmation_required {
+                return Ok(first);
+            }
             if !confirmation {
                 // Where nobody can confirm, an application that wants it may not be used.
-                found.retain(|found| !found.candidate.confirmation_required);
-                return if found.is_empty() { Err(Refusal::ConfirmationImpossible.into()) } else { Ok(0) };
+                end = Refusal::ConfirmationImpossible;
+            } else if self.confirm(first.candidate.clone()).await? {
+                return Ok(first);
+            } else {
+                end = Refusal::Refused;
             }
-            let candidate = first.candidate.clone();
-            self.confirm(candidate).await?;
         }
-        Ok(0)
+        Err(end.into())
     }
 
     /// The final SELECT (checks 8 and 9); `false` where the application cannot be used.
-    async fn enter(&mut self, found: Found) -> Result<bool, End> {
+    async fn enter(&mut self, found: Found, blocked: &mut bool) -> Result<bool, End> {
         let name = found.candidate.aid;
         let response = self.select(&name, false).await?;
         if is_blocked_card(&response) {
             return Err(Refusal::CardBlocked.into());
         }
         if response.status != 0x9000 {
+            *blocked |= response.status == 0x6283;
             return Ok(false);
         }
         let Some(fci) = fci(&response.data) else { return Ok(false) };
         let Some(df_name) = tlv::find(fci, tags::DF_NAME).ok().flatten() else { return Ok(false) };
-        if df_name != name {
+        let Some(application) = self.configuration.applications.get(found.application) else {
+            return Ok(false);
+        };
+        if !df_name.starts_with(&name) || df_name.len() > 16 || !matches(application, df_name) {
             return Ok(false);
         }
-        let Some(application) = self.configuration.applications.get(found.application) else { return Ok(false) };
         self.application = application.clone();
-        self.aid = name;
+        self.aid = df_name.to_vec();
         self.draw_random().await?;
         self.begin();
         self.take_from_card(tags::DF_NAME, df_name);
@@ -199,7 +217,7 @@ impl Session {
             let name_shown = one_byte(proprietary, tags::CODE_TABLE).is_some_and(shown);
             // A preferred name in an alphabet that cannot be shown is as good as none (check 6).
             if !element.constructed() && (element.tag != tags::PREFERRED_NAME || name_shown) {
-                self.take_from_card(element.tag, element.value);
+                self.take_from_file(element.tag, element.value);
             }
         }
         Ok(true)
@@ -217,7 +235,11 @@ impl Session {
 
 /// Whether a card application is one the terminal accepts (application selection indicator).
 fn matches(application: &Application, name: &[u8]) -> bool {
-    if application.partial_selection { name.starts_with(&application.aid) } else { name == &application.aid[..] }
+    if application.partial_selection {
+        name.starts_with(&application.aid)
+    } else {
+        name == &application.aid[..]
+    }
 }
 
 /// The value of a template that is the only element of an answer.
@@ -250,8 +272,12 @@ fn languages(data: &[u8]) -> Vec<String> {
 
 /// Text of a card as it may be shown: printable ASCII, trimmed; `None` where nothing is left.
 pub(super) fn printable(bytes: &[u8]) -> Option<String> {
-    let text: String =
-        bytes.iter().filter(|byte| (0x20..0x7F).contains(*byte)).map(|byte| char::from(*byte)).take(16).collect();
+    let text: String = bytes
+        .iter()
+        .filter(|byte| (0x20..0x7F).contains(*byte))
+        .map(|byte| char::from(*byte))
+        .take(16)
+        .collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }

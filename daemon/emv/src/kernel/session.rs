@@ -24,6 +24,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// The most commands one transaction may take: several times what any real card needs.
 pub(super) const MOST_COMMANDS: u32 = 400;
+/// The most data one command may bring, GET RESPONSE included.
+const MOST_DATA: usize = 4096;
 
 /// Why the steps stop early.
 pub(super) enum End {
@@ -133,7 +135,7 @@ pub(super) struct Session {
     pub(super) random: [u8; 8],
     pub(super) aip: Aip,
     /// Records for offline data authentication; `None` where one of them cannot be authenticated.
-    pub(super) signed_records: Option<Vec<u8>>,
+    pub(super) signed_records: Option<Zeroizing<Vec<u8>>>,
     pub(super) tvr: Tvr,
     pub(super) tsi: Tsi,
     pub(super) cvm_results: CvmResults,
@@ -142,11 +144,17 @@ pub(super) struct Session {
     pub(super) pin_bypassed: bool,
     pub(super) host_approved: bool,
     pub(super) script_results: Vec<u8>,
+    /// The length of the scripts met so far, tags and lengths included.
+    pub(super) script_bytes: usize,
     commands: u32,
 }
 
 impl Session {
-    pub(super) fn new(configuration: Arc<Configuration>, transaction: Transaction, shared: Arc<Shared>) -> Session {
+    pub(super) fn new(
+        configuration: Arc<Configuration>,
+        transaction: Transaction,
+        shared: Arc<Shared>,
+    ) -> Session {
         Session {
             application: Application::new(&[], ""),
             configuration,
@@ -155,7 +163,7 @@ impl Session {
             aid: Vec::new(),
             random: [0; 8],
             aip: Aip::default(),
-            signed_records: Some(Vec::new()),
+            signed_records: Some(Zeroizing::default()),
             tvr: Tvr::default(),
             tsi: Tsi::default(),
             cvm_results: CvmResults::NONE,
@@ -164,6 +172,7 @@ impl Session {
             pin_bypassed: false,
             host_approved: false,
             script_results: Vec::new(),
+            script_bytes: 0,
             commands: 0,
         }
     }
@@ -231,24 +240,18 @@ impl Session {
     /// Sends a command. 61xx and 6Cxx are dealt with here (check 61).
     pub(super) async fn send(&mut self, command: Vec<u8>) -> Result<Response, End> {
         let mut response = self.transmit(command.clone()).await?;
-        if response.status >> 8 == 0x6C {
-            let mut again = command;
-            match again.len() {
-                0..=4 => {}
-                5 => again[4] = response.status as u8,
-                _ => {
-                    if let Some(expected) = again.last_mut() {
-                        *expected = response.status as u8;
-                    }
-                }
-            }
+        if let (0x6C, Some(again)) = (response.status >> 8, with_expected(command, response.status)) {
             response = self.transmit(again).await?;
         }
         while response.status >> 8 == 0x61 {
-            let more = self.transmit(vec![0x00, 0xC0, 0x00, 0x00, response.status as u8]).await?;
+            let get = vec![0x00, 0xC0, 0x00, 0x00, response.status as u8];
+            let mut more = self.transmit(get.clone()).await?;
+            if let (0x6C, Some(again)) = (more.status >> 8, with_expected(get, more.status)) {
+                more = self.transmit(again).await?;
+            }
             response.data.extend_from_slice(&more.data);
             response.status = more.status;
-            if response.data.len() > 4096 {
+            if response.data.len() > MOST_DATA {
                 return Err(Reason::Form("GET RESPONSE").into());
             }
         }
@@ -290,10 +293,10 @@ impl Session {
         }
     }
 
-    pub(super) async fn confirm(&self, candidate: Candidate) -> Result<(), End> {
+    pub(super) async fn confirm(&self, candidate: Candidate) -> Result<bool, End> {
         match self.ask(Action::Confirm(candidate)).await? {
-            Input::Confirmed => Ok(()),
-            Input::Refused => Err(Refusal::Refused.into()),
+            Input::Confirmed => Ok(true),
+            Input::Refused => Ok(false),
             _ => Err(Reason::OutOfTurn.into()),
         }
     }
@@ -335,9 +338,18 @@ impl Session {
         self.shared.lock().elements.terminal.insert(tag, value.into());
     }
 
-    /// Takes a data element from the card; `false` where it was there.
-    pub(super) fn take_from_card(&self, tag: u32, value: &[u8]) -> bool {
-        self.shared.lock().elements.card.insert(tag, value.to_vec()).is_none()
+    /// Takes a data element from the card's answer to a command that computes it.
+    pub(super) fn take_from_card(&self, tag: u32, value: &[u8]) {
+        if let Some(mut old) = self.shared.lock().elements.card.insert(tag, value.to_vec()) {
+            old.zeroize();
+        }
+    }
+
+    /// Takes a data element from one of the card's files. The first stands: a record never replaces what selection gave.
+    pub(super) fn take_from_file(&self, tag: u32, value: &[u8]) {
+        if tags::kept_on_card(tag) {
+            self.shared.lock().elements.card.entry(tag).or_insert_with(|| value.to_vec());
+        }
     }
 
     pub(super) fn keep_first_cryptogram(&self) {
@@ -372,7 +384,7 @@ impl Session {
         self.tvr = Tvr::default();
         self.tsi = Tsi::default();
         self.cvm_results = CvmResults::NONE;
-        self.signed_records = Some(Vec::new());
+        self.signed_records = Some(Zeroizing::default());
         let terminal = self.configuration.terminal.clone();
         let transaction = self.transaction.clone();
         let text = |text: &str, length: usize| {
@@ -439,6 +451,17 @@ impl Outcome {
             script_results: None,
         }
     }
+}
+
+/// The same command with the length that the card wants to give (6Cxx); `None` where it expects no data at all.
+fn with_expected(mut command: Vec<u8>, status: u16) -> Option<Vec<u8>> {
+    let data = if command.len() > 5 { usize::from(command[4]) + 1 } else { 0 };
+    if command.len() != 5 + data {
+        return None;
+    }
+    // The low byte of the status is the length.
+    *command.last_mut()? = status as u8;
+    Some(command)
 }
 
 /// A malformed answer to a command.

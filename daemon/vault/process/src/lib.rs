@@ -1,1 +1,24 @@
 //! The secure module as a process: sockets, card reader, PIN pad, locked memory.
+//!
+//! What it is for: it carries events from the wires to [`posd_vault_core::Core`] and the core's orders back. One thread
+//! does everything; a second one only waits for the card reader and sees no secret.
+//!
+//! What it never does: it decides nothing about keys or PINs, has no network, no D-Bus, and no simulated device. The
+//! simulated terminal is another binary, which implements [`device::CardReader`] and [`device::PinPad`] and runs the
+//! same [`server::Server`].
+//!
+//! Memory: pages are locked, the process cannot be dumped or traced, and keys are wiped when the core is dropped, which
+//! every orderly end does (SIGTERM, SIGINT, errors). A panic or SIGKILL ends the process without that; then the kernel
+//! takes the pages, which were never on disk, and clears them before anyone else gets them.
+//!
+//! Start reading at [`server::Server::run`].
+
+pub mod command;
+pub mod configuration;
+pub mod device;
+pub mod evdev_pad;
+pub mod hardening;
+mod link;
+pub mod pcsc_reader;
+pub mod server;
+pub mod store;

@@ -1,3 +1,5 @@
-//! The secure module as a process: sockets, card reader, PIN pad, locked memory.
+//! The secure module of the payment terminal, as a process.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    posd_vault::command::run()
+}

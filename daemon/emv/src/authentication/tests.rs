@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{configuration::RevokedCertificate, hex::Fixed};
 use issuer::{
-    AS_IT_IS, ASKED, CARD, CODE, Change, INDEX, ISSUER, NUMBER, RID, Rsa, SERIAL, SHORT_CARD, SHORT_ISSUER,
-    World, after, before,
+    AS_IT_IS, ASKED, CARD, CODE, Change, Edit, INDEX, ISSUER, NUMBER, RID, Rsa, SERIAL, SHORT_CARD,
+    SHORT_ISSUER, World, after, before,
 };
 
 const ISSUER_CERTIFICATE: &str = "the issuer certificate";
@@ -220,14 +220,13 @@ fn check_27_one_kind_of_signature_does_not_serve_as_another() {
 
 #[test]
 fn check_27_algorithms_other_than_01() {
-    let issuer: [&'static dyn Fn(&mut [u8]); 4] =
-        [&|b| b[11] = 0, &|b| b[11] = 2, &|b| b[12] = 4, &|b| b[12] = 0];
+    let issuer: [Edit; 4] = [&|b| b[11] = 0, &|b| b[11] = 2, &|b| b[12] = 4, &|b| b[12] = 0];
     for change in issuer {
         let mut world = World::new();
         world.certify_issuer(&before(change));
         assert_eq!(world.static_result(), Err(Failure::Algorithm(ISSUER_CERTIFICATE)));
     }
-    let card: [&'static dyn Fn(&mut [u8]); 2] = [&|b| b[17] = 2, &|b| b[18] = 2];
+    let card: [Edit; 2] = [&|b| b[17] = 2, &|b| b[18] = 2];
     for change in card {
         let mut world = World::new();
         world.certify_card(&before(change));
@@ -242,7 +241,7 @@ fn check_27_algorithms_other_than_01() {
 
 #[test]
 fn check_27_the_issuer_identifier_is_a_prefix_of_the_account_number() {
-    let good: [&'static dyn Fn(&mut [u8]); 3] = [
+    let good: [Edit; 3] = [
         &|b| b[2..6].copy_from_slice(&[0x62, 0x1F, 0xFF, 0xFF]),
         &|b| b[2..6].copy_from_slice(&[0x62, 0x12, 0x3F, 0xFF]),
         &|b| b[2..6].copy_from_slice(&[0x62, 0x12, 0x34, 0x00]),
@@ -252,7 +251,7 @@ fn check_27_the_issuer_identifier_is_a_prefix_of_the_account_number() {
         world.certify_issuer(&before(change));
         assert_eq!(world.static_result(), Ok(CODE));
     }
-    let bad: [&'static dyn Fn(&mut [u8]); 7] = [
+    let bad: [Edit; 7] = [
         &|b| b[2..6].copy_from_slice(&[0x62, 0xFF, 0xFF, 0xFF]),
         &|b| b[2..6].copy_from_slice(&[0xFF, 0xFF, 0xFF, 0xFF]),
         &|b| b[2..6].copy_from_slice(&[0x6F, 0x21, 0x23, 0xFF]),
@@ -270,8 +269,7 @@ fn check_27_the_issuer_identifier_is_a_prefix_of_the_account_number() {
 
 #[test]
 fn check_27_the_card_certificate_is_for_this_account_number() {
-    let changes: [&'static dyn Fn(&mut [u8]); 3] =
-        [&|b| b[9] = 0x18, &|b| b[10] = 0x0F, &|b| b[2..12].fill(0xFF)];
+    let changes: [Edit; 3] = [&|b| b[9] = 0x18, &|b| b[10] = 0x0F, &|b| b[2..12].fill(0xFF)];
     for change in changes {
         let mut world = World::new();
         world.certify_card(&before(change));
@@ -298,7 +296,7 @@ fn check_27_certificate_years_are_windowed_and_no_month_is_expired() {
     let mut world = World::new();
     world.certify_issuer(&before(&|b| b[6..8].copy_from_slice(&[0x12, 0x49])));
     assert_eq!(world.static_result(), Ok(CODE), "2049");
-    let bad: [&'static dyn Fn(&mut [u8]); 4] = [
+    let bad: [Edit; 4] = [
         &|b| b[6..8].copy_from_slice(&[0x12, 0x50]),
         &|b| b[6..8].copy_from_slice(&[0x13, 0x30]),
         &|b| b[6..8].copy_from_slice(&[0x00, 0x30]),
@@ -334,7 +332,7 @@ fn check_27_a_key_has_its_stated_length_and_a_known_exponent() {
     world.certify_issuer(&before(&|b| b[13] = 105));
     assert_eq!(world.static_result(), Err(Failure::Key(ISSUER_CERTIFICATE)), "a remainder that has no place");
     let mut world = World::with(&ISSUER, &SHORT_CARD);
-    for length in [&|b: &mut [u8]| b[19] = 0, &(|b: &mut [u8]| b[19] = 31) as &'static dyn Fn(&mut [u8])] {
+    for length in [&|b: &mut [u8]| b[19] = 0, &(|b: &mut [u8]| b[19] = 31) as Edit] {
         world.certify_card(&before(length));
         assert_eq!(world.card_key(), Err(Failure::Key(CARD_CERTIFICATE)), "too short for any key");
     }
@@ -403,7 +401,7 @@ fn check_31_the_dynamic_number_has_two_to_eight_bytes() {
 #[test]
 fn check_31_lengths_within_the_dynamic_data_are_not_believed() {
     let world = World::new();
-    let changes: [&'static dyn Fn(&mut [u8]); 3] = [&|b| b[3] = 0, &|b| b[3] = 0xFF, &|b| b[3] = 8];
+    let changes: [Edit; 3] = [&|b| b[3] = 0, &|b| b[3] = 0xFF, &|b| b[3] = 8];
     for change in changes {
         let signature = world.sign_dynamic(&NUMBER, &ASKED, &before(change));
         assert_eq!(world.dynamic_result(&signature), Err(Failure::Block(DYNAMIC)));

@@ -22,8 +22,17 @@ const PIN_CHANGE: u8 = 0x24;
 pub(super) fn shown(kind: Kind, value: &[u8]) -> (String, bool) {
     match kind {
         Kind::Hidden => (HIDDEN.to_owned(), true),
-        Kind::Pan => (masked_number(value), true),
-        Kind::Track => (format!("{} {HIDDEN}", masked_number(value)), true),
+        Kind::Pan => {
+            let text = Zeroizing::new(hex::encode(value));
+            (masked_number(text.trim_end_matches('F')), true)
+        }
+        Kind::Track => {
+            // Without its separator nobody knows where the number ends, and what else would be shown.
+            let text = Zeroizing::new(hex::encode(value));
+            let number =
+                text.split_once('D').map_or_else(|| HIDDEN.to_owned(), |(number, _)| masked_number(number));
+            (format!("{number}, the rest {HIDDEN}"), true)
+        }
         Kind::Command if value.get(1) == Some(&PIN_CHANGE) => {
             (format!("{} {HIDDEN}", hex::encode(value.get(..4).unwrap_or_default())), true)
         }
@@ -31,12 +40,10 @@ pub(super) fn shown(kind: Kind, value: &[u8]) -> (String, bool) {
     }
 }
 
-/// The card number at the start of compressed digits, masked; nothing of it where it is malformed.
-fn masked_number(value: &[u8]) -> String {
-    let text = Zeroizing::new(hex::encode(value));
-    let number = text.split(['D', 'F']).next().unwrap_or_default();
-    if (12..=19).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit()) {
-        mask(number)
+/// A card number, masked; nothing of it where it is malformed.
+fn masked_number(digits: &str) -> String {
+    if (12..=19).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        mask(digits)
     } else {
         HIDDEN.to_owned()
     }

@@ -88,19 +88,22 @@ fn sha1(data: &[u8]) -> [u8; 20] {
     Sha1::digest(data).into()
 }
 
+/// A change to a block.
+pub(super) type Edit = &'static dyn Fn(&mut [u8]);
+
 /// What is done to a block before its hash is made, so that only the change can be at fault, and after it.
 pub(super) struct Change {
-    pub(super) before: &'static dyn Fn(&mut [u8]),
-    pub(super) after: &'static dyn Fn(&mut [u8]),
+    pub(super) before: Edit,
+    pub(super) after: Edit,
 }
 
 pub(super) const AS_IT_IS: Change = Change { before: &|_| {}, after: &|_| {} };
 
-pub(super) fn before(change: &'static dyn Fn(&mut [u8])) -> Change {
+pub(super) fn before(change: Edit) -> Change {
     Change { before: change, ..AS_IT_IS }
 }
 
-pub(super) fn after(change: &'static dyn Fn(&mut [u8])) -> Change {
+pub(super) fn after(change: Edit) -> Change {
     Change { after: change, ..AS_IT_IS }
 }
 

@@ -1,0 +1,154 @@
+//! A storefront app that does what the README says: it names each sale, asks again with the same name after any
+//! fault, opens a new attempt where the last one was no charge, and acknowledges what it was told.
+
+use posd_terminal::{
+    Amount, Answer, Call, CallError, Currency, Kind, Options, Reference, State, TransactionId, TransactionView,
+};
+use posd_vault_protocol::Secret;
+
+/// Where the app stands with its present sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Create,
+    Start(TransactionId),
+    Follow(TransactionId),
+    NewAttempt,
+    Acknowledge(TransactionId),
+    SignIn,
+    LogIn,
+    Idle,
+}
+
+/// The app.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Sales begun.
+    pub(crate) begun: usize,
+    /// Sales to make in all.
+    total: usize,
+    amounts: Vec<u64>,
+    attempts: u32,
+    step: Step,
+    /// What to go back to after a sign-in or login.
+    after: Step,
+    /// The call that is out.
+    waiting: bool,
+    allow_partial: bool,
+}
+
+impl App {
+    pub(crate) fn new(amounts: Vec<u64>) -> App {
+        App {
+            begun: 0,
+            total: amounts.len(),
+            amounts,
+            attempts: 0,
+            step: Step::Idle,
+            after: Step::Idle,
+            waiting: false,
+            allow_partial: false,
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.begun == self.total && self.step == Step::Idle
+    }
+
+    /// Whether it waits for nothing and so shall act now or soon.
+    pub(crate) fn can_act(&self) -> bool {
+        !self.waiting && !matches!(self.step, Step::Follow(_)) && !self.is_done()
+    }
+
+    /// The transaction it follows.
+    pub(crate) fn follows(&self) -> Option<TransactionId> {
+        match self.step {
+            Step::Follow(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// It, or the daemon, was started again: it asks for its sale by name.
+    pub(crate) fn restart(&mut self) {
+        self.waiting = false;
+        if self.step != Step::Idle {
+            self.step = Step::Create;
+        }
+    }
+
+    fn reference(&self) -> Reference {
+        let name = format!("sale-{}", self.begun);
+        // Made of letters and digits.
+        Reference::new(&name).unwrap_or_else(|| unreachable!("{name} is a reference"))
+    }
+
+    /// The next call; `None` where the present sale is over and the next may begin.
+    pub(crate) fn next_call(&mut self) -> Option<Call> {
+        if self.step == Step::Idle {
+            if self.begun == self.total {
+                return None;
+            }
+            self.begun += 1;
+            self.attempts = 1;
+            self.step = Step::Create;
+        }
+        self.waiting = true;
+        Some(match self.step {
+            Step::Create => Call::Create {
+                reference: self.reference(),
+                kind: Kind::Sale,
+                amount: Amount::new(self.amounts[self.begun - 1], Currency::Cny)?,
+                options: Options { allow_partial: self.allow_partial, ..Options::default() },
+            },
+            Step::Start(id) => Call::Start { id },
+            Step::NewAttempt => Call::NewAttempt { reference: self.reference() },
+            Step::Acknowledge(id) => Call::Acknowledge { id },
+            Step::SignIn => Call::SignIn,
+            Step::LogIn => {
+                Call::LogIn { operator: "01".to_owned(), password: Some(Secret::new(b"0000".to_vec())) }
+            }
+            Step::Follow(id) => Call::Get { id },
+            Step::Idle => return None,
+        })
+    }
+
+    /// The answer to its call.
+    pub(crate) fn answered(&mut self, answer: &Result<Answer, CallError>) {
+        self.waiting = false;
+        match (self.step, answer) {
+            (Step::Create | Step::NewAttempt | Step::Follow(_), Ok(Answer::Transaction(view))) => self.look(view),
+            (Step::Start(id), Ok(_)) => self.step = Step::Follow(id),
+            (Step::Acknowledge(_), Ok(_)) => self.step = Step::Idle,
+            (Step::SignIn | Step::LogIn, Ok(_)) => self.step = self.after,
+            (_, Err(CallError::NotSignedIn)) => self.first(Step::SignIn),
+            (_, Err(CallError::NoOperator)) => self.first(Step::LogIn),
+            (Step::SignIn | Step::LogIn, Err(_)) => {}
+            // Tried again a little later.
+            (_, Err(CallError::NotReady(_) | CallError::Busy | CallError::StorageFailed)) => {}
+            (_, Err(_)) => self.step = Step::Create,
+            (_, Ok(_)) => {}
+        }
+    }
+
+    fn first(&mut self, step: Step) {
+        self.after = self.step;
+        self.step = step;
+    }
+
+    /// How the sale stands.
+    pub(crate) fn look(&mut self, view: &TransactionView) {
+        let id = view.id();
+        match view.state {
+            State::Created => self.step = Step::Start(id),
+            State::Finished => {
+                let again = view.attempt.is_closed_without_charge() && self.attempts < 3;
+                self.step = if again {
+                    self.attempts += 1;
+                    Step::NewAttempt
+                } else {
+                    Step::Acknowledge(id)
+                };
+            }
+            _ => self.step = Step::Follow(id),
+        }
+    }
+}

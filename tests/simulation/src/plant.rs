@@ -1,0 +1,205 @@
+//! Faults planted on purpose, to see that the simulation sees. Each is a wrapper around what is shipped; the shipped
+//! code has no switch.
+
+use posd_runner::Flow;
+use posd_terminal::{
+    Advice, Attempt, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records, Reference, Reversal,
+    ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId, TransactionView, Write,
+};
+use posd_vault_protocol::{Reply, Secret};
+
+/// A planted fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plant {
+    /// The journal answers before the disk has it.
+    DropFsync,
+    /// The reversal intent is committed after the request has left.
+    ReverseAfterSend,
+    /// The trace counter is stored too low.
+    ReuseTrace,
+    /// Approvals are reported before they are durable.
+    ReportBeforeCommit,
+    /// A bad MAC is taken for a good one.
+    TrustEveryMac,
+    /// A reversal that must be sent is stored as not needed.
+    ForgetReversal,
+    /// A sale key is not found again.
+    LoseSaleKey,
+    /// Recovery looks at nothing.
+    SkipRecovery,
+    /// The request is sent twice.
+    SendTwice,
+    /// An unknown outcome is called approved.
+    ApproveUnknown,
+    /// The transaction counter is stored too low.
+    ReuseTransaction,
+}
+
+impl Plant {
+    /// All of them.
+    pub const ALL: [Plant; 11] = [
+        Plant::DropFsync,
+        Plant::ReverseAfterSend,
+        Plant::ReuseTrace,
+        Plant::ReportBeforeCommit,
+        Plant::TrustEveryMac,
+        Plant::ForgetReversal,
+        Plant::LoseSaleKey,
+        Plant::SkipRecovery,
+        Plant::SendTwice,
+        Plant::ApproveUnknown,
+        Plant::ReuseTransaction,
+    ];
+}
+
+/// The terminal, perhaps with a fault.
+pub(crate) struct Planted {
+    pub(crate) terminal: Terminal,
+    pub(crate) plant: Option<Plant>,
+    created: u64,
+}
+
+impl Planted {
+    pub(crate) fn new(terminal: Terminal, plant: Option<Plant>) -> Planted {
+        Planted { terminal, plant, created: 0 }
+    }
+
+    fn bend_event(&mut self, event: Event) -> Event {
+        match (self.plant, event) {
+            (Some(Plant::TrustEveryMac), Event::VaultReply(id, Reply::MacChecked(_))) => {
+                Event::VaultReply(id, Reply::MacChecked(true))
+            }
+            (Some(Plant::LoseSaleKey), Event::Call { id, caller, call: Call::Create { reference, kind, amount, options } }) => {
+                self.created += 1;
+                let other = format!("{}~{}", reference.as_str(), self.created);
+                let reference = Reference::new(&other).unwrap_or(reference);
+                Event::Call { id, caller, call: Call::Create { reference, kind, amount, options } }
+            }
+            (_, event) => event,
+        }
+    }
+
+    fn bend_effects(&self, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut bent = Vec::new();
+        let mut after_send = None;
+        for effect in effects {
+            match (self.plant, effect) {
+                (Some(Plant::ReverseAfterSend), Effect::Commit(writes)) if arms(&writes) => {
+                    after_send = Some(Effect::Commit(writes));
+                }
+                (_, Effect::SendToHost(id, frame)) => {
+                    if self.plant == Some(Plant::SendTwice) {
+                        bent.push(Effect::SendToHost(id, Secret::new(frame.expose().to_vec())));
+                    }
+                    bent.push(Effect::SendToHost(id, frame));
+                    bent.extend(after_send.take());
+                }
+                (Some(plant), Effect::Commit(writes)) => {
+                    if plant == Plant::ReportBeforeCommit {
+                        bent.extend(early_report(&writes));
+                    }
+                    bent.push(Effect::Commit(writes.into_iter().map(|write| bend_write(plant, write)).collect()));
+                }
+                (Some(Plant::ApproveUnknown), Effect::Report(mut view)) => {
+                    if view.attempt.outcome == Some(Outcome::Unknown) {
+                        view.attempt.outcome = Some(Outcome::Approved);
+                    }
+                    bent.push(Effect::Report(view));
+                }
+                (_, effect) => bent.push(effect),
+            }
+        }
+        bent
+    }
+}
+
+fn arms(writes: &[Write]) -> bool {
+    writes.iter().any(|write| matches!(write, Write::Reversal(reversal) if reversal.state == ReversalState::Armed))
+}
+
+fn early_report(writes: &[Write]) -> Option<Effect> {
+    writes.iter().find_map(|write| match write {
+        Write::Attempt(attempt) if attempt.outcome.is_some_and(Outcome::is_charged) => {
+            Some(Effect::Report(Box::new(TransactionView {
+                attempt: (**attempt).clone(),
+                state: State::Completing,
+                sequence: u64::MAX / 2,
+                prompt: Prompt::Approved,
+                deadline: None,
+                queue_position: 0,
+                pin_digits: 0,
+                candidates: Vec::new(),
+            })))
+        }
+        _ => None,
+    })
+}
+
+fn bend_write(plant: Plant, write: Write) -> Write {
+    match (plant, write) {
+        (Plant::ReuseTrace, Write::Device(device)) => {
+            Write::Device(Device { next_trace: device.next_trace.saturating_sub(1).max(1), ..device })
+        }
+        (Plant::ReuseTransaction, Write::Device(device)) => {
+            Write::Device(Device { next_transaction: device.next_transaction.saturating_sub(1).max(1), ..device })
+        }
+        (Plant::ForgetReversal, Write::Reversal(mut reversal)) if reversal.state == ReversalState::Pending => {
+            reversal.state = ReversalState::Disarmed;
+            Write::Reversal(reversal)
+        }
+        (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {
+            attempt.outcome = Some(Outcome::Approved);
+            Write::Attempt(attempt)
+        }
+        (_, write) => write,
+    }
+}
+
+impl Flow for Planted {
+    fn handle(&mut self, event: Event, moment: Moment, records: &dyn Records) -> Vec<Effect> {
+        let event = self.bend_event(event);
+        let effects = match self.plant {
+            Some(Plant::SkipRecovery) if matches!(event, Event::Started) => {
+                self.terminal.handle(event, moment, &Blind(records))
+            }
+            _ => self.terminal.handle(event, moment, records),
+        };
+        self.bend_effects(effects)
+    }
+}
+
+/// A journal in which recovery finds nothing to do.
+struct Blind<'a>(&'a dyn Records);
+
+impl Records for Blind<'_> {
+    fn device(&self) -> Result<Device, StorageFault> {
+        self.0.device()
+    }
+    fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault> {
+        self.0.attempt(id)
+    }
+    fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
+        self.0.latest_attempt(key)
+    }
+    fn attempts(&self, uid: u32, before: Option<u64>, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.attempts(uid, before, limit)
+    }
+    fn unacknowledged(&self, uid: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.unacknowledged(uid)
+    }
+    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.0.open_advices()
+    }
+    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
+        self.0.open_print_jobs()
+    }
+    fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        self.0.print_jobs(transaction)
+    }
+}

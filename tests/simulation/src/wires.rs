@@ -1,0 +1,155 @@
+//! The runner's ports and journal as the simulation has them: what the runner does is put down for the world to carry
+//! on, and the oracle sees each commit.
+
+use crate::{oracle::Oracle, random::Random};
+use posd_journal::Journal;
+use posd_receipt::Receipt;
+use posd_runner::{Journal as Port, Ports, Report};
+use posd_terminal::{
+    Advice, Answer, Attempt, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment, Note, PrintJob, Records,
+    Reversal, SaleKey, StorageFault, TransactionId, Write,
+};
+use posd_vault_protocol::{Request, Secret};
+use sha2::{Digest, Sha256};
+use std::{cell::RefCell, collections::VecDeque, ops::ControlFlow, rc::Rc};
+
+/// What the runner did, in order.
+pub(crate) enum Done {
+    Reply(CallId, Result<Answer, CallError>),
+    Vault(u32, Request),
+    ResetVault,
+    Send(ExchangeId, Secret),
+    Close(ExchangeId),
+    Report(Report),
+    Print(PrintJob),
+}
+
+/// What ports and world share.
+pub(crate) struct Shared {
+    pub(crate) now: u64,
+    /// The wall clock's distance from virtual time; it may jump.
+    pub(crate) wall_offset: i64,
+    pub(crate) random: Random,
+    pub(crate) done: VecDeque<Done>,
+    /// Effects until the power goes.
+    pub(crate) crash_in: Option<u64>,
+    /// Effects performed since the last start.
+    pub(crate) effects: u64,
+    pub(crate) trace: Sha256,
+}
+
+impl Shared {
+    pub(crate) fn moment(&self) -> Moment {
+        let wall = 1_800_000_000_000_i64 + self.wall_offset + self.now as i64;
+        let seconds = self.now / 1_000;
+        let local = LocalTime {
+            year: 2026,
+            month: 11,
+            day: 24,
+            hour: (seconds / 3_600 % 24) as u8,
+            minute: (seconds / 60 % 60) as u8,
+            second: (seconds % 60) as u8,
+        };
+        Moment { monotonic_ms: self.now, wall, local }
+    }
+}
+
+/// The ports.
+pub(crate) struct Wires(pub(crate) Rc<RefCell<Shared>>);
+
+impl Wires {
+    fn put(&self, done: Done) {
+        self.0.borrow_mut().done.push_back(done);
+    }
+}
+
+impl Ports for Wires {
+    fn before(&mut self, effect: &Effect) -> ControlFlow<()> {
+        let mut shared = self.0.borrow_mut();
+        // Debug output of effects hides card data, so the trace holds none.
+        let line = format!("{} {effect:?}\n", shared.now);
+        shared.trace.update(line.as_bytes());
+        shared.effects += 1;
+        match shared.crash_in.as_mut() {
+            Some(0) => return ControlFlow::Break(()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        ControlFlow::Continue(())
+    }
+    fn now(&self) -> Moment {
+        self.0.borrow().moment()
+    }
+    fn random(&mut self) -> [u8; 8] {
+        self.0.borrow_mut().random.next().to_be_bytes()
+    }
+    fn reply(&mut self, call: CallId, answer: Result<Answer, CallError>) {
+        self.put(Done::Reply(call, answer));
+    }
+    fn ask_vault(&mut self, id: u32, request: Request) {
+        self.put(Done::Vault(id, request));
+    }
+    fn reset_vault(&mut self) {
+        self.put(Done::ResetVault);
+    }
+    fn send_to_host(&mut self, exchange: ExchangeId, frame: Secret) {
+        self.put(Done::Send(exchange, frame));
+    }
+    fn close_exchange(&mut self, exchange: ExchangeId) {
+        self.put(Done::Close(exchange));
+    }
+    fn report(&mut self, report: Report) {
+        self.put(Done::Report(report));
+    }
+    fn print(&mut self, job: PrintJob, _: Receipt) {
+        self.put(Done::Print(job));
+    }
+    fn note(&mut self, _: Note) {}
+}
+
+/// The journal, watched.
+pub(crate) struct Watched {
+    pub(crate) journal: Journal,
+    pub(crate) oracle: Rc<RefCell<Oracle>>,
+}
+
+impl Port for Watched {
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StorageFault> {
+        self.journal.commit(writes)?;
+        self.oracle.borrow_mut().committed(writes);
+        Ok(())
+    }
+}
+
+impl Records for Watched {
+    fn device(&self) -> Result<Device, StorageFault> {
+        self.journal.device()
+    }
+    fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault> {
+        self.journal.attempt(id)
+    }
+    fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
+        self.journal.latest_attempt(key)
+    }
+    fn attempts(&self, uid: u32, before: Option<u64>, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.attempts(uid, before, limit)
+    }
+    fn unacknowledged(&self, uid: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.unacknowledged(uid)
+    }
+    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.unresolved()
+    }
+    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
+        self.journal.open_reversals()
+    }
+    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.journal.open_advices()
+    }
+    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
+        self.journal.open_print_jobs()
+    }
+    fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        self.journal.print_jobs(transaction)
+    }
+}

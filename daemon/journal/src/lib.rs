@@ -7,8 +7,12 @@
 //! What it never does: it deletes no row, decides nothing, and never repairs or replaces a file that is damaged. It
 //! holds card data only as the secure module sealed it (rule 10), and erases it from the file, not just from the row.
 //!
+//! Damage that it cannot see: a flipped bit inside a record's text (SQLite keeps no checksums of pages), and a damaged
+//! frame in the write-ahead log, which reads like the end of the log.
+//!
 //! Start reading at [`Journal::open`], then `schema.rs`.
 
+mod hold;
 mod read;
 mod schema;
 mod write;
@@ -17,8 +21,11 @@ use posd_runner::Journal as Port;
 use posd_terminal::{
     Advice, Attempt, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
 };
-use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
-use std::path::{Path, PathBuf};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 /// Why a journal was not opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +50,9 @@ pub enum OpenError {
 /// The journal.
 #[derive(Debug)]
 pub struct Journal {
+    // Before the file that holds it for this process: fields go in this order.
     connection: Connection,
+    _held: Option<File>,
     commits: u64,
 }
 
@@ -58,7 +67,8 @@ impl Journal {
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path) -> Result<Journal, OpenError> {
-        Journal::open_through(path, None, "FULL")
+        let held = hold::hold(path)?;
+        Ok(Journal { _held: Some(held), ..Journal::open_through(path, None, "FULL")? })
     }
 
     /// The same through a named VFS, where a simulation keeps its disk.
@@ -84,18 +94,20 @@ impl Journal {
         let opened = (|| {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
                 | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX
-                | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = match vfs {
                 None => Connection::open_with_flags(path, flags)?,
                 Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
             };
+            // A file that is refused stays as it is, and so does its log.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             connection.set_prepared_statement_cache_capacity(64);
             schema::prepare(&mut connection, synchronous)?;
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
             Ok(connection)
         })();
         opened
-            .map(|connection| Journal { connection, commits: 0 })
+            .map(|connection| Journal { connection, _held: None, commits: 0 })
             .map_err(|error: schema::Refused| error.about(path))
     }
 
@@ -107,9 +119,13 @@ impl Journal {
     /// Erases the sealed card data of everything in a batch that is settled, from the file too (rule 10).
     ///
     /// # Errors
-    /// [`StorageFault`].
+    /// [`StorageFault`]. While [`check`] runs, the rows are erased and their older pages are not: call again.
     pub fn erase_cards(&mut self, batch: u32) -> Result<(), StorageFault> {
-        write::erase_cards(&mut self.connection, batch).map_err(fault)
+        if write::erase_cards(&mut self.connection, batch).map_err(fault)? {
+            Ok(())
+        } else {
+            Err(StorageFault("older pages are still being read; erase again later".to_owned()))
+        }
     }
 }
 
@@ -127,6 +143,9 @@ pub fn check(path: &Path) -> Result<(), StorageFault> {
 
 impl Port for Journal {
     fn commit(&mut self, writes: &[Write]) -> Result<(), StorageFault> {
+        if writes.is_empty() {
+            return Ok(());
+        }
         write::commit(&mut self.connection, writes).map_err(fault)?;
         self.commits += 1;
         Ok(())
@@ -139,15 +158,11 @@ impl Records for Journal {
     }
 
     fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault> {
-        read::one(&self.connection, "SELECT record, card FROM attempt WHERE id = ?1", [id])
+        read::one(&self.connection, read::ATTEMPT, [id])
     }
 
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
-        read::one(
-            &self.connection,
-            "SELECT record, card FROM attempt WHERE uid = ?1 AND reference = ?2 ORDER BY number DESC LIMIT 1",
-            (key.uid, key.reference.as_str()),
-        )
+        read::one(&self.connection, read::LATEST_ATTEMPT, (key.uid, key.reference.as_str()))
     }
 
     fn attempts(
@@ -158,50 +173,47 @@ impl Records for Journal {
     ) -> Result<Vec<Attempt>, StorageFault> {
         read::many(
             &self.connection,
-            "SELECT record, card FROM attempt WHERE uid = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+            read::ATTEMPTS,
             (uid, before.map_or(i64::MAX, |id| i64::try_from(id).unwrap_or(i64::MAX)), limit),
         )
     }
 
     fn unacknowledged(&self, uid: u32) -> Result<Vec<Attempt>, StorageFault> {
-        read::many(
-            &self.connection,
-            "SELECT record, card FROM attempt WHERE uid = ?1 AND to_acknowledge ORDER BY id",
-            [uid],
-        )
+        read::many(&self.connection, read::UNACKNOWLEDGED, [uid])
     }
 
     fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
-        read::many(&self.connection, "SELECT record, card FROM attempt WHERE to_resolve ORDER BY id", [])
+        read::many(&self.connection, read::UNRESOLVED, [])
     }
 
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
-        read::many(&self.connection, "SELECT record, card FROM reversal WHERE open ORDER BY id", [])
+        read::many(&self.connection, read::OPEN_REVERSALS, [])
     }
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
-        read::many(&self.connection, "SELECT record, card FROM advice WHERE open ORDER BY id", [])
+        read::many(&self.connection, read::OPEN_ADVICES, [])
     }
 
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
-        read::many(&self.connection, "SELECT record, NULL FROM print_job WHERE open ORDER BY id", [])
+        read::many(&self.connection, read::OPEN_PRINT_JOBS, [])
     }
 
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
-        read::many(
-            &self.connection,
-            "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id",
-            [transaction],
-        )
+        read::many(&self.connection, read::PRINT_JOBS, [transaction])
     }
 }
 
 /// What went wrong inside SQLite, as an [`OpenError`] tells it.
 fn open_error(error: &rusqlite::Error, path: &Path) -> OpenError {
     let path = path.to_owned();
+    if matches!(error, rusqlite::Error::IntegralValueOutOfRange(..)) {
+        return OpenError::Corrupt(path, error.to_string());
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked(path),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Corrupt(path, error.to_string()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Corrupt(path, error.to_string())
+        }
         _ => OpenError::Unwritable(path, error.to_string()),
     }
 }

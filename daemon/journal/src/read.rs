@@ -5,6 +5,19 @@ use posd_terminal::{Advice, Attempt, Device, PrintJob, Reversal, Sealed, Storage
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
 
+pub(crate) const ATTEMPT: &str = "SELECT record, card FROM attempt WHERE id = ?1";
+pub(crate) const LATEST_ATTEMPT: &str =
+    "SELECT record, card FROM attempt WHERE uid = ?1 AND reference = ?2 ORDER BY number DESC LIMIT 1";
+pub(crate) const ATTEMPTS: &str =
+    "SELECT record, card FROM attempt WHERE uid = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+pub(crate) const UNACKNOWLEDGED: &str =
+    "SELECT record, card FROM attempt WHERE uid = ?1 AND to_acknowledge ORDER BY id";
+pub(crate) const UNRESOLVED: &str = "SELECT record, card FROM attempt WHERE to_resolve ORDER BY id";
+pub(crate) const OPEN_REVERSALS: &str = "SELECT record, card FROM reversal WHERE open ORDER BY id";
+pub(crate) const OPEN_ADVICES: &str = "SELECT record, card FROM advice WHERE open ORDER BY id";
+pub(crate) const OPEN_PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE open ORDER BY id";
+pub(crate) const PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id";
+
 /// A record whose sealed card data stands in a column of its own.
 pub(crate) trait Record: DeserializeOwned {
     fn put_card(&mut self, card: Option<Vec<u8>>);

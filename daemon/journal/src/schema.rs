@@ -33,13 +33,13 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE UNIQUE INDEX attempt_by_sale ON attempt (uid, reference, number);
     CREATE INDEX attempt_by_user ON attempt (uid, id);
-    CREATE INDEX attempt_by_trace ON attempt (batch, trace) WHERE trace IS NOT NULL;
+    CREATE UNIQUE INDEX attempt_by_trace ON attempt (batch, trace) WHERE trace IS NOT NULL;
     CREATE INDEX attempt_by_rrn ON attempt (rrn) WHERE rrn IS NOT NULL;
     CREATE INDEX attempt_by_authorisation ON attempt (authorisation_code) WHERE authorisation_code IS NOT NULL;
     CREATE INDEX attempt_to_acknowledge ON attempt (uid, id) WHERE to_acknowledge;
     CREATE INDEX attempt_to_resolve ON attempt (id) WHERE to_resolve;
     CREATE TABLE reversal (
-        id INTEGER PRIMARY KEY REFERENCES attempt (id),
+        id INTEGER PRIMARY KEY REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
         batch INTEGER NOT NULL,
         trace INTEGER NOT NULL,
         state TEXT NOT NULL,
@@ -48,9 +48,9 @@ const STEPS: &[&str] = &["
         card BLOB
     ) STRICT;
     CREATE INDEX reversal_open ON reversal (id) WHERE open;
-    CREATE INDEX reversal_by_batch ON reversal (batch);
+    CREATE INDEX reversal_by_trace ON reversal (batch, trace);
     CREATE TABLE advice (
-        id INTEGER PRIMARY KEY REFERENCES attempt (id),
+        id INTEGER PRIMARY KEY REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
         batch INTEGER NOT NULL,
         trace INTEGER NOT NULL,
         state TEXT NOT NULL,
@@ -59,10 +59,10 @@ const STEPS: &[&str] = &["
         card BLOB
     ) STRICT;
     CREATE INDEX advice_open ON advice (id) WHERE open;
-    CREATE INDEX advice_by_batch ON advice (batch);
+    CREATE INDEX advice_by_trace ON advice (batch, trace);
     CREATE TABLE print_job (
         id INTEGER PRIMARY KEY,
-        attempt INTEGER NOT NULL REFERENCES attempt (id),
+        attempt INTEGER NOT NULL REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
         state TEXT NOT NULL,
         open INTEGER NOT NULL,
         record TEXT NOT NULL
@@ -76,6 +76,7 @@ pub(crate) enum Refused {
     Sqlite(rusqlite::Error),
     Foreign,
     Newer(u32),
+    NoLog(String),
 }
 
 impl From<rusqlite::Error> for Refused {
@@ -89,6 +90,10 @@ impl Refused {
         match self {
             Refused::Sqlite(error) => open_error(&error, path),
             Refused::Foreign => OpenError::Foreign(path.to_owned()),
+            Refused::NoLog(mode) => {
+                let reason = format!("it has no write-ahead log here, but journal mode {mode}");
+                OpenError::Unwritable(path.to_owned(), reason)
+            }
             Refused::Newer(found) => OpenError::Newer(path.to_owned(), found, known()),
         }
     }
@@ -115,20 +120,110 @@ pub(crate) fn prepare(connection: &mut Connection, synchronous: &str) -> Result<
     connection.pragma_update(None, "foreign_keys", true)?;
     // What is erased leaves the file, not just the row.
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    // A commit is on the disk before it is answered.
+    // Nothing of a statement goes to a file of its own.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Refused::NoLog(mode));
+    }
+    // A commit is on the disk before it is answered: one fsync, of the log.
     connection.pragma_update(None, "synchronous", synchronous)?;
-    // A bound on the log; the pages go home every so many commits.
+    // A bound on the log. The commit that passes it takes the pages home, with two fsyncs more, and the next starts
+    // the log again, with one more. While `check` reads, the log grows on, until the first commit after it.
     connection.pragma_update(None, "wal_autocheckpoint", 500)?;
     connection.pragma_update_and_check(None, "journal_size_limit", 4 << 20, |_| Ok(()))?;
+    // A killed process may have left commits in the log that were never synced. They are read from here on, so they
+    // must not be lost to a power cut later: the pages go home now.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     if version < known() {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(usize::MAX)) {
-            transaction.execute_batch(step)?;
-        }
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", known())?;
-        transaction.commit()?;
+        upgrade(connection, version, STEPS)?;
     }
     Ok(())
+}
+
+/// Takes the steps that come after a version, all or none.
+fn upgrade(connection: &mut Connection, version: u32, steps: &[&str]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in steps.iter().skip(usize::try_from(version).unwrap_or(usize::MAX)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", u32::try_from(steps.len()).unwrap_or(u32::MAX))?;
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read;
+
+    fn at_version(steps: &[&str]) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        upgrade(&mut connection, 0, steps).unwrap();
+        connection
+    }
+
+    fn version(connection: &Connection) -> u32 {
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn an_older_file_takes_only_the_steps_it_lacks_and_keeps_its_rows() {
+        let mut connection = at_version(STEPS);
+        connection.execute("INSERT INTO device VALUES (1, '{}')", []).unwrap();
+        let mut steps = STEPS.to_vec();
+        steps.push("ALTER TABLE device ADD COLUMN shift INTEGER NOT NULL DEFAULT 7");
+        upgrade(&mut connection, known(), &steps).unwrap();
+        assert_eq!(version(&connection), known() + 1);
+        let shift: u32 = connection.query_row("SELECT shift FROM device", [], |row| row.get(0)).unwrap();
+        assert_eq!(shift, 7);
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_older_file() {
+        let mut connection = at_version(STEPS);
+        let mut steps = STEPS.to_vec();
+        steps.extend([
+            "CREATE TABLE shift (id INTEGER PRIMARY KEY) STRICT",
+            "CREATE TABLE device (id INTEGER)",
+        ]);
+        assert!(upgrade(&mut connection, known(), &steps).is_err());
+        assert_eq!(version(&connection), known());
+        assert!(connection.prepare("SELECT * FROM shift").is_err());
+    }
+
+    /// A sale's cost and the start's must not grow with the rows: no query reads a whole table, and none sorts.
+    #[test]
+    fn every_query_follows_an_index() {
+        let connection = at_version(STEPS);
+        let queries = [
+            read::ATTEMPT,
+            read::LATEST_ATTEMPT,
+            read::ATTEMPTS,
+            read::UNACKNOWLEDGED,
+            read::UNRESOLVED,
+            read::OPEN_REVERSALS,
+            read::OPEN_ADVICES,
+            read::OPEN_PRINT_JOBS,
+            read::PRINT_JOBS,
+            "SELECT id FROM attempt WHERE batch = 1 AND trace = 2",
+            "SELECT id FROM attempt WHERE rrn = '3'",
+            "SELECT id FROM attempt WHERE authorisation_code = '4'",
+            "SELECT id FROM reversal WHERE batch = 1 AND trace = 2",
+            "SELECT id FROM advice WHERE batch = 1 AND trace = 2",
+        ];
+        for query in queries {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            // Unbound parameters are NULL, which a plan does not mind.
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let plan: String = row.get(3).unwrap();
+                let by_index = ["INTEGER PRIMARY KEY", "USING INDEX", "USING COVERING INDEX"];
+                assert!(by_index.iter().any(|words| plan.contains(words)), "{query}: {plan}");
+                let scans_part = ["attempt_to_resolve", "reversal_open", "advice_open", "print_job_open"];
+                let whole = plan.starts_with("SCAN") && !scans_part.iter().any(|index| plan.contains(index));
+                assert!(!whole, "{query}: {plan}");
+            }
+        }
+    }
 }

@@ -37,7 +37,8 @@ fn write_attempt(transaction: &Transaction<'_>, attempt: &Attempt) -> Result<()>
     let sql = "INSERT INTO attempt (id, uid, reference, number, batch, trace, rrn, authorisation_code, outcome,
                    to_acknowledge, to_resolve, record, card)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-               ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, trace = excluded.trace, rrn = excluded.rrn,
+               ON CONFLICT (id) DO UPDATE SET uid = excluded.uid, reference = excluded.reference,
+                   number = excluded.number, batch = excluded.batch, trace = excluded.trace, rrn = excluded.rrn,
                    authorisation_code = excluded.authorisation_code, outcome = excluded.outcome,
                    to_acknowledge = excluded.to_acknowledge, to_resolve = excluded.to_resolve,
                    record = excluded.record, card = excluded.card";
@@ -63,8 +64,8 @@ fn write_reversal(transaction: &Transaction<'_>, reversal: &Reversal) -> Result<
     let record = json(&Reversal { card: Sealed(Vec::new()), ..reversal.clone() })?;
     let open = matches!(reversal.state, ReversalState::Armed | ReversalState::Pending);
     let sql = "INSERT INTO reversal (id, batch, trace, state, open, record, card) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-               ON CONFLICT (id) DO UPDATE SET state = excluded.state, open = excluded.open,
-                   record = excluded.record, card = excluded.card";
+               ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, trace = excluded.trace, state = excluded.state,
+                   open = excluded.open, record = excluded.record, card = excluded.card";
     transaction.prepare_cached(sql)?.execute((
         reversal.transaction,
         reversal.original.batch,
@@ -81,8 +82,8 @@ fn write_advice(transaction: &Transaction<'_>, advice: &Advice) -> Result<()> {
     let record = json(&Advice { card: Sealed(Vec::new()), ..advice.clone() })?;
     let open = advice.state == AdviceState::Queued;
     let sql = "INSERT INTO advice (id, batch, trace, state, open, record, card) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-               ON CONFLICT (id) DO UPDATE SET state = excluded.state, open = excluded.open,
-                   record = excluded.record, card = excluded.card";
+               ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, trace = excluded.trace, state = excluded.state,
+                   open = excluded.open, record = excluded.record, card = excluded.card";
     transaction.prepare_cached(sql)?.execute((
         advice.transaction,
         advice.original.batch,
@@ -99,17 +100,23 @@ fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> 
     let open = !matches!(job.state, PrintState::Done | PrintState::Failed);
     let sql = "INSERT INTO print_job (id, attempt, state, open, record) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, open = excluded.open, record = excluded.record";
-    transaction.prepare_cached(sql)?.execute((job.id, job.transaction, job.state.word(), open, json(job)?))?;
+    transaction.prepare_cached(sql)?.execute((
+        job.id,
+        job.transaction,
+        job.state.word(),
+        open,
+        json(job)?,
+    ))?;
     Ok(())
 }
 
-/// Erases the sealed card data of a batch. What is still open keeps its own, as it is still needed.
-pub(crate) fn erase_cards(connection: &mut Connection, batch: u32) -> Result<()> {
+/// Erases the sealed card data of a batch. What is still open keeps its own, as it is still needed. False when the
+/// log still holds older pages, because somebody reads.
+pub(crate) fn erase_cards(connection: &mut Connection, batch: u32) -> Result<bool> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute("UPDATE attempt SET card = NULL WHERE batch = ?1 AND NOT to_resolve", [batch])?;
     transaction.execute("UPDATE reversal SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
     transaction.execute("UPDATE advice SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
     transaction.commit()?;
-    // The log holds older pages until it is emptied.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }

@@ -1,0 +1,352 @@
+//! The journal on a real file.
+
+mod sample;
+
+use posd_journal::{Journal, OpenError, check};
+use posd_runner::Journal as _;
+use posd_terminal::{
+    AdviceState, Attempt, Cause, Device, Outcome, PrintState, Records, ReversalState, Sealed, Write,
+};
+use rusqlite::Connection;
+use sample::{advice, attempt, key, print_job, reversal};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal");
+    (directory, path)
+}
+
+fn write(attempt: &Attempt) -> Write {
+    Write::Attempt(Box::new(attempt.clone()))
+}
+
+fn ids(attempts: Vec<Attempt>) -> Vec<u64> {
+    attempts.into_iter().map(|attempt| attempt.id).collect()
+}
+
+fn with_log(path: &Path, ending: &str) -> PathBuf {
+    PathBuf::from(format!("{}{ending}", path.display()))
+}
+
+#[test]
+fn records_come_back_whole_after_a_restart() {
+    let (_directory, path) = place();
+    let device = Device { batch: 7, next_trace: 12, signed_in: true, ..Device::default() };
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.device().unwrap(), Device::default());
+    let writes = [
+        Write::Device(device.clone()),
+        Write::PrintJob(print_job(1, 1, PrintState::Queued)),
+        Write::Reversal(Box::new(reversal(1, ReversalState::Armed))),
+        Write::Advice(Box::new(advice(1, AdviceState::Queued))),
+        // Last: the order inside a commit does not matter.
+        write(&attempt(1)),
+    ];
+    journal.commit(&writes).unwrap();
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.device().unwrap(), device);
+    assert_eq!(journal.attempt(1).unwrap(), Some(attempt(1)));
+    assert_eq!(journal.attempt(2).unwrap(), None);
+    assert_eq!(journal.open_reversals().unwrap(), [reversal(1, ReversalState::Armed)]);
+    assert_eq!(journal.open_advices().unwrap(), [advice(1, AdviceState::Queued)]);
+    assert_eq!(journal.open_print_jobs().unwrap(), [print_job(1, 1, PrintState::Queued)]);
+}
+
+#[test]
+fn rule_3_the_latest_attempt_of_a_sale_key_is_found() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let second = Attempt { number: 2, key: key(1000, "order-1"), ..attempt(2) };
+    let stranger = Attempt { number: 5, key: key(1001, "order-1"), ..attempt(3) };
+    journal.commit(&[write(&attempt(1)), write(&second), write(&stranger)]).unwrap();
+    assert_eq!(journal.latest_attempt(&key(1000, "order-1")).unwrap(), Some(second));
+    assert_eq!(journal.latest_attempt(&key(1001, "order-1")).unwrap(), Some(stranger));
+    assert_eq!(journal.latest_attempt(&key(1000, "order-2")).unwrap(), None);
+}
+
+#[test]
+fn a_users_attempts_are_listed_newest_first_in_pages() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let mine = (1..=5).map(attempt);
+    let theirs = (6..=7).map(|id| Attempt { key: key(1001, "theirs"), number: id as u32, ..attempt(id) });
+    journal.commit(&mine.chain(theirs).map(|a| write(&a)).collect::<Vec<_>>()).unwrap();
+    assert_eq!(ids(journal.attempts(1000, None, 3).unwrap()), [5, 4, 3]);
+    assert_eq!(ids(journal.attempts(1000, Some(3), 3).unwrap()), [2, 1]);
+    assert_eq!(ids(journal.attempts(1001, Some(u64::MAX), 9).unwrap()), [7, 6]);
+    assert!(journal.attempts(1002, None, 9).unwrap().is_empty());
+    assert!(journal.attempts(1000, None, 0).unwrap().is_empty());
+}
+
+#[test]
+fn what_waits_for_its_owner_and_for_recovery_is_found() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let created = Attempt { outcome: None, batch: None, trace: None, ..attempt(1) };
+    let sent = Attempt { outcome: None, ..attempt(2) };
+    let unknown = Attempt { outcome: Some(Outcome::Unknown), cause: Cause::NoAnswer, ..attempt(3) };
+    let approved = attempt(4);
+    let declined = Attempt { outcome: Some(Outcome::Declined), ..attempt(5) };
+    let seen = Attempt { acknowledged: true, ..attempt(6) };
+    journal.commit(&[created, sent, unknown.clone(), approved, declined, seen].map(|a| write(&a))).unwrap();
+    assert_eq!(ids(journal.unacknowledged(1000).unwrap()), [4, 5]);
+    assert!(journal.unacknowledged(1001).unwrap().is_empty());
+    assert_eq!(ids(journal.unresolved().unwrap()), [2, 3]);
+    let resolved = Attempt { outcome: Some(Outcome::Failed), cause: Cause::Reversed, ..unknown };
+    journal.commit(&[write(&resolved)]).unwrap();
+    assert_eq!(ids(journal.unresolved().unwrap()), [2]);
+    assert_eq!(ids(journal.unacknowledged(1000).unwrap()), [3, 4, 5]);
+}
+
+#[test]
+fn only_what_is_open_is_called_open_and_nothing_is_deleted() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    for (id, state) in (1..).zip(ReversalState::ALL) {
+        let reversal = Write::Reversal(Box::new(reversal(id, *state)));
+        journal.commit(&[write(&attempt(id)), reversal]).unwrap();
+    }
+    for (id, state) in (1..).zip(AdviceState::ALL) {
+        journal.commit(&[Write::Advice(Box::new(advice(id, *state)))]).unwrap();
+    }
+    for (id, state) in (1..).zip(PrintState::ALL) {
+        journal.commit(&[Write::PrintJob(print_job(id, 1, *state))]).unwrap();
+    }
+    let open: Vec<_> = journal.open_reversals().unwrap().into_iter().map(|r| r.state).collect();
+    assert_eq!(open, [ReversalState::Armed, ReversalState::Pending]);
+    let open: Vec<_> = journal.open_advices().unwrap().into_iter().map(|a| a.state).collect();
+    assert_eq!(open, [AdviceState::Queued]);
+    let open: Vec<_> = journal.open_print_jobs().unwrap().into_iter().map(|j| j.state).collect();
+    assert_eq!(open, [PrintState::Queued, PrintState::Printing, PrintState::NeedsPaper]);
+    assert_eq!(journal.print_jobs(1).unwrap().len(), PrintState::ALL.len());
+    assert_eq!(journal.print_jobs(2).unwrap(), []);
+    drop(journal);
+    let database = Connection::open(&path).unwrap();
+    let rows: usize = database.query_row("SELECT count(*) FROM reversal", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, ReversalState::ALL.len());
+}
+
+#[test]
+fn every_id_leads_to_the_row() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&[write(&attempt(9))]).unwrap();
+    let database = Connection::open(&path).unwrap();
+    let conditions = [
+        "uid = 1000 AND reference = 'order-9' AND number = 1",
+        "batch = 1 AND trace = 109",
+        "rrn = '000000000009'",
+        "authorisation_code = 'A00009'",
+        "outcome = 'approved' AND to_acknowledge",
+    ];
+    for condition in conditions {
+        let sql = format!("SELECT id FROM attempt WHERE {condition}");
+        let id: u64 = database.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(id, 9, "{condition}");
+    }
+}
+
+#[test]
+fn a_commit_is_all_or_nothing() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&[write(&attempt(1))]).unwrap();
+    assert_eq!(journal.commits(), 1);
+    let changed = Attempt { acknowledged: true, ..attempt(1) };
+    // Attempt 99 does not exist: its reversal cannot either.
+    let orphan = Write::Reversal(Box::new(reversal(99, ReversalState::Armed)));
+    assert!(journal.commit(&[write(&changed), write(&attempt(2)), orphan]).is_err());
+    assert_eq!(journal.attempt(1).unwrap(), Some(attempt(1)));
+    assert_eq!(journal.attempt(2).unwrap(), None);
+    assert_eq!(journal.commits(), 1);
+    journal.commit(&[]).unwrap();
+    assert_eq!(journal.commits(), 1, "nothing was written");
+}
+
+#[test]
+fn rule_12_a_trace_is_refused_a_second_time_in_its_batch() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&[write(&attempt(1))]).unwrap();
+    assert!(journal.commit(&[write(&Attempt { trace: Some(101), ..attempt(2) })]).is_err());
+    journal.commit(&[write(&Attempt { trace: Some(101), batch: Some(2), ..attempt(2) })]).unwrap();
+    let twice = Attempt { key: key(1000, "order-1"), ..attempt(3) };
+    assert!(journal.commit(&[write(&twice)]).is_err(), "rule 3: one row per sale key and number");
+}
+
+#[test]
+fn a_newer_journal_is_refused_and_left_alone() {
+    let (_directory, path) = place();
+    drop(Journal::open(&path).unwrap());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1000).unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = Journal::open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Newer(_, 1000, _)), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn another_programs_file_is_refused_and_left_alone() {
+    let (_directory, path) = place();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE cake (n)").unwrap();
+    let before = fs::read(&path).unwrap();
+    assert!(matches!(Journal::open(&path).unwrap_err(), OpenError::Foreign(_)));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_corrupt_journal_is_refused_and_kept_as_evidence() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&(1..200).map(|id| write(&attempt(id))).collect::<Vec<_>>()).unwrap();
+    drop(journal);
+    let good = fs::read(&path).unwrap();
+    let mut no_header = good.clone();
+    no_header[..16].fill(b'X');
+    let mut no_schema = good.clone();
+    no_schema[100..2000].fill(0xFF);
+    for bad in [no_header, no_schema, good[..good.len() / 2].to_vec(), b"not a journal".to_vec()] {
+        fs::write(&path, &bad).unwrap();
+        let error = Journal::open(&path).unwrap_err();
+        assert!(matches!(error, OpenError::Corrupt(..)), "{error}");
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), bad);
+    }
+    // Deeper damage is the full check's.
+    let mut deep = good.clone();
+    deep[4096 * 6..4096 * 7].fill(0xFF);
+    fs::write(&path, &deep).unwrap();
+    check(&path).unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), deep);
+    fs::write(&path, &good).unwrap();
+    check(&path).unwrap();
+}
+
+#[test]
+fn a_refused_journal_keeps_its_log_too() {
+    let (directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&[write(&attempt(1))]).unwrap();
+    drop(journal);
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&[write(&Attempt { acknowledged: true, ..attempt(1) })]).unwrap();
+    // As a kill leaves it: what was committed is in the log only.
+    let copy = directory.path().join("copy");
+    for ending in ["", "-wal"] {
+        fs::copy(with_log(&path, ending), with_log(&copy, ending)).unwrap();
+    }
+    let log = fs::read(with_log(&copy, "-wal")).unwrap();
+    assert!(!log.is_empty());
+    let mut bad = fs::read(&copy).unwrap();
+    bad[..16].fill(b'X');
+    for content in [bad, Vec::new()] {
+        fs::write(&copy, &content).unwrap();
+        let error = Journal::open(&copy).unwrap_err();
+        assert!(matches!(error, OpenError::Corrupt(..)), "{error}");
+        assert_eq!(fs::read(&copy).unwrap(), content);
+        assert_eq!(fs::read(with_log(&copy, "-wal")).unwrap(), log);
+    }
+}
+
+#[test]
+fn one_process_at_a_time() {
+    let (_directory, path) = place();
+    let journal = Journal::open(&path).unwrap();
+    assert!(matches!(Journal::open(&path).unwrap_err(), OpenError::Locked(_)));
+    drop(journal);
+    Journal::open(&path).unwrap();
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_told() {
+    let error = Journal::open(Path::new("/nonexistent/journal")).unwrap_err();
+    assert!(matches!(error, OpenError::Unwritable(..)), "{error}");
+}
+
+#[test]
+fn only_its_owner_reads_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&[write(&attempt(1))]).unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        let mode = fs::metadata(with_log(&path, ending)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{ending}");
+    }
+}
+
+#[test]
+fn the_full_check_runs_beside_commits() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.commit(&(1..5000).map(|id| write(&attempt(id))).collect::<Vec<_>>()).unwrap();
+    let checker = std::thread::spawn({
+        let path = path.clone();
+        move || check(&path)
+    });
+    (5000..5100).for_each(|id| journal.commit(&[write(&attempt(id))]).unwrap());
+    checker.join().unwrap().unwrap();
+}
+
+#[test]
+fn the_log_is_bounded() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    for first in (1..10_000).step_by(50) {
+        let writes: Vec<_> = (first..first + 50).map(|id| write(&attempt(id))).collect();
+        journal.commit(&writes).unwrap();
+        let log = fs::metadata(with_log(&path, "-wal")).unwrap().len();
+        assert!(log < 5 << 20, "{log} bytes after {first} rows");
+    }
+}
+
+fn holds(directory: &TempDir, needle: &[u8]) -> bool {
+    let files = fs::read_dir(directory.path()).unwrap();
+    files
+        .map(|file| fs::read(file.unwrap().path()).unwrap())
+        .any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
+}
+
+#[test]
+fn rule_10_erased_card_data_is_nowhere_in_database_log_or_free_pages() {
+    let (directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let canary = |id: u64| Sealed(format!("canary {id:08}").repeat(40).into_bytes());
+    for id in 1..=60 {
+        let attempt = Attempt { card: Some(canary(id)), ..attempt(id) };
+        let mut reversal = reversal(id, ReversalState::Disarmed);
+        let mut advice = advice(id, AdviceState::Accepted);
+        (reversal.card, advice.card) = (canary(id), canary(id));
+        let writes = [write(&attempt), Write::Reversal(Box::new(reversal)), Write::Advice(Box::new(advice))];
+        journal.commit(&writes).unwrap();
+    }
+    let pending = Attempt { outcome: Some(Outcome::Unknown), card: Some(canary(61)), ..attempt(61) };
+    let mut open = reversal(61, ReversalState::Pending);
+    open.card = canary(61);
+    journal.commit(&[write(&pending), Write::Reversal(Box::new(open.clone()))]).unwrap();
+    let other_batch = Attempt { batch: Some(2), card: Some(canary(62)), ..attempt(62) };
+    journal.commit(&[write(&other_batch)]).unwrap();
+    assert!((1..=62).all(|id| holds(&directory, format!("canary {id:08}").as_bytes())), "it can be seen");
+
+    journal.erase_cards(1).unwrap();
+    for id in 1..=60 {
+        assert!(!holds(&directory, format!("canary {id:08}").as_bytes()), "{id}");
+        assert_eq!(journal.attempt(id).unwrap(), Some(Attempt { card: None, ..attempt(id) }));
+    }
+    assert_eq!(journal.attempt(61).unwrap(), Some(pending), "what is open keeps its own");
+    assert_eq!(journal.open_reversals().unwrap(), [open]);
+    assert_eq!(journal.attempt(62).unwrap(), Some(other_batch));
+    // Whoever still reads older pages is waited for, and told.
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM attempt").unwrap();
+    journal.erase_cards(2).unwrap_err();
+    reader.execute_batch("COMMIT").unwrap();
+    journal.erase_cards(2).unwrap();
+    assert!(!holds(&directory, b"canary 00000062"));
+}

@@ -1,0 +1,81 @@
+//! Records to write: every id follows from the transaction's number.
+
+use posd_terminal::{
+    Advice, AdviceState, Amount, Attempt, Cause, Currency, Kind, Options, Original, Outcome, PrintJob,
+    PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey, Sealed, Try,
+};
+
+pub(crate) fn key(uid: u32, reference: &str) -> SaleKey {
+    SaleKey { uid, reference: Reference::new(reference).unwrap() }
+}
+
+/// An approved sale of user 1000, not acknowledged, in batch 1 with trace 100 + id.
+pub(crate) fn attempt(id: u64) -> Attempt {
+    Attempt {
+        id,
+        key: key(1000, &format!("order-{id}")),
+        number: 1,
+        kind: Kind::Sale,
+        amount: Amount::new(1234, Currency::Cny).unwrap(),
+        options: Options { note: Some("第一桌".to_owned()), ..Options::default() },
+        created: 1_767_225_600_000,
+        sequence: 9,
+        operator: Some("01".to_owned()),
+        outcome: Some(Outcome::Approved),
+        cause: Cause::None,
+        ended: Some(1_767_225_612_000),
+        acknowledged: false,
+        batch: Some(1),
+        trace: Some(u32::try_from(100 + id).unwrap()),
+        rrn: Some(format!("{id:012}")),
+        authorisation_code: Some(format!("A{id:05}")),
+        response_code: Some("00".to_owned()),
+        charged: Some(1234),
+        masked_pan: Some("621234******0019".to_owned()),
+        application_label: Some("UnionPay Debit".to_owned()),
+        transaction_certificate: Some("0123456789ABCDEF".to_owned()),
+        card: Some(Sealed(vec![id as u8; 64])),
+        receipt: None,
+    }
+}
+
+pub(crate) fn original(id: u64) -> Original {
+    Original {
+        batch: 1,
+        trace: u32::try_from(100 + id).unwrap(),
+        amount: 1234,
+        currency: 156,
+        card_sequence: Some(1),
+        pin_entered: true,
+        authorisation_code: None,
+        rrn: None,
+        field55: vec![0x9F, 0x26, 0x08],
+    }
+}
+
+pub(crate) fn reversal(transaction: u64, state: ReversalState) -> Reversal {
+    Reversal {
+        transaction,
+        state,
+        reason: ReversalReason::NoAnswer,
+        original: original(transaction),
+        card: Sealed(vec![2; 64]),
+        tries: vec![Try { at: 1_767_225_615_000, result: "no-answer".to_owned() }],
+    }
+}
+
+pub(crate) fn advice(transaction: u64, state: AdviceState) -> Advice {
+    Advice {
+        transaction,
+        state,
+        trace: u32::try_from(5000 + transaction).unwrap(),
+        original_date: "0101".to_owned(),
+        original: original(transaction),
+        card: Sealed(vec![3; 64]),
+        tries: Vec::new(),
+    }
+}
+
+pub(crate) fn print_job(id: u64, transaction: u64, state: PrintState) -> PrintJob {
+    PrintJob { id, transaction, copy: posd_receipt::Copy::Merchant, reprint: false, state }
+}

@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`run`].
 
+mod line;
 mod printer;
 
 pub use printer::{Job, State, Target, run};

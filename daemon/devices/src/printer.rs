@@ -1,15 +1,14 @@
-//! The receipt printer (ESC/POS).
+//! The receipt printer (ESC/POS): jobs, one after the other.
+//!
+//! Paper ends within a slip: the printer is asked for a status that it answers in its turn, behind what it has already
+//! taken. Once there is paper, an answer says that it kept those bytes and the slip goes on; no answer says that it
+//! forgot them, and the slip is printed again from its top with the reprint mark. So nothing is printed twice as an
+//! original, and nobody waits for a line that never comes.
 
-use nix::sys::termios::{self, BaudRate, SetArg};
-use std::{
-    fs::{File, OpenOptions},
-    os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
-    time::Duration,
-};
+use crate::line::{Line, open};
+use std::{path::PathBuf, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, join},
-    net::{TcpStream, unix::pipe},
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::mpsc::Receiver,
     time::{Instant, sleep, timeout},
 };
@@ -17,11 +16,11 @@ use tokio::{
 /// Where the printer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A character device such as `/dev/usb/lp0`.
+    /// A character device without a way back, such as `/dev/usb/lp0`: it takes bytes or it does not.
     Character(PathBuf),
-    /// A serial line and its speed in baud.
+    /// A serial line with a way back, and its speed in baud: 9600, 19200, 38400, 57600 or 115200.
     Tty(PathBuf, u32),
-    /// `address:port`.
+    /// `address:port`, with a way back.
     Tcp(String),
 }
 
@@ -36,158 +35,262 @@ pub struct Job {
     pub again: Vec<u8>,
 }
 
-/// How a job stands.
+/// How a job stands. Before the first of these it is queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Being printed.
     Printing,
-    /// Waits for paper.
+    /// Waits for paper, or for a closed cover.
     NeedsPaper,
-    /// On paper.
+    /// On paper; from a device without a way back: taken by the device.
     Done,
-    /// Given up.
+    /// Given up. A part of it may be on paper.
     Failed,
 }
 
-/// Longest wait for a connection, for the printer's status, or for it to take bytes.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the paper is looked at while a job waits for it.
-const PAPER_TICK: Duration = Duration::from_millis(500);
-/// Longest wait for paper; the receipt is a record and can be printed later.
-const PAPER_PATIENCE: Duration = Duration::from_secs(600);
-/// Bytes handed over between two looks at the paper.
+/// How long the driver waits for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For a connection, a status, or bytes to be taken.
+    pub(crate) answer: Duration,
+    /// For the status in turn: as long as a slip takes to print.
+    pub(crate) turn: Duration,
+    /// Between two looks at the paper while a job waits for it.
+    pub(crate) tick: Duration,
+    /// For paper, over the whole of a job; the receipt is a record and can be printed later.
+    pub(crate) paper: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    answer: Duration::from_secs(5),
+    turn: Duration::from_secs(10),
+    tick: Duration::from_millis(500),
+    paper: Duration::from_secs(600),
+};
+
+/// Bytes handed over between two looks at the paper: a few lines.
 const CHUNK: usize = 512;
 
-/// The status request DLE EOT 4 (paper sensor), and the bits that say there is none.
-const PAPER_STATUS: [u8; 3] = [0x10, 0x04, 0x04];
+/// DLE EOT 1 and 4: the printer's and the paper's status, answered at once.
+const PRINTER: u8 = 1;
+const OFFLINE: u8 = 0x08;
+const PAPER: u8 = 4;
 const PAPER_END: u8 = 0x60;
+/// GS r 1: a status that is answered in its turn.
+const IN_TURN: [u8; 3] = [0x1D, b'r', 1];
 
-/// What went wrong with the line.
+/// Bits that tell the answers apart: DLE EOT has 0xx1xx10, GS r has 0xx0xxxx.
+fn is_at_once(byte: u8) -> bool {
+    byte & 0x93 == 0x12
+}
+
+fn is_in_turn(byte: u8) -> bool {
+    byte & 0x90 == 0
+}
+
+/// Why a job was given up.
 #[derive(Debug, thiserror::Error)]
 enum Fault {
-    #[error(transparent)]
+    #[error("{0}; look at the printer's power and cable, and at its address in the configuration")]
     Line(#[from] std::io::Error),
-    #[error("the printer does not answer")]
+    #[error("the printer does not answer; if it has no way back, configure it as a character device")]
     Mute,
-    #[error("no paper was loaded")]
+    #[error("no paper was loaded in time; print the receipt again when there is some")]
     NoPaper,
 }
 
-/// Prints jobs one after the other, until the channel closes. `tell` hears each change of a job.
-pub async fn run(target: Target, mut jobs: Receiver<Job>, mut tell: impl FnMut(u64, State)) {
+/// What became of the bytes sent so far.
+enum Sent {
+    /// The printer has them, or has printed them.
+    Kept,
+    /// The printer has forgotten some.
+    Lost,
+}
+
+/// Prints jobs one after the other, until the channel closes. `tell` hears each change of a job. Between jobs the
+/// printer is left alone and nothing wakes up. Every job ends in [`State::Done`] or [`State::Failed`]: within seconds
+/// where the printer is gone or mute, within ten minutes where it waits for paper.
+pub async fn run(target: Target, jobs: Receiver<Job>, tell: impl FnMut(u64, State)) {
+    run_with(PATIENCE, target, jobs, tell).await;
+}
+
+pub(crate) async fn run_with(
+    patience: Patience,
+    target: Target,
+    mut jobs: Receiver<Job>,
+    mut tell: impl FnMut(u64, State),
+) {
     while let Some(job) = jobs.recv().await {
-        tell(job.id, State::Printing);
-        let end = match print(&target, &job, &mut tell).await {
-            Ok(()) => State::Done,
+        let mut watch = Watch { patience, tell: |state| tell(job.id, state), state: None, deadline: None };
+        watch.to(State::Printing);
+        match print(&target, &job, &mut watch).await {
+            Ok(()) => watch.to(State::Done),
             Err(fault) => {
                 log::warn!("print job {}: {fault}", job.id);
-                State::Failed
+                watch.to(State::Failed);
             }
-        };
-        tell(job.id, end);
-    }
-}
-
-async fn print(target: &Target, job: &Job, tell: &mut impl FnMut(u64, State)) -> Result<(), Fault> {
-    match target {
-        Target::Tcp(address) => {
-            let mut stream = timeout(PATIENCE, TcpStream::connect(address)).await.map_err(|_| Fault::Mute)??;
-            through(&mut stream, job, tell).await?;
-            // A printer that took everything and then hangs up has printed it.
-            let _ = stream.shutdown().await;
-            Ok(())
-        }
-        Target::Tty(path, baud) => {
-            let file = open(path, true)?;
-            raw(&file, *baud)?;
-            let reader = pipe::Receiver::from_file_unchecked(file.try_clone()?)?;
-            let writer = pipe::Sender::from_file_unchecked(file)?;
-            through(&mut join(reader, writer), job, tell).await
-        }
-        Target::Character(path) => {
-            // No way back on such a device: it takes the bytes or it does not.
-            let file = open(path, false)?;
-            let mut device = pipe::Sender::from_file_unchecked(file)?;
-            for chunk in job.bytes.chunks(CHUNK) {
-                write(&mut device, chunk, PAPER_PATIENCE).await?;
-            }
-            Ok(())
         }
     }
 }
 
-/// Prints on a line with a way back. Where the paper ends within a slip, the slip is printed again from its top once
-/// there is paper, with the reprint mark, as its first part may be read by someone.
-async fn through<L>(line: &mut L, job: &Job, tell: &mut impl FnMut(u64, State)) -> Result<(), Fault>
-where
-    L: AsyncRead + AsyncWrite + Unpin,
-{
-    wait_for_paper(line, job.id, tell).await?;
-    let mut bytes = &job.bytes;
-    'slip: loop {
-        for chunk in bytes.chunks(CHUNK) {
-            write(line, chunk, PATIENCE).await?;
-            if !has_paper(line).await? {
-                wait_for_paper(line, job.id, tell).await?;
-                bytes = &job.again;
-                continue 'slip;
-            }
+/// One job's state, and its patience for paper.
+struct Watch<T> {
+    patience: Patience,
+    tell: T,
+    state: Option<State>,
+    deadline: Option<Instant>,
+}
+
+impl<T: FnMut(State)> Watch<T> {
+    fn to(&mut self, state: State) {
+        if self.state != Some(state) {
+            self.state = Some(state);
+            (self.tell)(state);
         }
-        return Ok(());
+    }
+
+    fn needs_paper(&mut self) -> Result<(), Fault> {
+        self.to(State::NeedsPaper);
+        let now = Instant::now();
+        let deadline = *self.deadline.get_or_insert(now + self.patience.paper);
+        if now < deadline { Ok(()) } else { Err(Fault::NoPaper) }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.state == Some(State::NeedsPaper)
     }
 }
 
-async fn wait_for_paper<L>(line: &mut L, id: u64, tell: &mut impl FnMut(u64, State)) -> Result<(), Fault>
-where
-    L: AsyncRead + AsyncWrite + Unpin,
-{
-    if has_paper(line).await? {
-        return Ok(());
+async fn print<T: FnMut(State)>(target: &Target, job: &Job, watch: &mut Watch<T>) -> Result<(), Fault> {
+    if let Target::Character(_) = target {
+        return print_blindly(target, &job.bytes, watch).await;
     }
-    tell(id, State::NeedsPaper);
-    let end = Instant::now() + PAPER_PATIENCE;
-    while !has_paper(line).await? {
-        if Instant::now() > end {
-            return Err(Fault::NoPaper);
+    let mut sent = false;
+    loop {
+        let bytes = if sent { &job.again } else { &job.bytes };
+        match print_once(target, bytes, &mut sent, watch).await {
+            Ok(Sent::Kept) => return Ok(()),
+            Err(Fault::NoPaper) => return Err(Fault::NoPaper),
+            Err(fault) if !watch.is_waiting() => return Err(fault),
+            // Whoever loads paper may switch the printer off for it: it may come back under a new connection.
+            Ok(Sent::Lost) | Err(_) => {
+                watch.needs_paper()?;
+                sleep(watch.patience.tick).await;
+            }
         }
-        sleep(PAPER_TICK).await;
     }
-    tell(id, State::Printing);
+}
+
+async fn print_once<T: FnMut(State)>(
+    target: &Target,
+    bytes: &[u8],
+    sent: &mut bool,
+    watch: &mut Watch<T>,
+) -> Result<Sent, Fault> {
+    let patience = watch.patience;
+    let line = timeout(patience.answer, open(target)).await.map_err(|_| Fault::Mute)??;
+    let mut dialogue = Dialogue { line, patience, answered: false };
+    dialogue.wait_until_ready(watch).await?;
+    for chunk in bytes.chunks(CHUNK) {
+        *sent = true;
+        dialogue.write(chunk).await?;
+        if !dialogue.is_ready().await?
+            && let Sent::Lost = dialogue.settle(watch).await?
+        {
+            return Ok(Sent::Lost);
+        }
+    }
+    dialogue.settle(watch).await
+}
+
+/// A printer that answers.
+struct Dialogue {
+    line: Box<dyn Line>,
+    patience: Patience,
+    /// The status in turn has come.
+    answered: bool,
+}
+
+impl Dialogue {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        Ok(timeout(self.patience.answer, self.line.write_all(bytes)).await.map_err(|_| Fault::Mute)??)
+    }
+
+    /// Listens for a status that is answered at once; notes one that is answered in turn.
+    async fn listen(&mut self) -> Result<u8, Fault> {
+        loop {
+            let byte = self.line.read_u8().await?;
+            if is_at_once(byte) {
+                return Ok(byte);
+            }
+            self.answered |= is_in_turn(byte);
+        }
+    }
+
+    async fn status(&mut self, which: u8) -> Result<u8, Fault> {
+        self.write(&[0x10, 0x04, which]).await?;
+        timeout(self.patience.answer, self.listen()).await.map_err(|_| Fault::Mute)?
+    }
+
+    async fn is_ready(&mut self) -> Result<bool, Fault> {
+        Ok(self.status(PAPER).await? & PAPER_END == 0 && self.status(PRINTER).await? & OFFLINE == 0)
+    }
+
+    async fn wait_until_ready<T: FnMut(State)>(&mut self, watch: &mut Watch<T>) -> Result<(), Fault> {
+        while !self.is_ready().await? {
+            watch.needs_paper()?;
+            sleep(self.patience.tick).await;
+        }
+        watch.to(State::Printing);
+        Ok(())
+    }
+
+    /// Waits until the printer has dealt with all that was sent. A printer that was ready all the time and knows no
+    /// status in turn has kept it.
+    async fn settle<T: FnMut(State)>(&mut self, watch: &mut Watch<T>) -> Result<Sent, Fault> {
+        self.answered = false;
+        self.write(&IN_TURN).await?;
+        let mut since = Instant::now();
+        let mut interrupted = false;
+        loop {
+            let ready = self.is_ready().await?;
+            if self.answered {
+                return Ok(Sent::Kept);
+            }
+            if !ready {
+                interrupted = true;
+                self.wait_until_ready(watch).await?;
+                since = Instant::now();
+            } else if since.elapsed() >= self.patience.turn {
+                return Ok(if interrupted { Sent::Lost } else { Sent::Kept });
+            }
+            sleep(self.patience.tick.min(self.patience.turn)).await;
+        }
+    }
+}
+
+/// Prints on a device that only takes bytes. One that takes none is out of paper as far as anyone can tell; it goes on
+/// where it stopped, so the slip is never begun again.
+async fn print_blindly<T: FnMut(State)>(
+    target: &Target,
+    mut bytes: &[u8],
+    watch: &mut Watch<T>,
+) -> Result<(), Fault> {
+    let mut line = open(target).await?;
+    while !bytes.is_empty() {
+        match timeout(watch.patience.answer, line.write(bytes)).await {
+            Ok(taken) => match bytes.get(taken?..) {
+                Some(rest) if rest.len() < bytes.len() => {
+                    bytes = rest;
+                    watch.to(State::Printing);
+                }
+                _ => return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into()),
+            },
+            Err(_) => watch.needs_paper()?,
+        }
+    }
     Ok(())
 }
 
-async fn has_paper<L>(line: &mut L) -> Result<bool, Fault>
-where
-    L: AsyncRead + AsyncWrite + Unpin,
-{
-    write(line, &PAPER_STATUS, PATIENCE).await?;
-    let mut status = [0];
-    timeout(PATIENCE, line.read_exact(&mut status)).await.map_err(|_| Fault::Mute)??;
-    Ok(status[0] & PAPER_END == 0)
-}
-
-async fn write<L: AsyncWrite + Unpin>(line: &mut L, bytes: &[u8], patience: Duration) -> Result<(), Fault> {
-    Ok(timeout(patience, line.write_all(bytes)).await.map_err(|_| Fault::Mute)??)
-}
-
-fn open(path: &PathBuf, read: bool) -> std::io::Result<File> {
-    let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_NOCTTY | nix::fcntl::OFlag::O_CLOEXEC;
-    OpenOptions::new().read(read).write(true).custom_flags(flags.bits()).open(path)
-}
-
-/// A serial line without any treatment of bytes, with hardware flow control off.
-fn raw(file: &File, baud: u32) -> std::io::Result<()> {
-    let speed = match baud {
-        9_600 => BaudRate::B9600,
-        19_200 => BaudRate::B19200,
-        38_400 => BaudRate::B38400,
-        57_600 => BaudRate::B57600,
-        115_200 => BaudRate::B115200,
-        _ => return Err(std::io::Error::other("the speed must be 9600, 19200, 38400, 57600 or 115200 baud")),
-    };
-    let mut settings = termios::tcgetattr(file)?;
-    termios::cfmakeraw(&mut settings);
-    termios::cfsetspeed(&mut settings, speed)?;
-    termios::tcsetattr(file, SetArg::TCSANOW, &settings)?;
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

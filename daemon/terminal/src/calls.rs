@@ -261,8 +261,11 @@ impl Terminal {
         if busy && attempt.options.no_wait {
             return Err(CallError::Busy);
         }
-        self.effect(Effect::Reply(call, Ok(Answer::Done)));
         self.start_live(Live::new(attempt, State::Queued), caller.connection);
+        // Sequence numbers are reserved before the first of them is seen.
+        let write = self.live.get_mut(&id).map(Live::record);
+        self.effect(Effect::Commit(write.into_iter().collect()));
+        self.effect(Effect::Reply(call, Ok(Answer::Done)));
         if busy {
             self.report_queue();
         }

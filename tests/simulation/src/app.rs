@@ -2,7 +2,8 @@
 //! fault, opens a new attempt where the last one was no charge, and acknowledges what it was told.
 
 use posd_terminal::{
-    Amount, Answer, Call, CallError, Currency, Kind, Options, Reference, State, TransactionId, TransactionView,
+    Amount, Answer, Call, CallError, Currency, Kind, Options, Reference, State, TransactionId,
+    TransactionView,
 };
 use posd_vault_protocol::Secret;
 
@@ -115,7 +116,9 @@ impl App {
     pub(crate) fn answered(&mut self, answer: &Result<Answer, CallError>) {
         self.waiting = false;
         match (self.step, answer) {
-            (Step::Create | Step::NewAttempt | Step::Follow(_), Ok(Answer::Transaction(view))) => self.look(view),
+            (Step::Create | Step::NewAttempt | Step::Follow(_), Ok(Answer::Transaction(view))) => {
+                self.look(view)
+            }
             (Step::Start(id), Ok(_)) => self.step = Step::Follow(id),
             (Step::Acknowledge(_), Ok(_)) => self.step = Step::Idle,
             (Step::SignIn | Step::LogIn, Ok(_)) => self.step = self.after,

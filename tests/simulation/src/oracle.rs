@@ -13,7 +13,7 @@ pub struct Violation(pub String);
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     /// Outcomes whose commit was answered, by transaction.
-    durable: BTreeMap<TransactionId, (Option<Outcome>, u64)>,
+    durable: BTreeMap<TransactionId, Option<Outcome>>,
     /// Reversal intents whose commit was answered, by batch and trace.
     intents: BTreeSet<(u32, u32)>,
     /// Sales that left, by batch and trace.
@@ -22,8 +22,8 @@ pub(crate) struct Oracle {
     own: BTreeSet<(u32, u32)>,
     /// Sales whose answer had a wrong or missing MAC.
     pub(crate) tainted: BTreeSet<u32>,
-    /// The latest word to the apps on each transaction.
-    told: BTreeMap<TransactionId, Attempt>,
+    /// Transactions that an app was ever told are charged.
+    told_charged: BTreeMap<TransactionId, Attempt>,
     /// Sequence numbers that were seen.
     sequences: BTreeMap<TransactionId, u64>,
     pub(crate) violations: Vec<Violation>,
@@ -39,7 +39,7 @@ impl Oracle {
         for write in writes {
             match write {
                 Write::Attempt(attempt) => {
-                    self.durable.insert(attempt.id, (attempt.outcome, attempt.sequence));
+                    self.durable.insert(attempt.id, attempt.outcome);
                 }
                 Write::Reversal(reversal) => {
                     self.intents.insert((reversal.original.batch, reversal.original.trace));
@@ -49,10 +49,16 @@ impl Oracle {
         }
     }
 
+    /// The journal was opened again: what it holds is durable, whether or not its commit was answered before the
+    /// power went.
+    pub(crate) fn reopened(&mut self, attempts: &[Attempt]) {
+        self.durable = attempts.iter().map(|attempt| (attempt.id, attempt.outcome)).collect();
+    }
+
     /// An app was told how a transaction stands.
     pub(crate) fn told(&mut self, attempt: &Attempt, sequence: u64, host: &Host) {
         let id = attempt.id;
-        let durable = self.durable.get(&id).and_then(|(outcome, _)| *outcome);
+        let durable = self.durable.get(&id).copied().flatten();
         if attempt.outcome.is_some() && attempt.outcome != durable {
             self.broken(format!("{id}: told {:?} while {durable:?} is durable", attempt.outcome));
         }
@@ -68,8 +74,8 @@ impl Oracle {
             if attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
                 self.broken(format!("{id}: approved on an answer with a bad MAC"));
             }
+            self.told_charged.insert(id, attempt.clone());
         }
-        self.told.insert(id, attempt.clone());
     }
 
     /// A frame leaves for the host.
@@ -77,7 +83,8 @@ impl Oracle {
         let message = Message::decode(Frame::read_unprefixed(frame).ok()?.body, &profile.table()).ok()?;
         let mti = message.mti().to_string();
         let trace = u32::try_from(message.number(11)?).ok()?;
-        let batch = message.digits(60).and_then(|digits| digits.number(2..8)).and_then(|b| u32::try_from(b).ok())?;
+        let batch =
+            message.digits(60).and_then(|digits| digits.number(2..8)).and_then(|b| u32::try_from(b).ok())?;
         match mti.as_str() {
             "0200" => {
                 if !self.intents.contains(&(batch, trace)) {
@@ -109,11 +116,15 @@ impl Oracle {
         let charges = host.ledger().charges.clone();
         for charge in charges.iter().filter(|charge| charge.state == ChargeState::Booked) {
             match known.get(&(charge.batch, charge.trace)) {
-                None => self.broken(format!("the host holds a charge of trace {} that nobody knows", charge.trace)),
+                None => self
+                    .broken(format!("the host holds a charge of trace {} that nobody knows", charge.trace)),
                 Some(attempt) => {
                     *charged.entry(attempt.key.reference.as_str().to_owned()).or_default() += 1;
                     if !attempt.outcome.is_some_and(Outcome::is_charged) {
-                        self.broken(format!("the host holds {}, the terminal says {:?}", attempt.id, attempt.outcome));
+                        self.broken(format!(
+                            "the host holds {}, the terminal says {:?}",
+                            attempt.id, attempt.outcome
+                        ));
                     }
                 }
             }
@@ -121,6 +132,12 @@ impl Oracle {
         for (reference, count) in charged {
             if count > 1 {
                 self.broken(format!("{reference} is charged {count} times"));
+            }
+        }
+        // Whatever an app once heard is still so.
+        for attempt in std::mem::take(&mut self.told_charged).into_values() {
+            if standing(host, &attempt) != 1 {
+                self.broken(format!("{} was told approved, and the host does not hold it", attempt.id));
             }
         }
         let mut found = BTreeSet::new();
@@ -143,6 +160,8 @@ impl Oracle {
 fn standing(host: &Host, attempt: &Attempt) -> usize {
     let charges = host.ledger().charges.iter();
     charges
-        .filter(|c| c.state == ChargeState::Booked && Some(c.batch) == attempt.batch && Some(c.trace) == attempt.trace)
+        .filter(|c| {
+            c.state == ChargeState::Booked && Some(c.batch) == attempt.batch && Some(c.trace) == attempt.trace
+        })
         .count()
 }

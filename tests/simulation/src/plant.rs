@@ -3,8 +3,8 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, Attempt, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records, Reference, Reversal,
-    ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId, TransactionView, Write,
+    Advice, Attempt, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records, Reference,
+    Reversal, ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{Reply, Secret};
 
@@ -69,7 +69,10 @@ impl Planted {
             (Some(Plant::TrustEveryMac), Event::VaultReply(id, Reply::MacChecked(_))) => {
                 Event::VaultReply(id, Reply::MacChecked(true))
             }
-            (Some(Plant::LoseSaleKey), Event::Call { id, caller, call: Call::Create { reference, kind, amount, options } }) => {
+            (
+                Some(Plant::LoseSaleKey),
+                Event::Call { id, caller, call: Call::Create { reference, kind, amount, options } },
+            ) => {
                 self.created += 1;
                 let other = format!("{}~{}", reference.as_str(), self.created);
                 let reference = Reference::new(&other).unwrap_or(reference);
@@ -98,7 +101,9 @@ impl Planted {
                     if plant == Plant::ReportBeforeCommit {
                         bent.extend(early_report(&writes));
                     }
-                    bent.push(Effect::Commit(writes.into_iter().map(|write| bend_write(plant, write)).collect()));
+                    bent.push(Effect::Commit(
+                        writes.into_iter().map(|write| bend_write(plant, write)).collect(),
+                    ));
                 }
                 (Some(Plant::ApproveUnknown), Effect::Report(mut view)) => {
                     if view.attempt.outcome == Some(Outcome::Unknown) {
@@ -114,7 +119,9 @@ impl Planted {
 }
 
 fn arms(writes: &[Write]) -> bool {
-    writes.iter().any(|write| matches!(write, Write::Reversal(reversal) if reversal.state == ReversalState::Armed))
+    writes
+        .iter()
+        .any(|write| matches!(write, Write::Reversal(reversal) if reversal.state == ReversalState::Armed))
 }
 
 fn early_report(writes: &[Write]) -> Option<Effect> {
@@ -140,10 +147,13 @@ fn bend_write(plant: Plant, write: Write) -> Write {
         (Plant::ReuseTrace, Write::Device(device)) => {
             Write::Device(Device { next_trace: device.next_trace.saturating_sub(1).max(1), ..device })
         }
-        (Plant::ReuseTransaction, Write::Device(device)) => {
-            Write::Device(Device { next_transaction: device.next_transaction.saturating_sub(1).max(1), ..device })
-        }
-        (Plant::ForgetReversal, Write::Reversal(mut reversal)) if reversal.state == ReversalState::Pending => {
+        (Plant::ReuseTransaction, Write::Device(device)) => Write::Device(Device {
+            next_transaction: device.next_transaction.saturating_sub(1).max(1),
+            ..device
+        }),
+        (Plant::ForgetReversal, Write::Reversal(mut reversal))
+            if reversal.state == ReversalState::Pending =>
+        {
             reversal.state = ReversalState::Disarmed;
             Write::Reversal(reversal)
         }

@@ -6,8 +6,8 @@ use posd_journal::Journal;
 use posd_receipt::Receipt;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
-    Advice, Answer, Attempt, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment, Note, PrintJob, Records,
-    Reversal, SaleKey, StorageFault, TransactionId, Write,
+    Advice, Answer, Attempt, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment, Note,
+    PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};

@@ -19,7 +19,9 @@ use posd_terminal::{
     Attempt, Caller, Deadlines, Event, HostResult, PrintState, Records, Settings, State, Terminal,
 };
 use posd_unionpay::Profile;
-use posd_vault_core::{CardFault, Core, Input, Key, KeyRequest, Output, PadPrompt, Settings as VaultSettings};
+use posd_vault_core::{
+    CardFault, Core, Input, Key, KeyRequest, Output, PadPrompt, Settings as VaultSettings,
+};
 use posd_vault_protocol::{DeviceState, Request, Secret, VERSION};
 use sha2::{Digest, Sha256};
 use std::{
@@ -91,9 +93,8 @@ enum Coming {
     Printed(u64, PrintState),
 }
 
-static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
-    Arc::new(Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() })
-});
+static PROFILE: LazyLock<Arc<Profile>> =
+    LazyLock::new(|| Arc::new(Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() }));
 
 static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
     let key = posd_card::issuer::authority_key();
@@ -159,7 +160,8 @@ impl World {
             trace: Sha256::new(),
         }));
         let settings = HostSettings { seed: plan.seed, pin_tries: 1_000_000, ..HostSettings::default() };
-        let host = Host::new(settings).unwrap_or_else(|error| unreachable!("the default settings serve: {error}"));
+        let host =
+            Host::new(settings).unwrap_or_else(|error| unreachable!("the default settings serve: {error}"));
         let store = Rc::new(RefCell::new(None));
         let vault = new_vault(&mut random, &store);
         let card = Card::new(if random.percent(30) { CardProfile::debit() } else { CardProfile::credit() });
@@ -220,7 +222,10 @@ impl World {
                 return self.finish();
             }
             if faults_end.is_some_and(|end| self.now() > end + REST) {
-                return Err(Violation(format!("seed {}: not at rest {REST} ms after the last fault", self.plan.seed)));
+                return Err(Violation(format!(
+                    "seed {}: not at rest {REST} ms after the last fault",
+                    self.plan.seed
+                )));
             }
             if self.now() > 3_600_000 * 24 {
                 return Err(Violation(format!("seed {}: a day has gone by", self.plan.seed)));
@@ -269,7 +274,10 @@ impl World {
         Ok(Outcome {
             trace: shared.trace.clone().finalize().into(),
             attempts: attempts.len(),
-            charged: attempts.iter().filter(|a| a.outcome.is_some_and(posd_terminal::Outcome::is_charged)).count(),
+            charged: attempts
+                .iter()
+                .filter(|a| a.outcome.is_some_and(posd_terminal::Outcome::is_charged))
+                .count(),
             crashes: self.crashes,
             effects: shared.effects,
             sale_effects: self.last_effects.saturating_sub(self.sale_effects.unwrap_or(0)),
@@ -324,7 +332,11 @@ impl World {
     fn died(&mut self, power: bool) {
         self.runner = None;
         self.crashes += 1;
-        if power { self.disk.crash() } else { self.disk.kill() }
+        if power {
+            self.disk.crash()
+        } else {
+            self.disk.kill()
+        }
         let _ = self.disk.take_crashed();
         self.disk.heal();
         // What it had not handed over is gone; what left for the host is on its way.
@@ -352,8 +364,15 @@ impl World {
         self.coming.retain(|_, coming| {
             !matches!(
                 coming,
-                Coming::App | Coming::AppCancels | Coming::AppDies | Coming::Key(_) | Coming::FromHost(..)
-                    | Coming::VaultBack | Coming::VaultGone | Coming::Printed(..) | Coming::PowerOn
+                Coming::App
+                    | Coming::AppCancels
+                    | Coming::AppDies
+                    | Coming::Key(_)
+                    | Coming::FromHost(..)
+                    | Coming::VaultBack
+                    | Coming::VaultGone
+                    | Coming::Printed(..)
+                    | Coming::PowerOn
             )
         });
         let pause = 100 + self.random.below(3_000);
@@ -376,6 +395,10 @@ impl World {
                 return;
             }
         };
+        if self.crashes > 0 {
+            let attempts = all_attempts(&journal).unwrap_or_default();
+            self.oracle.borrow_mut().reopened(&attempts);
+        }
         if self.faults_on && self.random.percent(10) {
             let within = 1 + self.random.below(40);
             self.shared.borrow_mut().crash_in = Some(within);
@@ -392,7 +415,13 @@ impl World {
             copies: vec![Copy::Merchant],
             profile: Arc::clone(&PROFILE),
             card: Arc::clone(&CARD_CONFIGURATION),
-            deadlines: Deadlines { card: 20_000, removal: 10_000, signature: 5_000, pin: 15_000, ..Deadlines::default() },
+            deadlines: Deadlines {
+                card: 20_000,
+                removal: 10_000,
+                signature: 5_000,
+                pin: 15_000,
+                ..Deadlines::default()
+            },
         };
         let flow = Planted::new(Terminal::new(settings), self.plan.plant);
         let watched = Watched { journal, oracle: Rc::clone(&self.oracle) };
@@ -658,7 +687,11 @@ impl World {
         }
         if self.random.percent(5) {
             let within = 1 + self.random.below(30);
-            if self.random.percent(50) { self.disk.fail_write_in(within) } else { self.disk.fail_sync_in(within) }
+            if self.random.percent(50) {
+                self.disk.fail_write_in(within)
+            } else {
+                self.disk.fail_sync_in(within)
+            }
         }
         if self.random.percent(15) {
             let at = 1 + self.random.below(40) as usize;

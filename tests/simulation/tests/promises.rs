@@ -29,7 +29,8 @@ fn twenty_thousand_transactions_keep_every_promise() {
             thread::spawn(move || {
                 let (mut attempts, mut crashes, mut seed) = (0, 0, 1 + worker);
                 while attempts < 10_000 {
-                    let outcome = World::run(plan(seed)).unwrap_or_else(|violation| panic!("{}", violation.0));
+                    let outcome =
+                        World::run(plan(seed)).unwrap_or_else(|violation| panic!("{}", violation.0));
                     attempts += outcome.attempts;
                     crashes += outcome.crashes;
                     seed += 2;
@@ -38,8 +39,10 @@ fn twenty_thousand_transactions_keep_every_promise() {
             })
         })
         .collect();
-    let (attempts, crashes) =
-        workers.into_iter().map(|w| w.join().unwrap()).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let (attempts, crashes) = workers
+        .into_iter()
+        .map(|w| w.join().unwrap())
+        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     assert!(attempts >= 20_000 && crashes > 1_000, "{attempts} transactions, {crashes} crashes");
 }
 

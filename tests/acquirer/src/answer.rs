@@ -10,7 +10,7 @@ use crate::fault::{Fault, MessageKind};
 use crate::host::{Action, Delivery};
 use crate::message::Message;
 use crate::outcome::Outcome;
-use crate::terminal::{Numbers, Terminal};
+use crate::terminal::Numbers;
 use crate::time::Local;
 use crate::tlv;
 
@@ -30,6 +30,8 @@ pub(crate) struct Decision {
     pub(crate) batch: Option<u32>,
     /// Field 37, if it is another transaction's or already in the books.
     pub(crate) rrn: Option<String>,
+    /// The work keys end with this answer.
+    pub(crate) signs_out: bool,
     pub(crate) fields: BTreeMap<u8, Vec<u8>>,
 }
 
@@ -42,19 +44,13 @@ impl Decision {
             amount: None,
             batch: None,
             rrn: None,
+            signs_out: false,
             fields: BTreeMap::new(),
         }
     }
 
     pub(crate) fn refusal(refused: Refused) -> Self {
         Self { code: refused.code, note: refused.note, ..Self::approved() }
-    }
-
-    pub(crate) fn signing_out(self, terminal: Option<&mut Terminal>) -> Self {
-        if let Some(terminal) = terminal {
-            terminal.keys = None;
-        }
-        self
     }
 
     /// Adds tag 91 when the card's cryptogram was right and it is the issuer that answers.

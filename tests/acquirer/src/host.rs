@@ -264,7 +264,7 @@ impl Host {
                 _ => None,
             })
             .unwrap_or(self.settings.switches.requirement);
-        let code = decision.code.clone();
+        let signs_out = decision.signs_out;
         let mut message = answer::build(request, kind, decision, &local, &rrn, requirement)?;
         answer::alter(&mut message, struck);
         let terminal = self.terminals.get_mut(request.text(41).unwrap_or_default());
@@ -275,7 +275,7 @@ impl Host {
                 message.sign(|input| field64(algorithm, &key, input));
             }
         }
-        if kind == MessageKind::Sale && demands_sign_in(&code) {
+        if signs_out {
             if let Some(terminal) = terminal {
                 terminal.keys = None;
             }
@@ -323,8 +323,7 @@ impl Host {
             MessageKind::SignIn => self.sign_in(message),
             MessageKind::SignOut => {
                 check::management(message, "002")?;
-                let terminal = self.terminals.get_mut(number);
-                Ok(Decision::approved().signing_out(terminal))
+                Ok(Decision { signs_out: true, ..Decision::approved() })
             }
             MessageKind::Echo => check::management(message, "301").map(|()| Decision::approved()),
             MessageKind::Sale => self.sale(message, now, forced),
@@ -410,6 +409,8 @@ impl Host {
                 };
                 self.ledger.refuse(key, refusal_entry);
                 let mut decision = Decision::refusal(refusal);
+                let by_cents = Outcome::of(sale.named.amount).code;
+                decision.signs_out = decision.code == by_cents && demands_sign_in(by_cents);
                 decision.pan = Some(sale.named.pan);
                 decision.issuer_answer(verified.as_ref());
                 Ok(decision)

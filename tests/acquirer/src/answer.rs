@@ -144,7 +144,7 @@ pub(crate) fn build(
 /// 0200 → 0210, 0620 → 0630. An answer has no answer.
 fn answer_mti(mti: &str) -> Option<String> {
     let number: u32 = mti.parse().ok()?;
-    (number / 10 % 2 == 0).then(|| format!("{:04}", number + 10))
+    (number / 10).is_multiple_of(2).then(|| format!("{:04}", number + 10))
 }
 
 /// Field 63: card organisation, then 20 bytes each of issuer, centre and acquirer text.

@@ -269,16 +269,15 @@ impl Host {
         answer::alter(&mut message, struck);
         let terminal = self.terminals.get_mut(request.text(41).unwrap_or_default());
         let key = terminal.as_ref().and_then(|terminal| terminal.keys.as_ref()).map(|keys| keys.mac.clone());
-        if has_mac && (approved || self.settings.switches.mac_on_declines) {
-            if let Some(key) = key {
-                let algorithm = self.settings.switches.mac_algorithm;
-                message.sign(|input| field64(algorithm, &key, input));
-            }
+        if has_mac
+            && (approved || self.settings.switches.mac_on_declines)
+            && let Some(key) = key
+        {
+            let algorithm = self.settings.switches.mac_algorithm;
+            message.sign(|input| field64(algorithm, &key, input));
         }
-        if signs_out {
-            if let Some(terminal) = terminal {
-                terminal.keys = None;
-            }
+        if signs_out && let Some(terminal) = terminal {
+            terminal.keys = None;
         }
         Some(message)
     }

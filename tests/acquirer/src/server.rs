@@ -43,7 +43,7 @@ struct Shared {
     clock: Clock,
     /// Open connections, newest last.
     connections: Mutex<Vec<Arc<TcpStream>>>,
-    /// Held while a frame is written, so that two answers never mix.
+    /// Held while bytes are written, so that two answers never mix (slow ones may, byte by byte).
     writing: Mutex<()>,
     stopping: AtomicBool,
     listening: Mutex<bool>,
@@ -62,6 +62,7 @@ impl Server {
     /// The port or the control socket cannot be bound.
     pub fn start(host: Host, options: ServerOptions) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", options.port))?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let control = match &options.control {
             Some(path) => {
@@ -69,7 +70,9 @@ impl Server {
                 if UnixStream::connect(path).is_err() && is_socket(path) {
                     std::fs::remove_file(path)?;
                 }
-                Some(UnixListener::bind(path)?)
+                let listener = UnixListener::bind(path)?;
+                listener.set_nonblocking(true)?;
+                Some(listener)
             }
             None => None,
         };
@@ -147,16 +150,12 @@ impl Acceptor {
         while !self.shared.stopping.load(Ordering::SeqCst) {
             let settled = self.listen_or_refuse();
             let (tcp, control) = self.wait(settled);
-            if tcp {
-                if let Some(Ok((stream, _))) = self.listener.as_ref().map(TcpListener::accept) {
-                    self.shared.clone().connected(stream);
-                }
+            if tcp && let Some(Ok((stream, _))) = self.listener.as_ref().map(TcpListener::accept) {
+                self.shared.clone().connected(stream);
             }
-            if control {
-                if let Some(Ok((stream, _))) = self.control.as_ref().map(UnixListener::accept) {
-                    let shared = self.shared.clone();
-                    let _ = thread::Builder::new().spawn(move || shared.serve_control(&stream));
-                }
+            if control && let Some(Ok((stream, _))) = self.control.as_ref().map(UnixListener::accept) {
+                let shared = self.shared.clone();
+                let _ = thread::Builder::new().spawn(move || shared.serve_control(&stream));
             }
         }
     }
@@ -167,7 +166,8 @@ impl Acceptor {
         if refuses {
             self.listener = None;
         } else if self.listener.is_none() {
-            self.listener = TcpListener::bind(self.address).ok();
+            let bound = TcpListener::bind(self.address);
+            self.listener = bound.ok().filter(|listener| listener.set_nonblocking(true).is_ok());
         }
         *lock(&self.shared.listening) = self.listener.is_some();
         self.shared.listening_changed.notify_all();

@@ -146,7 +146,12 @@ impl Port for Journal {
         if writes.is_empty() {
             return Ok(());
         }
-        write::commit(&mut self.connection, writes).map_err(fault)?;
+        if let Err(error) = write::commit(&mut self.connection, writes) {
+            // It may be whole in the log although its fsync failed. The next start decides that, once: if this process
+            // tidied up without it, a power cut could bring the log back, and the commit with it.
+            let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return Err(fault(error));
+        }
         self.commits += 1;
         Ok(())
     }

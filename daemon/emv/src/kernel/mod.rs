@@ -18,6 +18,9 @@ mod scripts;
 mod selection;
 mod session;
 
+#[cfg(test)]
+mod tests;
+
 pub use interface::{
     Action, Candidate, Input, OfflinePin, OfflinePinResult, OnlineRequest, Outcome, PinEntry, Reason,
     Refusal, Verdict,

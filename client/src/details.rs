@@ -69,7 +69,6 @@ pub struct Details {
     pub result: HashMap<String, OwnedVariant>,
 }
 
-
 fn text(value: &OwnedVariant) -> Option<String> {
     match &**value {
         Variant::Str(text) => Some(text.as_str().to_owned()),
@@ -189,7 +188,9 @@ pub struct TerminalState {
 }
 
 impl TerminalState {
-    pub(crate) fn from_properties(properties: &HashMap<String, OwnedVariant>) -> Result<TerminalState, Error> {
+    pub(crate) fn from_properties(
+        properties: &HashMap<String, OwnedVariant>,
+    ) -> Result<TerminalState, Error> {
         let copies = properties.iter().map(|(key, value)| Ok((key.clone(), value.try_clone()?)));
         let mut properties = Properties(copies.collect::<Result<_, zbus::Error>>()?);
         Ok(TerminalState {

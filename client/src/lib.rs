@@ -23,8 +23,8 @@ pub use details::{Check, CreateOptions, Details, Job, TerminalState};
 use futures_util::StreamExt;
 use std::collections::HashMap;
 use zbus::{
-    Connection, MatchRule, Message, MessageStream, ObjectPath, OwnedObjectPath, OwnedVariant, Variant, message::Type,
-    names::OwnedUniqueName,
+    Connection, MatchRule, Message, MessageStream, ObjectPath, OwnedObjectPath, OwnedVariant, Variant,
+    message::Type, names::OwnedUniqueName,
 };
 
 /// The bus name.
@@ -129,7 +129,8 @@ impl Terminal {
         amount: u64,
         options: &CreateOptions,
     ) -> Result<Transaction, Error> {
-        let reply = self.call("CreateTransaction", &(reference, "sale", amount, "CNY", options.values())).await?;
+        let reply =
+            self.call("CreateTransaction", &(reference, "sale", amount, "CNY", options.values())).await?;
         self.transaction(&reply)
     }
 

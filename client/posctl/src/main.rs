@@ -240,7 +240,11 @@ fn list(out: &mut impl Write, all: &[Details]) -> io::Result<()> {
     all.iter().try_for_each(|details| show::line(out, details))
 }
 
-async fn receipt(out: &mut impl Write, transaction: &Transaction, png: Option<PathBuf>) -> Result<(), Failure> {
+async fn receipt(
+    out: &mut impl Write,
+    transaction: &Transaction,
+    png: Option<PathBuf>,
+) -> Result<(), Failure> {
     let (receipt, text) = transaction.receipt().await?;
     match png {
         Some(path) => {

@@ -84,7 +84,6 @@ impl Paper {
         lines
     }
 
-
     fn text(&mut self, text: &str, align: Align, size: f32) {
         for line in self.wrap(text, size) {
             let top = self.rows.len();
@@ -160,7 +159,9 @@ pub(crate) fn draw(receipt: &Receipt, copy: Copy, reprint: bool) -> Result<Vec<u
     paper.feed(16);
     for line in layout(receipt, copy, reprint) {
         match line {
-            Line::Text { text, align, double } => paper.text(&text, align, if double { SIZE * 1.6 } else { SIZE }),
+            Line::Text { text, align, double } => {
+                paper.text(&text, align, if double { SIZE * 1.6 } else { SIZE })
+            }
             Line::Pair { label, value } => paper.pair(&label, &value),
             Line::Rule => paper.rule(false),
             Line::Signature => {

@@ -24,7 +24,8 @@ pub(crate) fn line(out: &mut impl Write, details: &Details) -> io::Result<()> {
 /// A change on its way.
 pub(crate) fn progress(out: &mut impl Write, details: &Details, locale: &str) -> io::Result<()> {
     let digits = "*".repeat(usize::from(details.pin_digits));
-    let queue = if details.queue_position > 0 { format!(" ({})", details.queue_position) } else { String::new() };
+    let queue =
+        if details.queue_position > 0 { format!(" ({})", details.queue_position) } else { String::new() };
     writeln!(out, "  {:22} {}{queue} {digits}", details.state, details.prompt_text(locale))
 }
 

@@ -118,7 +118,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let devices = |command: Value| tell(&directory.join("devices.sock"), &command);
     let host = |command: Value| tell(&directory.join("host.sock"), &command);
     match &arguments.device {
-        Device::Card { action: Card::Insert { profile } } => devices(json!({"card": "insert", "profile": profile})),
+        Device::Card { action: Card::Insert { profile } } => {
+            devices(json!({"card": "insert", "profile": profile}))
+        }
         Device::Card { action: Card::Remove } => devices(json!({"card": "remove"})),
         Device::Pin { pin } => devices(json!({"pin": pin})),
         Device::Paper { state } => devices(json!({"paper": matches!(state, Paper::In)})),
@@ -141,7 +143,8 @@ fn tell(socket: &Path, command: &Value) -> Result<String, String> {
     writeln!(stream, "{command}").map_err(failed)?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).map_err(failed)?;
-    let answer: Value = serde_json::from_str(&answer).map_err(|_| "the simulator's answer is no JSON".to_owned())?;
+    let answer: Value =
+        serde_json::from_str(&answer).map_err(|_| "the simulator's answer is no JSON".to_owned())?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(error.to_owned()),
         None if answer.get("ok").is_some() => Ok("done".to_owned()),

@@ -114,7 +114,8 @@ impl Configuration {
 
     fn settings(&self, path: &Path) -> Result<Settings, ConfigurationError> {
         let invalid = |text: &str| Err(ConfigurationError::Invalid(path.to_owned(), text.to_owned()));
-        let printable = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_graphic());
+        let printable =
+            |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_graphic());
         if !printable(&self.merchant.number, 15) {
             return invalid("merchant.number must have 15 printable characters (field 42)");
         }

@@ -27,7 +27,9 @@ pub(crate) fn fatal(fault: &Fault) -> ExitCode {
 pub(crate) fn note(note: &Note) {
     match note {
         Note::Recovered { transaction } => {
-            log::warn!("transaction {transaction} was interrupted after its request may have left; it is reversed");
+            log::warn!(
+                "transaction {transaction} was interrupted after its request may have left; it is reversed"
+            );
         }
         Note::ReversalDone { transaction, response_code } => {
             log::info!("the reversal of transaction {transaction} was answered with {response_code}");
@@ -50,7 +52,8 @@ impl log::Log for Plain {
 
     fn log(&self, record: &log::Record<'_>) {
         // There is nobody to tell that the standard error stream is closed.
-        let _ = writeln!(std::io::stderr(), "posd {}: {}", record.level().as_str().to_lowercase(), record.args());
+        let _ =
+            writeln!(std::io::stderr(), "posd {}: {}", record.level().as_str().to_lowercase(), record.args());
     }
 
     fn flush(&self) {}

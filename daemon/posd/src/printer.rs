@@ -25,7 +25,11 @@ impl Printer {
 }
 
 /// Serves the runner until it ends.
-pub(crate) async fn serve(printer: Option<Printer>, mut commands: UnboundedReceiver<Command>, events: Events) {
+pub(crate) async fn serve(
+    printer: Option<Printer>,
+    mut commands: UnboundedReceiver<Command>,
+    events: Events,
+) {
     let Some(target) = printer.and_then(Printer::target) else {
         while let Some(Command { job, .. }) = commands.recv().await {
             events.send(Event::Printed(job.id, PrintState::Failed));

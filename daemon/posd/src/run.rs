@@ -83,7 +83,12 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         // The bus task tells what was refused, then ends the process.
         let _ = to_bus.send(Outgoing::Halt(halt.to_string()));
     })?;
-    tokio::spawn(host_link::serve(configuration.host.address, connect_timeout, host_commands, events.clone()));
+    tokio::spawn(host_link::serve(
+        configuration.host.address,
+        connect_timeout,
+        host_commands,
+        events.clone(),
+    ));
     tokio::spawn(vault_link::serve(configuration.vault, vault_commands, events.clone()));
     tokio::spawn(printer::serve(configuration.printer, printer_commands, events.clone()));
     let serving = tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone()));
@@ -144,4 +149,3 @@ fn notify_ready() {
         });
     }
 }
-

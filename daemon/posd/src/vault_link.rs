@@ -105,7 +105,9 @@ async fn talk(stream: UnixStream, commands: &mut UnboundedReceiver<Command>, eve
 /// The event of a message; `None` where the greeting is refused.
 fn heard(message: FromVault) -> Option<Event> {
     match message {
-        FromVault::Reply(Numbered { id: GREETING, body: Reply::Status(status) }) => Some(Event::VaultUp(status)),
+        FromVault::Reply(Numbered { id: GREETING, body: Reply::Status(status) }) => {
+            Some(Event::VaultUp(status))
+        }
         FromVault::Reply(Numbered { id: GREETING, body }) => {
             log::error!("the secure module does not take this daemon: {body:?}");
             None
@@ -114,4 +116,3 @@ fn heard(message: FromVault) -> Option<Event> {
         FromVault::Notice(notice) => Some(Event::VaultNotice(notice)),
     }
 }
-

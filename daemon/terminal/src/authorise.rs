@@ -4,6 +4,7 @@
 //! of it (rule 1).
 
 use crate::{
+    event::Effect,
     exchange::{End, Purpose},
     forward::to_seal,
     prompt::Prompt,
@@ -11,7 +12,6 @@ use crate::{
     sale::Step,
     state::{Cause, Outcome, State},
     terminal::Terminal,
-    event::Effect,
 };
 use posd_emv::{
     host::HostAnswer,
@@ -149,14 +149,18 @@ impl Terminal {
             return;
         }
         let (heard, input) = match end {
-            End::VaultBefore(Some(Refusal::KeyMissing)) => return self.abort(Outcome::Failed, Cause::KeyFault),
+            End::VaultBefore(Some(Refusal::KeyMissing)) => {
+                return self.abort(Outcome::Failed, Cause::KeyFault);
+            }
             End::VaultBefore(_) => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
             End::NotSent => (Heard::NotSent, Input::UnableToGoOnline),
             End::NoAnswer => (Heard::Bad(ReversalReason::NoAnswer, Cause::NoAnswer), Input::HostFailed),
             End::Undecodable | End::WrongAmount => {
                 (Heard::Bad(ReversalReason::Other, Cause::BadAnswer), Input::HostFailed)
             }
-            End::VaultAfter(_) => (Heard::Bad(ReversalReason::Other, Cause::SecureModuleLost), Input::HostFailed),
+            End::VaultAfter(_) => {
+                (Heard::Bad(ReversalReason::Other, Cause::SecureModuleLost), Input::HostFailed)
+            }
             End::BadMac(_) => {
                 // The work keys are not to be trusted any more (rule 8).
                 self.device.signed_in = false;
@@ -213,7 +217,8 @@ impl Terminal {
     fn conclude(&mut self, card: Option<CardOutcome>) {
         let Some(active) = self.active.as_mut().filter(|active| !active.decided) else { return };
         let id = active.id;
-        let heard = active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
+        let heard =
+            active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
         let completed = card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
         let mut writes = Vec::new();

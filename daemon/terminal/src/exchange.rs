@@ -280,7 +280,9 @@ impl Terminal {
         match exchange.stage {
             Stage::Opening | Stage::MakingMac => self.end_exchange(End::VaultBefore(None)),
             Stage::CheckingMac(_) | Stage::LoadingKeys(_) => self.end_exchange(End::VaultAfter(None)),
-            Stage::Waiting if matches!(exchange.purpose, Purpose::Sale(_)) => self.end_exchange(End::NoAnswer),
+            Stage::Waiting if matches!(exchange.purpose, Purpose::Sale(_)) => {
+                self.end_exchange(End::NoAnswer)
+            }
             Stage::Waiting => {}
         }
     }

@@ -8,7 +8,8 @@ use crate::{
     event::{Effect, Note, Timer},
     exchange::{End, Purpose},
     record::{
-        Advice, AdviceState, Original, Reversal, ReversalReason, ReversalState, TransactionId, Try, WallTime, Write,
+        Advice, AdviceState, Original, Reversal, ReversalReason, ReversalState, TransactionId, Try, WallTime,
+        Write,
     },
     sale::Step,
     settings::{HISTORY, RETRY_AFTER},
@@ -86,9 +87,11 @@ impl Terminal {
             Due::Advice(id) => {
                 (Purpose::Advice(id), self.advices.iter().find(|a| a.transaction == id).map(|a| &a.card), id)
             }
-            Due::Reversal(id) => {
-                (Purpose::Reversal(id), self.reversals.iter().find(|r| r.transaction == id).map(|r| &r.card), id)
-            }
+            Due::Reversal(id) => (
+                Purpose::Reversal(id),
+                self.reversals.iter().find(|r| r.transaction == id).map(|r| &r.card),
+                id,
+            ),
         };
         if let Some(sealed) = card.map(|card| card.0.clone()) {
             self.open_for(purpose, sealed, id);
@@ -195,7 +198,9 @@ impl Terminal {
             End::Answered(answer) if self.profile().accepts_advice(answer.response_code()) => {
                 Some(AdviceState::Accepted)
             }
-            End::Answered(answer) if !self.profile().sign_in_again.iter().any(|c| c == answer.response_code()) => {
+            End::Answered(answer)
+                if !self.profile().sign_in_again.iter().any(|c| c == answer.response_code()) =>
+            {
                 Some(AdviceState::NeedsAction)
             }
             _ => None,
@@ -212,7 +217,10 @@ impl Terminal {
                 self.advices[place].clone()
             }
         };
-        self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), Write::Advice(Box::new(advice))]));
+        self.effect(Effect::Commit(vec![
+            Write::Device(self.device.clone()),
+            Write::Advice(Box::new(advice)),
+        ]));
     }
 
     fn delivered(&mut self) {
@@ -248,7 +256,13 @@ impl Terminal {
     }
 
     /// A script result to deliver, under a trace of its own. Returns its write.
-    pub(crate) fn queue_advice(&mut self, original: Original, card: crate::Sealed, id: TransactionId, date: String) -> Write {
+    pub(crate) fn queue_advice(
+        &mut self,
+        original: Original,
+        card: crate::Sealed,
+        id: TransactionId,
+        date: String,
+    ) -> Write {
         let trace = self.allocate_trace();
         let advice = Advice {
             transaction: id,

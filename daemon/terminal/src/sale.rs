@@ -16,7 +16,8 @@ use posd_emv::kernel::{
     Transaction as CardTransaction, Verdict as CardVerdict,
 };
 use posd_vault_protocol::{
-    DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, VerifyMethod,
+    DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest,
+    VerifyMethod,
 };
 use std::{collections::BTreeSet, sync::Arc};
 use zeroize::Zeroizing;
@@ -179,7 +180,12 @@ impl Terminal {
         if let Some(active) = self.active.as_mut() {
             active.powered = true;
         }
-        self.step(Step::PoweringOn, State::ReadingCard, Prompt::LeaveCard, Some(self.settings.deadlines.reading));
+        self.step(
+            Step::PoweringOn,
+            State::ReadingCard,
+            Prompt::LeaveCard,
+            Some(self.settings.deadlines.reading),
+        );
         self.ask(Asked::PowerOn, VaultRequest::PowerOn, 0);
     }
 
@@ -189,7 +195,9 @@ impl Terminal {
         match (active.step, present) {
             (Step::WaitingCard, true) if !self.stale_card => self.power_on(),
             (Step::WaitingCard, false) => self.wait_for_card(),
-            (Step::Choosing | Step::Pin | Step::Sealing, false) => self.abort(Outcome::Failed, Cause::CardRemoved),
+            (Step::Choosing | Step::Pin | Step::Sealing, false) => {
+                self.abort(Outcome::Failed, Cause::CardRemoved)
+            }
             (Step::Removal, false) => self.finish(),
             // While a command is out its reply tells; once the request is out the kernel meets it at its next one.
             _ => {}
@@ -230,7 +238,9 @@ impl Terminal {
         match (asked, reply) {
             (Asked::PowerOn, Reply::Atr(_)) => self.start_kernel(),
             (Asked::PowerOn, Reply::Refused(Refusal::NoCard | Refusal::CardRemoved)) => self.wait_for_card(),
-            (Asked::PowerOn, Reply::Refused(Refusal::NoReader)) => self.abort(Outcome::Failed, Cause::ReaderFault),
+            (Asked::PowerOn, Reply::Refused(Refusal::NoReader)) => {
+                self.abort(Outcome::Failed, Cause::ReaderFault)
+            }
             (Asked::PowerOn, _) => self.abort(Outcome::Failed, Cause::CardFault),
             (Asked::Apdu, Reply::Card(response)) => self.resume(Input::Card(response)),
             (Asked::Apdu, _) => self.resume(Input::CardLost),
@@ -274,8 +284,12 @@ impl Terminal {
             Reply::OfflinePin(OfflinePin::Cancelled) => {
                 return self.abort(Outcome::Cancelled, Cause::CancelledByCustomer);
             }
-            Reply::OfflinePin(OfflinePin::TimedOut) => return self.abort(Outcome::TimedOut, Cause::PinTimeout),
-            Reply::OfflinePin(OfflinePin::CardRemoved) => return self.abort(Outcome::Failed, Cause::CardRemoved),
+            Reply::OfflinePin(OfflinePin::TimedOut) => {
+                return self.abort(Outcome::TimedOut, Cause::PinTimeout);
+            }
+            Reply::OfflinePin(OfflinePin::CardRemoved) => {
+                return self.abort(Outcome::Failed, Cause::CardRemoved);
+            }
             _ => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
         };
         self.back_to_card();
@@ -362,7 +376,8 @@ impl Terminal {
     }
 
     fn ask_online_pin(&mut self) {
-        let pan = self.active.as_ref().and_then(|active| active.kernel.as_ref()).and_then(|kernel| kernel.pan());
+        let pan =
+            self.active.as_ref().and_then(|active| active.kernel.as_ref()).and_then(|kernel| kernel.pan());
         let Some(pan) = pan.and_then(|pan| Digits::new(&pan)) else {
             return self.resume(Input::OnlinePin(PinEntry::PadMissing));
         };
@@ -403,7 +418,12 @@ impl Terminal {
             Step::Signature => self.after_signature(),
             Step::Removal => self.finish(),
             // The pad ends a PIN prompt itself at this deadline; the vault's patience stands behind it.
-            Step::Clearing | Step::PoweringOn | Step::Pin | Step::Sealing | Step::Authorizing | Step::WindingDown => {}
+            Step::Clearing
+            | Step::PoweringOn
+            | Step::Pin
+            | Step::Sealing
+            | Step::Authorizing
+            | Step::WindingDown => {}
         }
     }
 
@@ -450,32 +470,37 @@ impl Terminal {
         }
     }
 
-    /// Whether a winding-down sale has had its last reply: reader and PIN pad are idle.
-    pub(crate) fn end_winding_down(&mut self) {
-        let idle = !self.asked.values().any(|asked| {
-            !matches!(asked, Asked::Exchange(_) | Asked::Password(_) | Asked::Diagnosis(_))
-        });
-        let Some(active) = self.active.as_ref().filter(|active| active.step == Step::WindingDown) else { return };
+    /// Ends a winding-down sale that has had its last reply: reader and PIN pad are idle. `false` where there is none.
+    pub(crate) fn end_winding_down(&mut self) -> bool {
+        let Some(active) = self.active.as_ref().filter(|active| active.step == Step::WindingDown) else {
+            return false;
+        };
+        let idle = self
+            .asked
+            .values()
+            .all(|asked| matches!(asked, Asked::Exchange(_) | Asked::Password(_) | Asked::Diagnosis(_)));
         if !idle {
-            return;
+            return false;
         }
         if active.signature {
-            self.step(
-                Step::Signature,
-                State::WaitingSignature,
-                Prompt::CheckSignature,
-                Some(self.settings.deadlines.signature),
-            );
+            let lasting = Some(self.settings.deadlines.signature);
+            self.step(Step::Signature, State::WaitingSignature, Prompt::CheckSignature, lasting);
         } else {
             self.after_signature();
         }
+        true
     }
 
     /// The signature is checked, or its time is over.
     pub(crate) fn after_signature(&mut self) {
         if self.vault.as_ref().is_some_and(|status| status.card_present) {
             self.stale_card = true;
-            self.step(Step::Removal, State::WaitingRemoval, Prompt::RemoveCard, Some(self.settings.deadlines.removal));
+            self.step(
+                Step::Removal,
+                State::WaitingRemoval,
+                Prompt::RemoveCard,
+                Some(self.settings.deadlines.removal),
+            );
         } else {
             self.finish();
         }
@@ -485,7 +510,8 @@ impl Terminal {
     pub(crate) fn finish(&mut self) {
         let Some(active) = self.active.take() else { return };
         self.effect(Effect::StopTimer(Timer::Step));
-        let unknown = self.live.get(&active.id).is_some_and(|live| live.attempt.outcome == Some(Outcome::Unknown));
+        let unknown =
+            self.live.get(&active.id).is_some_and(|live| live.attempt.outcome == Some(Outcome::Unknown));
         if unknown {
             self.enter(active.id, State::Resolving, Prompt::Resolving, None);
         } else {
@@ -510,7 +536,9 @@ impl Terminal {
         match verdict {
             CardVerdict::Approved | CardVerdict::Declined => (Outcome::Declined, Cause::DeclinedByCard),
             CardVerdict::NotAccepted(refusal) => match refusal {
-                CardRefusal::CardBlocked | CardRefusal::ApplicationBlocked => (Outcome::Failed, Cause::CardBlocked),
+                CardRefusal::CardBlocked | CardRefusal::ApplicationBlocked => {
+                    (Outcome::Failed, Cause::CardBlocked)
+                }
                 CardRefusal::NoCommonApplication | CardRefusal::ConfirmationImpossible => {
                     (Outcome::Failed, Cause::NoApplication)
                 }

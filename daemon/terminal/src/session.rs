@@ -51,7 +51,11 @@ impl Terminal {
 
     fn refuse_if_selling(&self) -> Result<(), CallError> {
         if self.journal != JournalState::Good {
-            return Err(CallError::NotReady(if self.journal == JournalState::Bad { "journal" } else { "journal-checking" }));
+            return Err(CallError::NotReady(if self.journal == JournalState::Bad {
+                "journal"
+            } else {
+                "journal-checking"
+            }));
         }
         if self.is_selling() { Err(CallError::Busy) } else { Ok(()) }
     }
@@ -87,7 +91,8 @@ impl Terminal {
     /// The work keys of a sign-in answer, as the vault loads them; `None` where field 62 is not what the profile says.
     pub(crate) fn work_keys(&self, answer: &Answer) -> Option<VaultRequest> {
         let keys = keys62::parse(self.profile(), answer.field62()?).ok()?;
-        let key = |key: keys62::EncipheredKey| EncipheredKey { cipher: key.cipher, check_value: key.check_value };
+        let key =
+            |key: keys62::EncipheredKey| EncipheredKey { cipher: key.cipher, check_value: key.check_value };
         Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
     }
 
@@ -107,7 +112,9 @@ impl Terminal {
                 Err(CallError::HostRefused(answer.response_code().to_owned()))
             }
             End::Undecodable => Err(CallError::BadAnswer("sign-in answer")),
-            End::VaultAfter(Some(Refusal::KeyCheckFailed)) => Err(CallError::BadAnswer("work key check value")),
+            End::VaultAfter(Some(Refusal::KeyCheckFailed)) => {
+                Err(CallError::BadAnswer("work key check value"))
+            }
             End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
             End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
         };
@@ -147,7 +154,9 @@ impl Terminal {
             return Err(CallError::InvalidArgument("an operator number is two digits"));
         }
         if operator == "00" || operator == "99" {
-            return Err(CallError::InvalidArgument("supervisor and manager do not trade; log an operator in"));
+            return Err(CallError::InvalidArgument(
+                "supervisor and manager do not trade; log an operator in",
+            ));
         }
         if self.active.is_some() || self.login.is_some() {
             return Err(CallError::Busy);
@@ -158,7 +167,11 @@ impl Terminal {
         let timeout = self.settings.deadlines.pin;
         let timeout_ms = u32::try_from(timeout).unwrap_or(u32::MAX);
         self.login = Some(Login { call, connection: caller.connection, operator: operator.clone() });
-        self.ask(Asked::Password(call), VaultRequest::CheckPassword { operator, password, timeout_ms }, timeout);
+        self.ask(
+            Asked::Password(call),
+            VaultRequest::CheckPassword { operator, password, timeout_ms },
+            timeout,
+        );
         Ok(None)
     }
 
@@ -179,7 +192,9 @@ impl Terminal {
             }
             Reply::Password(PasswordCheck::Wrong) => Err(CallError::WrongPassword),
             Reply::Password(PasswordCheck::LockedOut { seconds }) => Err(CallError::LockedOut(seconds)),
-            Reply::Password(PasswordCheck::Cancelled | PasswordCheck::TimedOut) => Err(CallError::PromptEnded),
+            Reply::Password(PasswordCheck::Cancelled | PasswordCheck::TimedOut) => {
+                Err(CallError::PromptEnded)
+            }
             Reply::Password(PasswordCheck::PadMissing) => Err(CallError::NotReady("pin-pad")),
             Reply::Refused(Refusal::PadBusy) => Err(CallError::Busy),
             _ => Err(CallError::NotReady("secure-module")),
@@ -230,7 +245,10 @@ impl Terminal {
                 Check::device("secure-module", DeviceState::Ready),
                 Check::device("reader", status.reader),
                 Check::device("pin-pad", status.pin_pad),
-                Check::device("storage-key", if status.storage_key { DeviceState::Ready } else { DeviceState::Missing }),
+                Check::device(
+                    "storage-key",
+                    if status.storage_key { DeviceState::Ready } else { DeviceState::Missing },
+                ),
                 key("master-key", status.master_key),
                 key("pin-key", status.pin_key),
                 key("mac-key", status.mac_key),

@@ -75,7 +75,8 @@ fn host_time(answer: &Answer, local: LocalTime) -> String {
         )
     };
     let (Some(date), Some(time)) = (answer.local_date(), answer.local_time()) else { return own() };
-    let (Some((month, day)), Some((hour, rest))) = (date.split_at_checked(2), time.split_at_checked(2)) else {
+    let (Some((month, day)), Some((hour, rest))) = (date.split_at_checked(2), time.split_at_checked(2))
+    else {
         return own();
     };
     let Some((minute, second)) = rest.split_at_checked(2) else { return own() };

@@ -196,9 +196,14 @@ impl Terminal {
 
     /// Begins whatever can begin now: the next transaction, the next exchange.
     fn go_on(&mut self) {
-        self.end_winding_down();
-        self.begin_next();
-        self.begin_exchange();
+        loop {
+            self.begin_next();
+            self.begin_exchange();
+            // What begins may end at once, and its end lets the next begin.
+            if !self.end_winding_down() {
+                return;
+            }
+        }
     }
 
     fn call(&mut self, id: CallId, caller: Caller, call: Call, records: &dyn Records) {
@@ -424,6 +429,8 @@ impl Terminal {
 
     /// Whether the card, the PIN pad or the host belongs to a running transaction just now.
     pub(crate) fn is_selling(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| !matches!(active.step, Step::Clearing) && !active.is_decided())
+        self.active
+            .as_ref()
+            .is_some_and(|active| !matches!(active.step, Step::Clearing) && !active.is_decided())
     }
 }

@@ -36,7 +36,12 @@ pub(crate) struct Shared {
     /// Effects performed since the last start.
     pub(crate) effects: u64,
     pub(crate) trace: Sha256,
+    /// The last effects, for whoever looks into a violation.
+    pub(crate) recent: VecDeque<String>,
 }
+
+/// How many effects are kept for reading.
+const RECENT: usize = 60;
 
 impl Shared {
     pub(crate) fn moment(&self) -> Moment {
@@ -69,6 +74,10 @@ impl Ports for Wires {
         // Debug output of effects hides card data, so the trace holds none.
         let line = format!("{} {effect:?}\n", shared.now);
         shared.trace.update(line.as_bytes());
+        if shared.recent.len() == RECENT {
+            shared.recent.pop_front();
+        }
+        shared.recent.push_back(line);
         shared.effects += 1;
         match shared.crash_in.as_mut() {
             Some(0) => return ControlFlow::Break(()),

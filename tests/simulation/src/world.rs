@@ -158,6 +158,7 @@ impl World {
             crash_in: None,
             effects: 0,
             trace: Sha256::new(),
+            recent: Default::default(),
         }));
         let settings = HostSettings { seed: plan.seed, pin_tries: 1_000_000, ..HostSettings::default() };
         let host =
@@ -231,7 +232,12 @@ impl World {
                 return Err(Violation(format!("seed {}: a day has gone by", self.plan.seed)));
             }
             if !self.advance() {
-                return Err(Violation(format!("seed {}: nothing will ever happen again", self.plan.seed)));
+                let recent: Vec<String> = self.shared.borrow().recent.iter().cloned().collect();
+                return Err(Violation(format!(
+                    "seed {}: nothing will ever happen again after\n{}",
+                    self.plan.seed,
+                    recent.concat()
+                )));
             }
         }
     }

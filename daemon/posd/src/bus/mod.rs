@@ -16,7 +16,8 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, Event, Kind, Reference, State, TransactionId, TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, Event, Kind, Reference, State, TransactionId,
+    TransactionView,
 };
 use posd_vault_protocol::Secret;
 use std::collections::{BTreeMap, HashMap};
@@ -240,7 +241,9 @@ impl Service {
         let answer = match answer {
             Ok(answer) => answer,
             Err(CallError::NotFound) if matches!(shape, Shape::Introspection(_)) => {
-                return self.send_error(&message, "org.freedesktop.DBus.Error.UnknownObject", "no such object").await;
+                return self
+                    .send_error(&message, "org.freedesktop.DBus.Error.UnknownObject", "no such object")
+                    .await;
             }
             Err(error) => {
                 let refused = Refused::from(error);
@@ -356,7 +359,14 @@ impl Service {
     }
 
     /// Sends a signal to each connection of a user, and to nobody else.
-    async fn tell<B>(&self, uid: u32, path: &str, interface: &str, member: &str, body: &B) -> Result<(), Fault>
+    async fn tell<B>(
+        &self,
+        uid: u32,
+        path: &str,
+        interface: &str,
+        member: &str,
+        body: &B,
+    ) -> Result<(), Fault>
     where
         B: serde::Serialize + DynamicType,
     {
@@ -494,7 +504,9 @@ fn properties(member: &str, node: Node, body: &zbus::message::Body) -> Result<Se
     let (own, call) = match node {
         Node::Terminal => (names::TERMINAL_INTERFACE.name, Call::Terminal),
         Node::Transaction(id) => (names::TRANSACTION_INTERFACE.name, Call::Get { id }),
-        Node::Parent(_) => return Err(Failure::Standard("UnknownInterface", "no properties here".to_owned())),
+        Node::Parent(_) => {
+            return Err(Failure::Standard("UnknownInterface", "no properties here".to_owned()));
+        }
     };
     // The specification lets an empty name stand for any interface.
     if interface == own || interface.is_empty() {
@@ -514,8 +526,13 @@ fn reference(text: &str) -> Result<Reference, Refused> {
 fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> Result<Served, Failure> {
     let (call, shape) = match member {
         "CreateTransaction" => {
-            let (name, kind, minor, code, given): (String, String, u64, String, HashMap<String, OwnedVariant>) =
-                body.deserialize()?;
+            let (name, kind, minor, code, given): (
+                String,
+                String,
+                u64,
+                String,
+                HashMap<String, OwnedVariant>,
+            ) = body.deserialize()?;
             let reference = reference(&name)?;
             let kind = Kind::from_word(&kind)
                 .ok_or_else(|| Refused::new("UnknownKind", "this terminal knows the type \"sale\""))?;
@@ -572,7 +589,10 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
 }
 
 /// What differs from what was told before; everything where nothing was.
-fn changes<'a>(before: Option<&Dictionary>, now: &'a Dictionary) -> BTreeMap<&'static str, &'a Variant<'static>> {
+fn changes<'a>(
+    before: Option<&Dictionary>,
+    now: &'a Dictionary,
+) -> BTreeMap<&'static str, &'a Variant<'static>> {
     now.iter()
         .filter(|(key, value)| before.and_then(|before| before.get(*key)) != Some(*value))
         .map(|(key, value)| (*key, value))

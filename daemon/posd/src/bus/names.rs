@@ -211,11 +211,14 @@ fn describe(interface: &Interface, xml: &mut String) {
     xml.push_str(&format!("  <interface name=\"{}\">\n", interface.name));
     let arguments = |list: &[Argument], direction: &str| {
         list.iter()
-            .map(|(name, signature)| format!("      <arg name=\"{name}\" type=\"{signature}\"{direction}/>\n"))
+            .map(|(name, signature)| {
+                format!("      <arg name=\"{name}\" type=\"{signature}\"{direction}/>\n")
+            })
             .collect::<String>()
     };
     for method in interface.methods {
-        let body = arguments(method.input, " direction=\"in\"") + &arguments(method.output, " direction=\"out\"");
+        let body =
+            arguments(method.input, " direction=\"in\"") + &arguments(method.output, " direction=\"out\"");
         xml.push_str(&format!("    <method name=\"{}\">\n{body}    </method>\n", method.name));
     }
     for (name, signature) in interface.properties {

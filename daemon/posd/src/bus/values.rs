@@ -154,31 +154,94 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
     let (zh, zh_do, en, en_do) = match cause {
         Cause::None => ("交易成功", "", "Approved", ""),
         Cause::CancelledByApp => ("交易已取消", "需要时重新发起", "Cancelled", "Start again if wanted"),
-        Cause::CancelledByCustomer => {
-            ("持卡人取消交易", "询问持卡人后重新发起", "Cancelled by the cardholder", "Ask the cardholder, then start again")
+        Cause::CancelledByCustomer => (
+            "持卡人取消交易",
+            "询问持卡人后重新发起",
+            "Cancelled by the cardholder",
+            "Ask the cardholder, then start again",
+        ),
+        Cause::CallerGone => {
+            ("收银程序已退出，未扣款", "重新发起", "The app went away; not charged", "Start again")
         }
-        Cause::CallerGone => ("收银程序已退出，未扣款", "重新发起", "The app went away; not charged", "Start again"),
         Cause::NoCard => ("未插卡，已超时", "重新发起", "No card in time", "Start again"),
-        Cause::CardRemoved => ("卡片过早拔出", "重新插卡", "The card was removed too early", "Insert it again and leave it in"),
-        Cause::CardFault => ("读卡失败", "擦拭芯片或换卡重试", "The card cannot be read", "Clean the chip or try another card"),
+        Cause::CardRemoved => {
+            ("卡片过早拔出", "重新插卡", "The card was removed too early", "Insert it again and leave it in")
+        }
+        Cause::CardFault => (
+            "读卡失败",
+            "擦拭芯片或换卡重试",
+            "The card cannot be read",
+            "Clean the chip or try another card",
+        ),
         Cause::CardBlocked => ("此卡已锁定", "请换卡", "The card is blocked", "Ask for another card"),
-        Cause::NoApplication => ("不支持此卡", "请换卡", "The card is not accepted here", "Ask for another card"),
+        Cause::NoApplication => {
+            ("不支持此卡", "请换卡", "The card is not accepted here", "Ask for another card")
+        }
         Cause::ChoiceTimeout => ("选择超时", "重新发起", "Nobody chose in time", "Start again"),
         Cause::PinTimeout => ("输入密码超时", "重新发起", "No PIN in time", "Start again"),
         Cause::DeclinedByCard => ("卡片拒绝交易", "请换卡", "Declined by the card", "Ask for another card"),
         Cause::DeclinedByHost => ("交易失败", "请换卡", "Declined", "Ask for another card"),
-        Cause::HostUnreachable => ("无法连接主机，未扣款", "检查网络后重试", "The host cannot be reached; not charged", "Check the line, then try again"),
-        Cause::NoAnswer => ("主机无应答，正在冲正", "等待结果，请勿重复收款", "No answer; being reversed", "Wait, do not charge again"),
-        Cause::BadMac => ("应答校验错，正在冲正", "等待结果，重新签到", "The answer's MAC is wrong; being reversed", "Wait, then sign in again"),
-        Cause::BadAnswer => ("应答有误，正在冲正", "等待结果，请勿重复收款", "The answer is not good; being reversed", "Wait, do not charge again"),
-        Cause::CardDidNotComplete => ("卡片未完成交易，正在冲正", "等待结果，请勿重复收款", "The card did not complete; being reversed", "Wait, do not charge again"),
-        Cause::PartialNotAllowed => ("仅部分批准，正在冲正", "等待结果", "Only a part was approved; being reversed", "Wait for the result"),
-        Cause::Reversed => ("交易已冲正，未扣款", "可重新收款", "Reversed; not charged", "A new attempt may be made"),
-        Cause::ReversalPending => ("上笔冲正未完成，未扣款", "检查网络后重试", "An older reversal is unanswered; not charged", "Check the line, then try again"),
-        Cause::SecureModuleLost => ("安全模块中断", "重试，仍失败请报修", "The secure module went away", "Try again; if it stays, call service"),
-        Cause::ReaderFault => ("读卡器故障", "检查读卡器", "The card reader is missing or faulty", "Check the reader"),
+        Cause::HostUnreachable => (
+            "无法连接主机，未扣款",
+            "检查网络后重试",
+            "The host cannot be reached; not charged",
+            "Check the line, then try again",
+        ),
+        Cause::NoAnswer => (
+            "主机无应答，正在冲正",
+            "等待结果，请勿重复收款",
+            "No answer; being reversed",
+            "Wait, do not charge again",
+        ),
+        Cause::BadMac => (
+            "应答校验错，正在冲正",
+            "等待结果，重新签到",
+            "The answer's MAC is wrong; being reversed",
+            "Wait, then sign in again",
+        ),
+        Cause::BadAnswer => (
+            "应答有误，正在冲正",
+            "等待结果，请勿重复收款",
+            "The answer is not good; being reversed",
+            "Wait, do not charge again",
+        ),
+        Cause::CardDidNotComplete => (
+            "卡片未完成交易，正在冲正",
+            "等待结果，请勿重复收款",
+            "The card did not complete; being reversed",
+            "Wait, do not charge again",
+        ),
+        Cause::PartialNotAllowed => (
+            "仅部分批准，正在冲正",
+            "等待结果",
+            "Only a part was approved; being reversed",
+            "Wait for the result",
+        ),
+        Cause::Reversed => {
+            ("交易已冲正，未扣款", "可重新收款", "Reversed; not charged", "A new attempt may be made")
+        }
+        Cause::ReversalPending => (
+            "上笔冲正未完成，未扣款",
+            "检查网络后重试",
+            "An older reversal is unanswered; not charged",
+            "Check the line, then try again",
+        ),
+        Cause::SecureModuleLost => (
+            "安全模块中断",
+            "重试，仍失败请报修",
+            "The secure module went away",
+            "Try again; if it stays, call service",
+        ),
+        Cause::ReaderFault => {
+            ("读卡器故障", "检查读卡器", "The card reader is missing or faulty", "Check the reader")
+        }
         Cause::KeyFault => ("密钥有误", "重新签到", "A key is missing or wrong", "Sign in again"),
-        Cause::Interrupted => ("终端中断，正在冲正", "等待结果，请勿重复收款", "The terminal was interrupted; being reversed", "Wait, do not charge again"),
+        Cause::Interrupted => (
+            "终端中断，正在冲正",
+            "等待结果，请勿重复收款",
+            "The terminal was interrupted; being reversed",
+            "Wait, do not charge again",
+        ),
     };
     match locale {
         Locale::ZhCn => (zh, zh_do),
@@ -229,7 +292,8 @@ pub(crate) fn currency(code: &str) -> Result<Currency, Refused> {
 pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, Refused> {
     let mut options = Options::default();
     for (key, value) in given {
-        let wrong = |expected: &str| Refused::new("InvalidOption", format!("option {key:?} must be {expected}"));
+        let wrong =
+            |expected: &str| Refused::new("InvalidOption", format!("option {key:?} must be {expected}"));
         let flag = |value: &Variant<'_>| match value {
             Variant::Bool(flag) => Ok(*flag),
             _ => Err(wrong("a boolean")),

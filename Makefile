@@ -46,6 +46,18 @@ check: setup
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
+# The simulation over many seeds: make soak SEEDS=20000 FIRST=1
+SEEDS ?= 5000
+FIRST ?= 1
+soak: setup
+	$(CARGO) build --locked -q --release -p posd-simulation
+	target/release/posd-simulation $(FIRST) $(SEEDS)
+
+# Ratios measured in one run; prints a table, writes bench.json. Never fails for a slow machine.
+bench: setup
+	$(CARGO) build --locked -q --release --bin posd --bin posd-acquirer --bin posd-simulator --bin posd-bench
+	target/release/posd-bench --json bench.json
+
 # Licences, bans, duplicate versions.
 audit:
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny

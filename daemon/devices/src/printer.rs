@@ -29,7 +29,7 @@ pub enum Target {
 pub struct Job {
     /// Its number.
     pub id: u64,
-    /// The bytes to print.
+    /// The bytes to print. Every byte 0x0A in them ends a line; none is part of a command or a character.
     pub bytes: Vec<u8>,
     /// The same with the reprint mark, for when the first may have been printed in part.
     pub again: Vec<u8>,
@@ -70,6 +70,18 @@ const PATIENCE: Patience = Patience {
 
 /// Bytes handed over between two looks at the paper: a few lines.
 const CHUNK: usize = 512;
+
+/// Whole lines, as many as fit. A question between the bytes of a command or of a character would spoil it.
+fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let fitting = ends.clone().take_while(|end| *end <= CHUNK).last();
+        let end = fitting.or_else(|| ends.clone().next()).unwrap_or(bytes.len());
+        let (chunk, rest) = bytes.split_at_checked(end)?;
+        bytes = rest;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
 
 /// DLE EOT 1 and 4: the printer's and the paper's status, answered at once.
 const PRINTER: u8 = 1;
@@ -191,7 +203,7 @@ async fn print_once<T: FnMut(State)>(
     let line = timeout(patience.answer, open(target)).await.map_err(|_| Fault::Mute)??;
     let mut dialogue = Dialogue { line, patience, answered: false };
     dialogue.wait_until_ready(watch).await?;
-    for chunk in bytes.chunks(CHUNK) {
+    for chunk in chunks(bytes) {
         *sent = true;
         dialogue.write(chunk).await?;
         if !dialogue.is_ready().await?

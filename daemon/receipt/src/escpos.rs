@@ -49,7 +49,7 @@ impl Printer {
 }
 
 /// A copy as the bytes a printer takes. Between the commands made here there is nothing but printable characters and
-/// line feeds.
+/// line feeds, and a byte 0x0A is nothing else than a line feed.
 pub fn escpos(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<u8> {
     let mut printer = Printer([INITIALISE, CHINESE].concat());
     for line in layout(receipt, copy, reprint) {
@@ -192,6 +192,7 @@ mod tests {
                     Line::Pair { .. } | Line::Rule | Line::Signature => 0,
                 }).sum::<usize>();
                 prop_assert_eq!(ours.len(), expected);
+                prop_assert!(ours.iter().all(|command| !command.contains(&b'\n')));
                 for command in ours.iter().filter(|command| command.starts_with(b"\x1D(k") && command[6] == 80) {
                     prop_assert!(!command[8..].iter().any(|byte| *byte < 0x20 || *byte == 0x7F));
                 }

@@ -37,7 +37,7 @@ pub enum Line {
     Rule,
     /// Room for a signature.
     Signature,
-    /// A QR code of this text.
+    /// A QR code of this text: printable ASCII.
     Qr(String),
     /// The end of the slip.
     Cut,
@@ -144,7 +144,7 @@ pub fn layout(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<Line> {
     }
     if let Some(rrn) = receipt.rrn.as_deref() {
         let ids = format!("{}/{:06}/{:06}/{rrn}", receipt.terminal, receipt.batch, receipt.trace);
-        lines.0.push(Line::Qr(fit(&ids)));
+        lines.0.push(Line::Qr(fit(&ids).replace(|c: char| !c.is_ascii(), "?")));
     }
     lines.0.push(Line::Cut);
     lines.0

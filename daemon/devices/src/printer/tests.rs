@@ -53,11 +53,17 @@ impl Fake {
 
     async fn serve(&mut self, mut line: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
         let mut waiting = Vec::new();
+        let mut last = None;
         loop {
             let byte = match timeout(Duration::from_millis(5), line.read_u8()).await {
                 Ok(byte) => Some(byte?),
                 Err(_) => None,
             };
+            if byte == Some(0x10) || byte == Some(0x1D) {
+                assert!(matches!(last, None | Some(b'\n' | b']')), "a question within a line");
+            } else if byte.is_some_and(|byte| byte >= b'\n') {
+                last = byte;
+            }
             if byte == Some(0x10) {
                 assert_eq!(line.read_u8().await?, 0x04);
                 let status = match line.read_u8().await? {
@@ -67,12 +73,13 @@ impl Fake {
                 };
                 // XON in between, as serial printers send it.
                 line.write_all(&[0x11, status]).await?;
+            } else if byte == Some(0x1D) {
+                waiting.extend([0x1D, line.read_u8().await?, line.read_u8().await?]);
             } else {
                 waiting.extend(byte);
             }
             while !self.is_stopped() && !waiting.is_empty() {
                 if waiting[0] == 0x1D {
-                    let Some(_) = waiting.get(2) else { break };
                     waiting.drain(..3);
                     if !self.simple {
                         line.write_u8(0).await?;
@@ -109,7 +116,7 @@ impl Fake {
 }
 
 fn slip(mark: &str) -> Vec<u8> {
-    format!("[{mark}{}]", "x".repeat(3 * CHUNK)).into_bytes()
+    format!("[{mark}\n{}]", format!("{}\n", "x".repeat(32)).repeat(3 * CHUNK / 33)).into_bytes()
 }
 
 fn job() -> Job {
@@ -136,6 +143,17 @@ fn text(bytes: &[u8]) -> String {
 }
 
 use State::{Done, Failed, NeedsPaper, Printing};
+
+#[test]
+fn chunks_are_whole_lines() {
+    let lengths = |bytes: &[u8]| chunks(bytes).map(<[u8]>::len).collect::<Vec<_>>();
+    assert_eq!(lengths(b""), []);
+    assert_eq!(lengths(b"abc"), [3]);
+    let slip = [vec![b'x'; 300], b"\n".to_vec(), vec![b'x'; 300], b"\n\n".to_vec(), vec![b'x'; 600]].concat();
+    assert_eq!(lengths(&slip), [301, 302, 600]);
+    assert_eq!(chunks(&slip).collect::<Vec<_>>().concat(), slip);
+    assert_eq!(lengths(&[vec![b'x'; 600], b"\nx".to_vec()].concat()), [601, 1]);
+}
 
 #[tokio::test]
 async fn a_slip_is_printed_whole_and_once() {

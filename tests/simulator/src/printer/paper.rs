@@ -82,7 +82,8 @@ impl Head {
             [0x1D, b'(', b'k', _, _, 49, 81, 48] => self.slip.codes.push(self.code.clone()),
             [0x1D, b'(', b'k', _, _, 49, 65 | 67 | 69, ..] => {}
             [byte @ 0x20..=0x7E] => self.put(&char::from(byte).to_string(), 1, self.double),
-            [_, _] if self.chinese => match GB18030.decode_without_bom_handling_and_without_replacement(unit) {
+            [_, _] if self.chinese => match GB18030.decode_without_bom_handling_and_without_replacement(unit)
+            {
                 Some(character) => self.put(&character, 2, self.double_chinese),
                 None => self.unknown(unit),
             },
@@ -176,12 +177,13 @@ mod tests {
 
     #[test]
     fn everything_waits_for_paper() {
-        let mut head = Head { queue: b"a\nb\n\x1Dr\x01\x1DVB\x00".iter().copied().collect(), ..Head::default() };
+        let mut head =
+            Head { queue: b"a\nb\n\x1Dr\x01\x1DVB\x00".iter().copied().collect(), ..Head::default() };
         let (mut lines, mut slips) = (Some(1), Vec::new());
-        assert_eq!(head.work(&mut lines, &mut slips), []);
+        assert!(head.work(&mut lines, &mut slips).is_empty());
         assert_eq!((lines, slips.len()), (Some(0), 0));
         lines = None;
-        assert_eq!(head.work(&mut lines, &mut slips), [0]);
+        assert_eq!(head.work(&mut lines, &mut slips), vec![0u8]);
         assert_eq!(slips[0].text, "a\nb\n");
     }
 }

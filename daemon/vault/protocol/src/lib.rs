@@ -129,7 +129,7 @@ pub enum Request {
 }
 
 /// The answer to a [`Request`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub enum Reply {
     /// Done, nothing to tell.
     Done,
@@ -155,6 +155,26 @@ pub enum Reply {
     Opened(Secret),
     /// The vault would not or could not.
     Refused(Refusal),
+}
+
+// A card's answer holds the PAN and its tracks, so nothing of it is shown (rule 10).
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Reply::Done => f.write_str("Done"),
+            Reply::Status(status) => write!(f, "Status({status:?})"),
+            Reply::Atr(atr) => write!(f, "Atr({} bytes)", atr.len()),
+            Reply::Card(answer) => write!(f, "Card({} bytes hidden)", answer.len()),
+            Reply::OnlinePin(pin) => write!(f, "OnlinePin({pin:?})"),
+            Reply::OfflinePin(pin) => write!(f, "OfflinePin({pin:?})"),
+            Reply::Password(check) => write!(f, "Password({check:?})"),
+            Reply::Mac(_) => f.write_str("Mac(hidden)"),
+            Reply::MacChecked(good) => write!(f, "MacChecked({good})"),
+            Reply::Sealed(sealed) => write!(f, "Sealed({} bytes)", sealed.len()),
+            Reply::Opened(_) => f.write_str("Opened(hidden)"),
+            Reply::Refused(refusal) => write!(f, "Refused({refusal:?})"),
+        }
+    }
 }
 
 /// Why the vault did not do what was asked.
@@ -279,7 +299,7 @@ pub enum VerifyMethod {
 }
 
 /// What came of an online PIN prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnlinePin {
     /// The PIN block of field 52, enciphered under the PIN work key.
     Entered([u8; 8]),
@@ -291,6 +311,18 @@ pub enum OnlinePin {
     TimedOut,
     /// The pad is not there or not usable.
     PadMissing,
+}
+
+impl std::fmt::Debug for OnlinePin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            OnlinePin::Entered(_) => "Entered(hidden)",
+            OnlinePin::Bypassed => "Bypassed",
+            OnlinePin::Cancelled => "Cancelled",
+            OnlinePin::TimedOut => "TimedOut",
+            OnlinePin::PadMissing => "PadMissing",
+        })
+    }
 }
 
 /// What came of an offline PIN prompt.

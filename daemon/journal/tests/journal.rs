@@ -1,5 +1,7 @@
 //! The journal on a real file.
 
+#![allow(clippy::unwrap_used)]
+
 mod sample;
 
 use posd_journal::{Journal, OpenError, check};

@@ -1,21 +1,26 @@
-//! The receipt as a picture, drawn from the same lines that are printed.
+//! The receipt as a picture, drawn from the same lines that are printed, in the same columns.
 
 use ab_glyph::{Font, FontVec, PxScale, ScaleFont, point};
-use posd_receipt::{Align, Copy, Line, Receipt, layout};
+use posd_receipt::{Align, COLUMNS, Copy, Line, Receipt, layout, pair, width, wrap};
 use qrcode::{Color, QrCode};
 
 /// Dots across a 58 mm slip.
 const WIDTH: usize = 384;
-const MARGIN: usize = 8;
-const SIZE: f32 = 22.0;
+/// Dots of a column; ideographs take two.
+const COLUMN: usize = 11;
+const MARGIN: usize = (WIDTH - COLUMNS * COLUMN) / 2;
+/// Dots from one line to the next.
 const LEADING: usize = 30;
+/// Dots of a module of a QR code.
+const MODULE: usize = 4;
 
-/// Fonts with Chinese characters, as Debian's packages install them.
-const FONTS: [&str; 4] = [
-    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/truetype/arphic/uming.ttc",
+/// Fonts with Chinese characters as Debian's packages install them, and which font of the collection to take: one
+/// with Latin letters of half the width where there is one.
+const FONTS: [(&str, u32); 4] = [
+    ("/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc", 1),
+    ("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc", 1),
+    ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", 7),
+    ("/usr/share/fonts/truetype/arphic/uming.ttc", 0),
 ];
 
 /// Why no picture was drawn.
@@ -40,86 +45,50 @@ impl Paper {
         self.rows.resize(self.rows.len() + rows, [255; WIDTH]);
     }
 
-    fn width(&self, text: &str, size: f32) -> f32 {
-        let font = self.font.as_scaled(PxScale::from(size));
-        text.chars().map(|character| font.h_advance(font.glyph_id(character))).sum()
+    fn ink(&mut self, column: f32, row: f32, coverage: f32) {
+        // Coordinates before the paper's edge are off it.
+        if column < 0.0 || row < 0.0 {
+            return;
+        }
+        if let Some(dot) = self.rows.get_mut(row as usize).and_then(|row| row.get_mut(column as usize)) {
+            *dot = (*dot).min(255 - (coverage.clamp(0.0, 1.0) * 255.0) as u8);
+        }
     }
 
-    /// Writes a text with its left end at `x`, on the line whose top row is `top`.
-    fn write(&mut self, text: &str, x: f32, top: usize, size: f32) {
-        let scale = PxScale::from(size);
-        let ascent = self.font.as_scaled(scale).ascent();
-        let mut x = x;
+    /// Writes one line in columns of `size` times the usual, each character in the middle of its own.
+    fn line(&mut self, text: &str, align: Align, size: usize) {
+        let top = self.rows.len();
+        self.feed(LEADING * size);
+        let columns = width(text) * size;
+        let free = COLUMNS.saturating_sub(columns) * COLUMN;
+        let mut left = MARGIN + if align == Align::Centre { free / 2 } else { 0 };
+        let em = (2 * COLUMN * size) as f32;
+        let scale =
+            PxScale::from(em * self.font.height_unscaled() / self.font.units_per_em().unwrap_or(1000.0));
         for character in text.chars() {
+            let cell = COLUMN * size * if character.is_ascii() { 1 } else { 2 };
             let glyph = self.font.glyph_id(character);
-            let placed = glyph.with_scale_and_position(scale, point(x, ascent));
-            x += self.font.as_scaled(scale).h_advance(glyph);
-            let Some(outline) = self.font.outline_glyph(placed) else { continue };
+            let scaled = self.font.as_scaled(scale);
+            let x = left as f32 + (cell as f32 - scaled.h_advance(glyph)) / 2.0;
+            let y = top as f32 + ((LEADING * size) as f32 - scaled.height()) / 2.0 + scaled.ascent();
+            left += cell;
+            let Some(outline) = self.font.outline_glyph(glyph.with_scale_and_position(scale, point(x, y)))
+            else {
+                continue;
+            };
             let bounds = outline.px_bounds();
-            let rows = &mut self.rows;
             outline.draw(|column, row, coverage| {
-                // Coordinates before the paper's edge are off it; the casts saturate there.
-                let column = (bounds.min.x.max(0.0) as usize).saturating_add(column as usize);
-                let row = top.saturating_add(bounds.min.y.max(0.0) as usize).saturating_add(row as usize);
-                if let Some(dot) = rows.get_mut(row).and_then(|row| row.get_mut(column)) {
-                    *dot = (*dot).min(255 - (coverage.clamp(0.0, 1.0) * 255.0) as u8);
-                }
+                self.ink(bounds.min.x + column as f32, bounds.min.y + row as f32, coverage);
             });
         }
     }
 
-    /// A text cut into lines that fit.
-    fn wrap(&self, text: &str, size: f32) -> Vec<String> {
-        let room = (WIDTH - 2 * MARGIN) as f32;
-        let mut lines = vec![String::new()];
-        for character in text.chars() {
-            if let Some(line) = lines.last_mut() {
-                line.push(character);
-                if self.width(line, size) > room {
-                    line.pop();
-                    lines.push(character.to_string());
-                }
-            }
-        }
-        lines
-    }
-
-    fn text(&mut self, text: &str, align: Align, size: f32) {
-        for line in self.wrap(text, size) {
-            let top = self.rows.len();
-            self.feed(LEADING.max((size * 1.3) as usize));
-            let x = match align {
-                Align::Left => MARGIN as f32,
-                Align::Centre => ((WIDTH as f32 - self.width(&line, size)) / 2.0).max(0.0),
-            };
-            self.write(&line, x, top, size);
-        }
-    }
-
-    fn pair(&mut self, label: &str, value: &str) {
-        let room = (WIDTH - 2 * MARGIN) as f32;
-        if self.width(label, SIZE) + self.width(value, SIZE) + 8.0 > room {
-            self.text(label, Align::Left, SIZE);
-            for line in self.wrap(value, SIZE) {
-                let top = self.rows.len();
-                self.feed(LEADING);
-                let x = WIDTH as f32 - MARGIN as f32 - self.width(&line, SIZE);
-                self.write(&line, x, top, SIZE);
-            }
-            return;
-        }
-        let top = self.rows.len();
-        self.feed(LEADING);
-        self.write(label, MARGIN as f32, top, SIZE);
-        let x = WIDTH as f32 - MARGIN as f32 - self.width(value, SIZE);
-        self.write(value, x, top, SIZE);
-    }
-
-    fn rule(&mut self, solid: bool) {
+    /// A line across, dashed or not.
+    fn rule(&mut self, dashed: bool) {
         self.feed(8);
         if let Some(row) = self.rows.last_mut() {
-            for (column, dot) in row.iter_mut().enumerate().skip(MARGIN).take(WIDTH - 2 * MARGIN) {
-                if solid || column / 4 % 2 == 0 {
+            for (column, dot) in row.iter_mut().enumerate().skip(MARGIN).take(COLUMNS * COLUMN) {
+                if !dashed || column / 4 % 2 == 0 {
                     *dot = 0;
                 }
             }
@@ -130,19 +99,65 @@ impl Paper {
     fn qr(&mut self, text: &str) {
         // What is too long for a code is on the slip as text anyway.
         let Ok(code) = QrCode::new(text.as_bytes()) else { return };
-        let (modules, size) = (code.width(), 4);
-        let left = (WIDTH - modules * size) / 2;
-        let top = self.rows.len() + 12;
-        self.feed(modules * size + 24);
+        let side = code.width() * MODULE;
+        if side > WIDTH {
+            return;
+        }
+        let (top, left) = (self.rows.len() + 20, (WIDTH - side) / 2);
+        self.feed(side + 32);
         for (place, color) in code.to_colors().into_iter().enumerate() {
             if color == Color::Dark {
-                let (row, column) = (top + place / modules * size, left + place % modules * size);
-                for row in &mut self.rows[row..row + size] {
-                    row[column..column + size].fill(0);
+                let (row, column) =
+                    (top + place / code.width() * MODULE, left + place % code.width() * MODULE);
+                for row in self.rows.iter_mut().skip(row).take(MODULE) {
+                    row.iter_mut().skip(column).take(MODULE).for_each(|dot| *dot = 0);
                 }
             }
         }
     }
+
+    fn draw(&mut self, line: &Line) {
+        match line {
+            Line::Text { text, align, double } => {
+                let size = if *double { 2 } else { 1 };
+                for part in wrap(text, COLUMNS / size) {
+                    self.line(&part, *align, size);
+                }
+            }
+            Line::Pair { label, value } => {
+                for part in pair(label, value, COLUMNS) {
+                    self.line(&part, Align::Left, 1);
+                }
+            }
+            Line::Rule => self.rule(true),
+            Line::Signature => {
+                self.feed(60);
+                self.rule(false);
+            }
+            Line::Qr(text) => self.qr(text),
+            Line::Cut => self.feed(24),
+        }
+    }
+}
+
+fn font() -> Result<FontVec, PictureError> {
+    FONTS
+        .iter()
+        .filter_map(|(path, index)| Some((std::fs::read(path).ok()?, *index)))
+        .find_map(|(data, index)| FontVec::try_from_vec_and_index(data, index).ok())
+        .ok_or(PictureError::NoFont)
+}
+
+fn encode(rows: &[[u8; WIDTH]]) -> Result<Vec<u8>, PictureError> {
+    let mut bytes = Vec::new();
+    let mut encoder =
+        png::Encoder::new(&mut bytes, WIDTH as u32, u32::try_from(rows.len()).unwrap_or(u32::MAX));
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rows.as_flattened())?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 /// A copy of a receipt as a PNG file's bytes, 384 dots wide.
@@ -150,35 +165,104 @@ impl Paper {
 /// # Errors
 /// [`PictureError`].
 pub(crate) fn draw(receipt: &Receipt, copy: Copy, reprint: bool) -> Result<Vec<u8>, PictureError> {
-    let font = FONTS
-        .iter()
-        .filter_map(|path| std::fs::read(path).ok())
-        .find_map(|data| FontVec::try_from_vec_and_index(data, 0).ok())
-        .ok_or(PictureError::NoFont)?;
-    let mut paper = Paper { rows: Vec::new(), font };
-    paper.feed(16);
+    let mut paper = Paper { rows: Vec::new(), font: font()? };
+    paper.feed(24);
     for line in layout(receipt, copy, reprint) {
-        match line {
-            Line::Text { text, align, double } => {
-                paper.text(&text, align, if double { SIZE * 1.6 } else { SIZE })
+        paper.draw(&line);
+    }
+    encode(&paper.rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECEIPT: &str = r#"{"transaction_type":"sale","merchant_name":"示例商户","merchant":"898000000000001",
+        "terminal":"00000001","operator":"01","issuer":"01020000","acquirer":"48021000",
+        "masked_pan":"621234******0019","entry":"insert","batch":7,"trace":123,"authorisation_code":"A12345",
+        "rrn":"000000000123","date_time":"2026/01/02 03:04:05","amount":1234,"currency":"CNY","reference":"order-1",
+        "note":"桌号 8","host_texts":["谢谢惠顾"],"chip":{"transaction_certificate":"0123456789ABCDEF",
+        "arqc":"FEDCBA9876543210","aid":"A000000333010101","tvr":"0080048000","tsi":"E800","atc":"0001",
+        "pan_sequence":"001","label":"UnionPay Debit","preferred_name":"银联借记卡"},"signature":true,"test":true}"#;
+
+    fn receipt() -> Receipt {
+        serde_json::from_str(RECEIPT).unwrap()
+    }
+
+    fn decode(png: &[u8]) -> Vec<Vec<u8>> {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut bytes).unwrap();
+        assert_eq!((info.width, info.color_type), (WIDTH as u32, png::ColorType::Grayscale));
+        bytes.chunks(WIDTH).map(<[u8]>::to_vec).collect()
+    }
+
+    /// Blocks of rows with ink, as first row and height.
+    fn blocks(rows: &[Vec<u8>]) -> Vec<(usize, usize)> {
+        let mut blocks: Vec<(usize, usize)> = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            if row.iter().any(|dot| *dot < 128) {
+                match blocks.last_mut() {
+                    Some((first, height)) if *first + *height == place => *height += 1,
+                    _ => blocks.push((place, 1)),
+                }
             }
-            Line::Pair { label, value } => paper.pair(&label, &value),
-            Line::Rule => paper.rule(false),
-            Line::Signature => {
-                paper.feed(60);
-                paper.rule(true);
+        }
+        blocks
+    }
+
+    #[test]
+    fn the_margins_are_white_and_the_lines_are_inked() {
+        let rows = decode(&draw(&receipt(), Copy::Merchant, true).unwrap());
+        for row in &rows {
+            assert!(row[..MARGIN - 2].iter().chain(&row[WIDTH - MARGIN + 2..]).all(|dot| *dot == 255));
+        }
+        // A row of ink for each line at least: 27 pairs and texts, four rules, the code.
+        assert!(blocks(&rows).len() >= 32, "{:?}", blocks(&rows));
+    }
+
+    #[test]
+    fn values_end_at_the_right_edge() {
+        let mut paper = Paper { rows: Vec::new(), font: font().unwrap() };
+        paper.draw(&Line::Pair { label: "终端编号".to_owned(), value: "00000001".to_owned() });
+        let inked = |columns: std::ops::Range<usize>| {
+            paper.rows.iter().any(|row| row[columns.clone()].iter().any(|dot| *dot < 128))
+        };
+        assert!(inked(MARGIN..MARGIN + COLUMN) && inked(WIDTH - MARGIN - COLUMN..WIDTH - MARGIN));
+        assert!(!inked(MARGIN + 9 * COLUMN..WIDTH - MARGIN - 8 * COLUMN));
+    }
+
+    #[test]
+    fn the_font_has_every_character_of_a_slip() {
+        let font = font().unwrap();
+        for copy in [Copy::Merchant, Copy::Cardholder] {
+            for character in posd_receipt::text(&receipt(), copy, true).chars().filter(|c| *c != '\n') {
+                assert_ne!(font.glyph_id(character).0, 0, "{character}");
             }
-            Line::Qr(text) => paper.qr(&text),
-            Line::Cut => paper.feed(24),
         }
     }
-    let height = u32::try_from(paper.rows.len()).unwrap_or(u32::MAX);
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, WIDTH as u32, height);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&paper.rows.concat())?;
-    writer.finish()?;
-    Ok(bytes)
+
+    #[test]
+    fn the_code_is_drawn_as_the_encoder_made_it() {
+        let text = "00000001/000007/000123/000000000123";
+        let mut paper = Paper { rows: Vec::new(), font: font().unwrap() };
+        paper.qr(text);
+        let code = QrCode::new(text).unwrap();
+        let side = code.width() * MODULE;
+        let left = (WIDTH - side) / 2;
+        let (top, height) = blocks(&paper.rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>())[0];
+        assert_eq!(height, side);
+        for (place, color) in code.to_colors().into_iter().enumerate() {
+            let (row, column) = (place / code.width(), place % code.width());
+            let dot = paper.rows[top + row * MODULE + 1][left + column * MODULE + 1];
+            assert_eq!(dot == 0, color == Color::Dark);
+        }
+    }
+
+    #[test]
+    fn marks_make_a_slip_longer() {
+        let plain = decode(&draw(&receipt(), Copy::Cardholder, false).unwrap());
+        let marked = decode(&draw(&receipt(), Copy::Cardholder, true).unwrap());
+        assert_eq!(marked.len(), plain.len() + LEADING);
+    }
 }

@@ -20,4 +20,4 @@ pub use allow_list::{allow_listed, mask, printable};
 pub use data::{Chip, Copy, Entry, Receipt, TransactionType};
 pub use escpos::escpos;
 pub use layout::{Align, Line, layout};
-pub use text::{COLUMNS, text, width};
+pub use text::{COLUMNS, pair, text, width, wrap};

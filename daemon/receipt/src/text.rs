@@ -19,7 +19,7 @@ fn columns_of(character: char) -> usize {
 
 /// Cuts a text into lines of at most so many columns: between words or at an ideograph where there is one, else
 /// within the word.
-pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for character in text.chars() {
@@ -42,7 +42,7 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
 }
 
 /// A label and its value on one line of so many columns, or the value at the right of the next ones.
-pub(crate) fn pair(label: &str, value: &str, columns: usize) -> Vec<String> {
+pub fn pair(label: &str, value: &str, columns: usize) -> Vec<String> {
     let used = width(label) + width(value);
     if used < columns {
         return vec![format!("{label}{}{value}", " ".repeat(columns - used))];

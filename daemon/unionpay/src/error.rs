@@ -57,9 +57,6 @@ pub enum DecodeErrorKind {
     /// The bitmap names a field that the table does not know.
     #[error("the dialect has no such field")]
     UnknownField,
-    /// Bit 1 is set: a second bitmap, which this dialect does not have.
-    #[error("a second bitmap is announced; this dialect has 64 fields")]
-    SecondBitmap,
     /// Bytes remain after the last field.
     #[error("{count} bytes are left over after the last field")]
     TrailingBytes {

@@ -15,6 +15,7 @@
 
 pub mod answer;
 pub mod bcd;
+pub mod describe;
 pub mod error;
 pub mod field;
 pub mod field55;

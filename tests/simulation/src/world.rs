@@ -307,10 +307,8 @@ impl World {
                 let handled = runner.fire_timers();
                 self.after(runner, handled.is_ok());
             }
-        } else if let Some(key) = self.coming.keys().next().copied() {
-            if let Some(coming) = self.coming.remove(&key) {
-                self.happen(coming);
-            }
+        } else if let Some((_, coming)) = self.coming.pop_first() {
+            self.happen(coming);
         }
         true
     }

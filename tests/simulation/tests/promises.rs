@@ -1,5 +1,7 @@
 //! The quick run: at least 20,000 transactions under drawn faults, the crash sweep, and the planted bugs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use posd_simulation::{Faults, Plan, Plant, World};
 use std::thread;
 

@@ -145,12 +145,18 @@ async fn first_sale(till: &Till) -> Result<Vec<u8>, DemoError> {
     till.terminal.log_in("01", "").await?;
     let state = till.terminal.state().await?;
     must(state.signed_in && state.operator == "01", "signed in, operator 01")?;
-    say(&format!("   {} {}  批次 {:06}  操作员 {}", state.merchant_name, state.merchant, state.batch, state.operator))?;
+    say(&format!(
+        "   {} {}  批次 {:06}  操作员 {}",
+        state.merchant_name, state.merchant, state.batch, state.operator
+    ))?;
 
     scene("消费 A sale of CNY 12.34")?;
     let sale = till.terminal.create("demo-1", 1234, &CreateOptions::default()).await?;
     let details = till.sell(&sale).await?;
-    must(details.outcome == "approved", format!("approved, but: {} {}", details.outcome, till.result(&details, "cause")))?;
+    must(
+        details.outcome == "approved",
+        format!("approved, but: {} {}", details.outcome, till.result(&details, "cause")),
+    )?;
     let (rrn, code) = (till.result(&details, "rrn"), till.result(&details, "authorisation-code"));
     let certificate = till.result(&details, "transaction-certificate");
     say(&format!("   {}  RRN {rrn}  授权码 {code}", till.result(&details, "text")))?;
@@ -207,7 +213,10 @@ async fn no_answer(till: &Till) -> Result<(), DemoError> {
     till.stack.host(json!({"fault": "drop-answer", "message": "sale", "count": 1}))?;
     let sale = till.terminal.create("demo-3", 8800, &CreateOptions::default()).await?;
     let details = till.sell(&sale).await?;
-    must(details.outcome == "failed" && till.result(&details, "cause") == "reversed", "failed, cause reversed")?;
+    must(
+        details.outcome == "failed" && till.result(&details, "cause") == "reversed",
+        "failed, cause reversed",
+    )?;
     say(&format!("   {}: {}", details.outcome, till.result(&details, "text")))?;
     Ok(())
 }
@@ -238,14 +247,22 @@ async fn power_cut(till: &mut Till) -> Result<(), DemoError> {
     let same = till.terminal.create("demo-4", 6600, &CreateOptions::default()).await?;
     must(same.path() == sale.path(), "the same reference gives the same transaction")?;
     let details = till.sell(&same).await?;
-    must(details.outcome == "failed" && till.result(&details, "cause") == "reversed", "failed, cause reversed")?;
+    must(
+        details.outcome == "failed" && till.result(&details, "cause") == "reversed",
+        "failed, cause reversed",
+    )?;
     say(&format!("   {}: {}", details.outcome, till.result(&details, "text")))?;
 
     till.terminal.log_in("01", "").await?;
     let next = till.terminal.new_attempt("demo-4").await?;
     let details = till.sell(&next).await?;
     must(details.outcome == "approved", "the next attempt is approved")?;
-    say(&format!("   attempt {}: {}  RRN {}", details.attempt, details.outcome, till.result(&details, "rrn")))?;
+    say(&format!(
+        "   attempt {}: {}  RRN {}",
+        details.attempt,
+        details.outcome,
+        till.result(&details, "rrn")
+    ))?;
     Ok(())
 }
 

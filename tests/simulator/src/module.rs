@@ -21,13 +21,11 @@ use std::{
 };
 
 /// The made-up terminal master key that the test acquirer knows too.
-const MASTER_KEY: [u8; 16] = [
-    0x5D, 0x3B, 0x7A, 0x1C, 0x9E, 0x2F, 0x48, 0x60, 0x8C, 0xA4, 0xB6, 0xD0, 0x13, 0x57, 0xF9, 0x2E,
-];
+const MASTER_KEY: [u8; 16] =
+    [0x5D, 0x3B, 0x7A, 0x1C, 0x9E, 0x2F, 0x48, 0x60, 0x8C, 0xA4, 0xB6, 0xD0, 0x13, 0x57, 0xF9, 0x2E];
 /// The first of its two components; the other is the difference.
-const FIRST_COMPONENT: [u8; 16] = [
-    0xA1, 0x0F, 0x6B, 0x3C, 0x52, 0x97, 0xD8, 0x4E, 0x1B, 0xC6, 0x70, 0x29, 0xE4, 0x8D, 0x35, 0xF2,
-];
+const FIRST_COMPONENT: [u8; 16] =
+    [0xA1, 0x0F, 0x6B, 0x3C, 0x52, 0x97, 0xD8, 0x4E, 0x1B, 0xC6, 0x70, 0x29, 0xE4, 0x8D, 0x35, 0xF2];
 /// The password of each simulated custodian.
 const CUSTODIAN_PASSWORD: &str = "20260101";
 /// The passwords of operator 01 and supervisor 00, as a terminal is delivered (reference section 7).
@@ -88,12 +86,7 @@ struct Module {
 /// # Errors
 /// [`ModuleError`].
 pub fn serve(directory: &Path, auto: bool, ready: impl FnOnce(&str)) -> Result<(), ModuleError> {
-    let random = |buffer: &mut [u8]| {
-        if getrandom::fill(buffer).is_err() {
-            std::process::abort();
-        }
-    };
-    let core = module_core(directory, Box::new(random))?;
+    let core = module_core(directory)?;
     let printer = PaperPrinter::start()?;
     let (sender, events) = mpsc::channel();
     listen_for_posd(&directory.join("vault.sock"), sender.clone())?;
@@ -119,13 +112,20 @@ pub fn serve(directory: &Path, auto: bool, ready: impl FnOnce(&str)) -> Result<(
 }
 
 /// The core with the simulated terminal's people, and what the last run stored.
-fn module_core(directory: &Path, random: Box<dyn FnMut(&mut [u8])>) -> Result<Core, ModuleError> {
+fn module_core(directory: &Path) -> Result<Core, ModuleError> {
+    let random = |buffer: &mut [u8]| {
+        if getrandom::fill(buffer).is_err() {
+            std::process::abort();
+        }
+    };
     let people = |all: &[(&str, &str)]| -> Result<BTreeMap<String, String>, ModuleError> {
         all.iter().map(|(name, password)| Ok(((*name).to_owned(), hash(password)?))).collect()
     };
-    let operators = people(&[("01", OPERATOR_PASSWORD), ("02", OPERATOR_PASSWORD), ("00", SUPERVISOR_PASSWORD)])?;
+    let operators =
+        people(&[("01", OPERATOR_PASSWORD), ("02", OPERATOR_PASSWORD), ("00", SUPERVISOR_PASSWORD)])?;
     let custodians = people(&[("first", CUSTODIAN_PASSWORD), ("second", CUSTODIAN_PASSWORD)])?;
-    let settings = Settings::new(operators, custodians).map_err(|error| ModuleError::Core(error.to_string()))?;
+    let settings =
+        Settings::new(operators, custodians).map_err(|error| ModuleError::Core(error.to_string()))?;
     let key = directory.join("storage-key");
     if !key.exists() {
         let mut fresh = [0; 32];
@@ -134,7 +134,7 @@ fn module_core(directory: &Path, random: Box<dyn FnMut(&mut [u8])>) -> Result<Co
     }
     let storage_key = Secret::new(std::fs::read(key)?);
     let store = std::fs::read(directory.join("store")).ok();
-    Ok(Core::new(settings, Some(storage_key), store, random))
+    Ok(Core::new(settings, Some(storage_key), store, Box::new(random)))
 }
 
 /// An argon2id hash at little cost: these passwords are public.
@@ -208,7 +208,8 @@ impl Module {
         self.handle(Input::Reader(DeviceState::Ready));
         self.handle(Input::PinPad(DeviceState::Ready));
         if self.core.status().master_key.is_none() {
-            let second: Vec<u8> = MASTER_KEY.iter().zip(FIRST_COMPONENT).map(|(key, first)| key ^ first).collect();
+            let second: Vec<u8> =
+                MASTER_KEY.iter().zip(FIRST_COMPONENT).map(|(key, first)| key ^ first).collect();
             for (custodian, component) in [("first", &FIRST_COMPONENT[..]), ("second", &second)] {
                 self.handle(Input::Custodian(KeyRequest::Give {
                     custodian: custodian.to_owned(),
@@ -364,7 +365,8 @@ impl Module {
     /// The card's last transaction certificate, checked as its issuer would.
     fn certificate(&self) -> Value {
         let Some(issued) = self.card.last_tc() else { return json!({"certificate": null}) };
-        let good = issuer::verify_tc(&issuer::MASTER_KEY, &issued.pan, issued.sequence, &issued.input, issued.value);
+        let good =
+            issuer::verify_tc(&issuer::MASTER_KEY, &issued.pan, issued.sequence, &issued.input, issued.value);
         let text: String = issued.value.iter().map(|b| format!("{b:02X}")).collect();
         json!({"certificate": text, "good": good})
     }

@@ -79,10 +79,14 @@ impl Stack {
             posd: None,
         };
         stack.write("bus.conf", &bus_configuration(directory, &options.bus))?;
-        stack.bus = Some(stack.spawn("bus", Command::new("dbus-daemon").arg("--nofork").arg(format!(
-            "--config-file={}",
-            directory.join("bus.conf").display()
-        )))?);
+        stack.bus = Some(
+            stack.spawn(
+                "bus",
+                Command::new("dbus-daemon")
+                    .arg("--nofork")
+                    .arg(format!("--config-file={}", directory.join("bus.conf").display())),
+            )?,
+        );
         stack.wait_for_socket("bus", "bus.sock")?;
         let mut module = Command::new(stack.programs.join("posd-simulator"));
         module.arg("serve").arg("--directory").arg(directory);
@@ -184,7 +188,8 @@ impl Stack {
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), StackError> {
-        std::fs::write(self.directory.join(name), text).map_err(|error| StackError::Io(name.to_owned(), error))
+        std::fs::write(self.directory.join(name), text)
+            .map_err(|error| StackError::Io(name.to_owned(), error))
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -193,7 +198,8 @@ impl Stack {
 
     fn spawn(&self, name: &'static str, command: &mut Command) -> Result<Child, StackError> {
         let failed = |error| StackError::Io(name.to_owned(), error);
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log(name)).map_err(failed)?;
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.log(name)).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
         command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().map_err(failed)
     }

@@ -1,5 +1,7 @@
 //! Slips from data to paper: the renderer, the driver and the simulated printer, each written for itself.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use posd_devices::{Job, State, Target, run};
 use posd_receipt::{Copy, Receipt, escpos, text};
 use posd_simulator::printer::PaperPrinter;

@@ -127,7 +127,7 @@ fn columns_of(line: &str) -> usize {
 /// How many bytes the first command or character has; none where it is not complete.
 fn length(bytes: &[u8], chinese: bool) -> Option<usize> {
     let length = match *bytes {
-        [] | [0x1B | 0x1C | 0x1D] => return None,
+        [] | [0x1B..=0x1D] => return None,
         [0x1B, b'@' | b'2', ..] | [0x1C, b'&' | b'.', ..] => 2,
         [0x1B, b'p', ..] => 5,
         [0x1B | 0x1C, ..] => 3,

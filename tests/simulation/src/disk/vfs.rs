@@ -1,4 +1,4 @@
-//! SQLite's C interface to a disk: a `sqlite3_vfs` and its files (https://www.sqlite.org/vfs.html).
+//! SQLite's C interface to a disk: a `sqlite3_vfs` and its files (<https://www.sqlite.org/vfs.html>).
 //!
 //! The one unsafe module of the project. A VFS is a table of C functions that take raw pointers, so there is no safe
 //! way to write one. Each function here does no more than turn pointers into references and ask [`State`]. It is a

@@ -1,0 +1,385 @@
+//! Requests against the field lists of the reference (1.1), and answers against their requests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use posd_unionpay::answer::Undecodable;
+use posd_unionpay::request::{
+    Echo, Identity, NotReady, Request, Reversal, Sale, ScriptResult, SignIn, SignOut,
+};
+use posd_unionpay::{
+    Answer, DecodeErrorKind, EncodeError, EncodeErrorKind, Frame, Message, MessageBuilder, Mismatch, Mti,
+    Pan, Profile, Rejection, Track2, check_answer,
+};
+
+fn identity() -> Identity {
+    Identity { terminal: "00000001".into(), merchant: "898000000000001".into() }
+}
+
+fn sale() -> Sale {
+    Sale {
+        identity: identity(),
+        trace: 42,
+        batch: 7,
+        amount: 1234,
+        currency: 156,
+        pan: Pan::new("6212340000000019").unwrap(),
+        expiry: "3012".into(),
+        card_sequence: Some(1),
+        track2: Track2::new("6212340000000019D30122010000000000"),
+        pin_block: Some([0xA5; 8]),
+        field55: vec![0x95, 1, 0],
+        allow_partial: false,
+    }
+}
+
+fn reversal() -> Reversal {
+    Reversal {
+        identity: identity(),
+        trace: 42,
+        batch: 7,
+        amount: 1234,
+        currency: 156,
+        pan: Pan::new("6212340000000019").unwrap(),
+        expiry: "3012".into(),
+        card_sequence: Some(1),
+        pin_entered: true,
+        authorisation_code: None,
+        reason: "98".into(),
+        field55: vec![0x95, 1, 0],
+    }
+}
+
+fn script_result() -> ScriptResult {
+    ScriptResult {
+        identity: identity(),
+        trace: 43,
+        batch: 8,
+        amount: 1234,
+        currency: 156,
+        pan: Pan::new("6212340000000019").unwrap(),
+        card_sequence: Some(1),
+        pin_entered: false,
+        rrn: Some("123456789012".into()),
+        authorisation_code: Some("A1B2C3".into()),
+        original_batch: 7,
+        original_trace: 42,
+        original_date: "0605".into(),
+        field55: vec![0xDF, 0x31, 1, 0],
+    }
+}
+
+/// The message as the host reads it.
+fn sent(request: &Request, mac: Option<[u8; 8]>) -> Message {
+    let frame = request.frame(mac).unwrap();
+    Message::decode(Frame::read_unprefixed(&frame).unwrap().body, &Profile::default().table()).unwrap()
+}
+
+fn fields(message: &Message) -> Vec<u8> {
+    message.fields().iter().collect()
+}
+
+fn digits(message: &Message, field: u8) -> String {
+    message.digits(field).unwrap().text().to_string()
+}
+
+const MAC: [u8; 8] = *b"5FE058DB";
+
+#[test]
+fn sale_fields() {
+    let profile = Profile::default();
+    let request = sale().build(&profile).unwrap();
+    let message = sent(&request, Some(MAC));
+    assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 23, 25, 26, 35, 41, 42, 49, 52, 53, 55, 60, 64]);
+    assert_eq!(message.mti(), Mti::FINANCIAL);
+    assert_eq!(digits(&message, 2), "6212340000000019");
+    assert_eq!(digits(&message, 3), "000000");
+    assert_eq!(digits(&message, 4), "000000001234");
+    assert_eq!(message.bytes(22), Some(&[0x05, 0x10][..]), "n3, left aligned");
+    assert_eq!(message.bytes(23), Some(&[0x00, 0x01][..]), "n3, right aligned");
+    assert_eq!(digits(&message, 25), "00");
+    assert_eq!(digits(&message, 26), "12");
+    assert_eq!(digits(&message, 35), "6212340000000019D30122010000000000");
+    assert_eq!(message.text(49), Some("156"));
+    assert_eq!(message.bytes(52), Some(&[0xA5; 8][..]));
+    assert_eq!(digits(&message, 53), "2600000000000000");
+    assert_eq!(digits(&message, 60), "22000007000500");
+    assert_eq!(&request.frame(Some(MAC)).unwrap()[..11], [0x60, 0, 3, 0, 0, 0x61, 0x31, 0, 0x31, 0, 0]);
+}
+
+#[test]
+fn sale_without_pin_has_no_26_52_53() {
+    let profile = Profile { field60_always_partial: false, ..Profile::default() };
+    let mut sale = sale();
+    sale.pin_block = None;
+    sale.card_sequence = None;
+    sale.track2 = None;
+    let message = sent(&sale.build(&profile).unwrap(), Some(MAC));
+    assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 25, 41, 42, 49, 55, 60, 64]);
+    assert_eq!(digits(&message, 22), "052");
+    assert_eq!(digits(&message, 60), "2200000700050", "n13 without 60.6");
+    sale.allow_partial = true;
+    let message = sent(&sale.build(&profile).unwrap(), Some(MAC));
+    assert_eq!(digits(&message, 60), "22000007000501");
+}
+
+#[test]
+fn reversal_fields_keep_trace_and_batch() {
+    let profile = Profile::default();
+    let message = sent(&reversal().build(&profile).unwrap(), Some(MAC));
+    assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 23, 25, 39, 41, 42, 49, 55, 60, 64]);
+    assert_eq!(message.mti(), Mti::REVERSAL);
+    assert_eq!(digits(&message, 11), "000042");
+    assert_eq!(digits(&message, 60), "22000007000500");
+    assert_eq!(digits(&message, 22), "051");
+    assert_eq!(message.text(39), Some("98"));
+    let mut answered = reversal();
+    answered.authorisation_code = Some("A1B2C3".into());
+    assert!(sent(&answered.build(&profile).unwrap(), Some(MAC)).has(38));
+    answered.reason = "980".into();
+    assert_eq!(answered.build(&profile).unwrap_err().field, 39);
+}
+
+#[test]
+fn script_result_fields() {
+    let profile = Profile::default();
+    let request = script_result().build(&profile).unwrap();
+    assert_eq!(request.mac_input(), None, "no MAC by default");
+    let message = sent(&request, None);
+    assert_eq!(fields(&message), [2, 3, 4, 11, 22, 23, 37, 38, 41, 42, 49, 55, 60, 61]);
+    assert_eq!(digits(&message, 60), "00000008951");
+    assert_eq!(digits(&message, 61), "0000070000420605");
+    let with_mac = Profile { mac_on_script_result: true, ..profile };
+    let request = script_result().build(&with_mac).unwrap();
+    assert!(sent(&request, Some(MAC)).has(64));
+}
+
+#[test]
+fn management_fields() {
+    let profile = Profile::default();
+    let sign_in = SignIn { identity: identity(), trace: 1, batch: 7, operator: Some("05".into()) };
+    let message = sent(&sign_in.build(&profile).unwrap(), None);
+    assert_eq!(fields(&message), [11, 41, 42, 60, 63]);
+    assert_eq!((message.mti(), message.text(63)), (Mti::MANAGEMENT, Some("005")));
+    let other = Profile {
+        operator_layout: posd_unionpay::profile::OperatorLayout::Blank,
+        sign_in_code: posd_unionpay::profile::SignInCode::DoubleWithTrack,
+        mac_on_notices: true,
+        ..Profile::default()
+    };
+    let message = sent(&sign_in.build(&other).unwrap(), None);
+    assert_eq!((digits(&message, 60).as_str(), message.text(63)), ("00000007004", Some("05 ")));
+
+    let sign_out = SignOut { identity: identity(), trace: 2, batch: 7 };
+    let message = sent(&sign_out.build(&profile).unwrap(), None);
+    assert_eq!((message.mti(), fields(&message)), (Mti::NOTICE, vec![11, 41, 42, 60]));
+    assert_eq!(digits(&message, 60), "00000007002");
+    assert!(sent(&sign_out.build(&other).unwrap(), Some(MAC)).has(64));
+
+    let echo = Echo { identity: identity(), trace: 3, batch: 7 };
+    let message = sent(&echo.build(&profile).unwrap(), None);
+    assert_eq!((fields(&message), digits(&message, 60)), (vec![11, 41, 42, 60], "00000007301".into()));
+}
+
+#[test]
+fn mac_covers_type_to_field_63_with_bit_64_set() {
+    let request = sale().build(&Profile::default()).unwrap();
+    let input = request.mac_input().unwrap();
+    let frame = request.frame(Some(MAC)).unwrap();
+    assert_eq!(input[..], frame[11..frame.len() - 8]);
+    assert_eq!(input[9] & 1, 1, "bit 64");
+    assert_eq!(frame[frame.len() - 8..], MAC);
+    assert_eq!(request.frame(None).unwrap_err(), NotReady::MacMissing);
+    let echo = Echo { identity: identity(), trace: 3, batch: 7 }.build(&Profile::default()).unwrap();
+    assert_eq!(echo.frame(Some(MAC)).unwrap_err(), NotReady::MacUnwanted);
+}
+
+#[test]
+fn values_that_fit_no_field_are_refused_by_its_number() {
+    let profile = Profile::default();
+    let field = |change: &dyn Fn(&mut Sale)| {
+        let mut sale = sale();
+        change(&mut sale);
+        sale.build(&profile).unwrap_err().field
+    };
+    assert_eq!(field(&|sale| sale.amount = 0), 4);
+    assert_eq!(field(&|sale| sale.amount = 1_000_000_000_000), 4);
+    assert_eq!(field(&|sale| sale.trace = 0), 11);
+    assert_eq!(field(&|sale| sale.trace = 1_000_000), 11);
+    assert_eq!(field(&|sale| sale.batch = 0), 60);
+    assert_eq!(field(&|sale| sale.expiry = "30".into()), 14);
+    assert_eq!(field(&|sale| sale.card_sequence = Some(100)), 23);
+    assert_eq!(field(&|sale| sale.currency = 0), 49);
+    assert_eq!(field(&|sale| sale.identity.terminal = "终端".into()), 41);
+    assert_eq!(field(&|sale| sale.identity.merchant = "8".repeat(16)), 42);
+    assert_eq!(field(&|sale| sale.field55 = vec![0; 256]), 55);
+    let mut script = script_result();
+    script.original_date = "605".into();
+    assert_eq!(script.build(&profile).unwrap_err().field, 61);
+}
+
+#[test]
+fn rule_10_requests_show_no_card_data() {
+    let text = format!(
+        "{:?} {:?} {:?} {:?}",
+        sale(),
+        reversal(),
+        script_result(),
+        sale().build(&Profile::default())
+    );
+    assert!(!text.contains("0019") && !text.contains("621234") && !text.contains("165"), "{text}");
+}
+
+#[test]
+fn a_field_put_twice_stands_once() {
+    let table = Profile::default().table();
+    let mut builder = MessageBuilder::new(&table, Mti::FINANCIAL);
+    builder.put(41, "A").unwrap().put(11, "000001").unwrap().put(41, "B").unwrap().put(2, "62").unwrap();
+    builder.put(2, "6212345").unwrap();
+    let message = builder.finish();
+    assert_eq!(fields(&message), [2, 11, 41]);
+    assert_eq!(message.text(41), Some("B       "));
+    let read = Message::decode(message.encode(), &table).unwrap();
+    assert_eq!(read, message);
+    assert_eq!(digits(&read, 2), "6212345");
+}
+
+/// An answer to [`sale`] with some fields changed; an empty value takes the field out.
+fn answer_to_sale(changes: &[(u8, &[u8])]) -> Vec<u8> {
+    answer(Mti::FINANCIAL_ANSWER, changes)
+}
+
+fn answer(mti: Mti, changes: &[(u8, &[u8])]) -> Vec<u8> {
+    let usual: &[(u8, &[u8])] = &[
+        (4, b"000000001234"),
+        (11, b"000042"),
+        (12, b"153045"),
+        (13, b"0605"),
+        (15, b"0606"),
+        (37, b"123456789012"),
+        (38, b"A1B2C3"),
+        (39, b"00"),
+        (41, b"00000001"),
+        (42, b"898000000000001"),
+        (44, b"01020000   04030000   "),
+        (55, &[0x91, 2, 0x30, 0x30]),
+        (60, b"22000009000500"),
+        (63, b"CUP\xB7\xA2\xBF\xA8\xD0\xD0              CENTRE              \x1bACQ"),
+        (64, &MAC),
+    ];
+    let table = Profile::default().table();
+    let mut builder = MessageBuilder::new(&table, mti);
+    for (field, value) in usual {
+        let value = changes.iter().find(|(changed, _)| changed == field).map_or(*value, |(_, value)| value);
+        if !value.is_empty() {
+            builder.put(*field, value).unwrap();
+        }
+    }
+    [&[0x60, 0, 0, 0, 3, 0x61, 0x31, 0x03, 0x31, 0, 0][..], builder.finish().encode()].concat()
+}
+
+fn check(frame: &[u8]) -> Result<Answer, Rejection> {
+    let profile = Profile::default();
+    check_answer(&profile, &sale().build(&profile).unwrap().expectation(), frame)
+}
+
+#[test]
+fn an_answer_tells_all_it_says() {
+    let frame = answer_to_sale(&[]);
+    let answer = check(&frame).unwrap();
+    assert_eq!(answer.response_code(), "00");
+    assert!(answer.is_approval(&Profile::default()));
+    assert_eq!(answer.requirement(), 3);
+    assert_eq!((answer.trace(), answer.amount(), answer.batch()), (Some(42), Some(1234), Some(9)));
+    assert_eq!((answer.local_time(), answer.local_date()), (Some("153045"), Some("0605")));
+    assert_eq!(answer.settlement_date(), Some("0606"));
+    assert_eq!((answer.rrn(), answer.authorisation_code()), (Some("123456789012"), Some("A1B2C3")));
+    assert_eq!((answer.issuer(), answer.acquirer()), (Some("01020000"), Some("04030000")));
+    assert_eq!(answer.field55(), Some(&[0x91, 2, 0x30, 0x30][..]));
+    assert_eq!(answer.field62(), None);
+    assert_eq!(answer.host_texts(), ["发卡行", "CENTRE", "ACQ"], "no control byte reaches the slip");
+    assert_eq!(answer.mac(), Some(MAC));
+    assert_eq!(answer.mac_input().unwrap()[..], frame[11..frame.len() - 8]);
+}
+
+#[test]
+fn an_answer_without_mac_has_nothing_to_check() {
+    let answer = check(&answer_to_sale(&[(64, b""), (44, b"0102"), (38, b"      "), (63, b"CUP")])).unwrap();
+    assert_eq!((answer.mac(), answer.mac_input()), (None, None));
+    assert_eq!((answer.issuer(), answer.acquirer()), (Some("0102"), None));
+    assert_eq!(answer.authorisation_code(), None);
+    assert!(answer.host_texts().is_empty());
+}
+
+#[test]
+fn rule_7_an_answer_of_another_request_is_a_mismatch() {
+    let mismatch = |frame: &[u8]| match check(frame) {
+        Err(Rejection::Mismatch(mismatch)) => mismatch,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(mismatch(&answer(Mti::REVERSAL_ANSWER, &[])), Mismatch::Mti);
+    assert_eq!(mismatch(&answer(Mti::FINANCIAL, &[])), Mismatch::Mti, "an echoed request");
+    for (field, others, expected) in [
+        (11, [&b"000043"[..], b""], Mismatch::Trace),
+        (41, [b"00000002", b""], Mismatch::Terminal),
+        (42, [b"898000000000002", b""], Mismatch::Merchant),
+    ] {
+        for other in others {
+            assert_eq!(mismatch(&answer_to_sale(&[(field, other)])), expected, "{field} {other:?}");
+        }
+    }
+    assert_eq!(mismatch(&answer_to_sale(&[(4, b"000000001233")])), Mismatch::Amount);
+    assert_eq!(mismatch(&answer_to_sale(&[(4, b"000000001235")])), Mismatch::Amount);
+    assert_eq!(mismatch(&answer_to_sale(&[(39, b"51"), (4, b"000000001233")])), Mismatch::Amount);
+    assert_eq!(mismatch(&answer_to_sale(&[(39, b"10"), (4, b"000000001235")])), Mismatch::Amount);
+    assert!(check(&answer_to_sale(&[(4, b"")])).is_ok(), "a decline may leave the amount out");
+}
+
+#[test]
+fn code_10_may_approve_less() {
+    let answer = check(&answer_to_sale(&[(39, b"10"), (4, b"000000001000")])).unwrap();
+    assert_eq!((answer.response_code(), answer.amount()), ("10", Some(1000)));
+}
+
+#[test]
+fn answers_that_cannot_be_read_say_where() {
+    assert!(matches!(check(&[]), Err(Rejection::Undecodable(Undecodable::Frame(_)))));
+    let missing = check(&answer_to_sale(&[(39, b"")])).unwrap_err();
+    assert_eq!(missing, Rejection::Undecodable(Undecodable::NoResponseCode));
+    let mut cut = answer_to_sale(&[]);
+    cut.pop();
+    let Err(Rejection::Undecodable(Undecodable::Message(error))) = check(&cut) else { panic!() };
+    assert_eq!((error.field, error.kind), (64, DecodeErrorKind::Truncated { needed: 8, left: 7 }));
+    assert_eq!(error.offset, cut.len() - 11 - 7);
+}
+
+#[test]
+fn rule_8_what_counts_needs_a_mac() {
+    let profile = Profile::default();
+    let strict = Profile { decline_needs_mac: true, ..Profile::default() };
+    let approved = check(&answer_to_sale(&[])).unwrap();
+    let declined = check(&answer_to_sale(&[(39, b"51")])).unwrap();
+    assert!(profile.needs_mac(&approved) && strict.needs_mac(&approved));
+    assert!(!profile.needs_mac(&declined) && strict.needs_mac(&declined));
+
+    let waiving = Profile { reversal_codes_without_mac: vec!["25".into()], ..Profile::default() };
+    let expected = reversal().build(&profile).unwrap().expectation();
+    let reversed = |code: &[u8]| {
+        check_answer(&profile, &expected, &answer(Mti::REVERSAL_ANSWER, &[(39, code)])).unwrap()
+    };
+    for code in [b"00", b"12", b"25"] {
+        assert!(profile.needs_mac(&reversed(code)));
+    }
+    assert!(!waiving.needs_mac(&reversed(b"25")) && waiving.needs_mac(&reversed(b"00")));
+    assert!(waiving.ends_reversal_without_mac("25") && !waiving.ends_reversal_without_mac("12"));
+    assert!(profile.ends_reversal("12") && !profile.ends_reversal("96"));
+    assert!(profile.accepts_advice("94") && !profile.accepts_advice("25"));
+}
+
+#[test]
+fn encode_errors_tell_field_and_limit() {
+    let mut sale = sale();
+    sale.identity.merchant = "8".repeat(16);
+    let error: EncodeError = sale.build(&Profile::default()).unwrap_err();
+    assert_eq!(error.kind, EncodeErrorKind::TooLong { length: 16, max: 15 });
+    assert_eq!(error.to_string(), "field 42 (merchant number): length 16 exceeds the maximum 15");
+}

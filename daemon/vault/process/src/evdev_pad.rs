@@ -61,25 +61,10 @@ impl EvdevPad {
     /// Starts to watch for the pad. It may come later.
     ///
     /// # Errors
-    /// When the kernel refuses to watch the directory of event nodes.
+    /// When the kernel gives no inotify descriptor.
     pub fn new(configuration: Pad) -> std::io::Result<EvdevPad> {
         let changes = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        let nodes = match &configuration.device {
-            Some(path) => path.parent().unwrap_or(Path::new("/")),
-            None => &configuration.directory,
-        };
-        let node_changes = AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_DELETE
-            | AddWatchFlags::IN_ATTRIB
-            | AddWatchFlags::IN_MOVED_TO;
-        changes.add_watch(nodes, node_changes)?;
-        if configuration.device.is_none() {
-            // udev names a node's properties after the node is there. Without udev nothing is ever marked.
-            if let Err(error) = changes.add_watch(&configuration.udev_data, AddWatchFlags::IN_MOVED_TO) {
-                log::warn!("{}: {error}; no PIN pad will be found", configuration.udev_data.display());
-            }
-        }
-        Ok(EvdevPad {
+        let pad = EvdevPad {
             configuration,
             changes,
             device: None,
@@ -87,7 +72,34 @@ impl EvdevPad {
             state: DeviceState::Missing,
             look: true,
             buffer: Zeroizing::new(Vec::with_capacity(64 * EVENT)),
-        })
+        };
+        pad.watch();
+        Ok(pad)
+    }
+
+    /// Watches the directories that matter. Done again after each change, as they may come later: a machine without any
+    /// input device has no directory for them, and a watch that is already there stays as it is.
+    fn watch(&self) {
+        let changed = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ATTRIB;
+        let nodes = match &self.configuration.device {
+            Some(path) => path.parent().unwrap_or(Path::new("/")),
+            None => &self.configuration.directory,
+        };
+        self.watch_or_wait_for(nodes, changed | AddWatchFlags::IN_MOVED_TO);
+        if self.configuration.device.is_none() {
+            // udev names a node's properties after the node is there.
+            self.watch_or_wait_for(&self.configuration.udev_data, AddWatchFlags::IN_MOVED_TO);
+        }
+    }
+
+    fn watch_or_wait_for(&self, directory: &Path, changes: AddWatchFlags) {
+        if self.changes.add_watch(directory, changes).is_ok() {
+            return;
+        }
+        let there = directory.ancestors().skip(1).find(|ancestor| ancestor.is_dir());
+        if let Some(Err(error)) = there.map(|it| self.changes.add_watch(it, AddWatchFlags::IN_CREATE)) {
+            log::warn!("{}: {error}; a PIN pad that comes later is not noticed", directory.display());
+        }
     }
 
     fn find(&self) -> Option<PathBuf> {
@@ -227,6 +239,7 @@ impl PinPad for EvdevPad {
     fn event(&mut self) -> Option<PadEvent> {
         if self.changes.read_events().is_ok_and(|events| !events.is_empty()) {
             self.look = true;
+            self.watch();
         }
         if self.device.is_none() && std::mem::take(&mut self.look) {
             self.open();

@@ -47,7 +47,8 @@ fn check_52_denial_comes_first() {
     }
     let mut terminal = World::with(|card| card.cryptograms = vec![cryptogram(0x00)]);
     terminal.configuration.applications[0].action_code_denial = Some(Fixed([0, 0, 0, 0x80, 0]));
-    assert_eq!(*terminal.run().verdict(), Verdict::Declined);
+    let run = terminal.run();
+    assert_eq!((requests(&run), run.verdict()), (vec![0x00], &Verdict::Declined));
     // A code that cannot be read denies.
     let run = World::with(|card| {
         card.set(0x9F0E, "00");

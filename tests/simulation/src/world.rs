@@ -32,7 +32,7 @@ use std::{
 };
 
 /// How much goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Faults {
     /// Nothing.
     None,
@@ -40,6 +40,10 @@ pub enum Faults {
     Drawn,
     /// The power goes before the n-th effect after the sale's start, and again before the m-th effect of the recovery.
     Sweep(u64, Option<u64>),
+    /// The host does this with the first sale.
+    Host(Fault),
+    /// The card does this in the first sale.
+    Card(Misbehaviour),
 }
 
 /// What one run does.
@@ -70,6 +74,10 @@ pub struct Outcome {
     pub effects: u64,
     /// Effects between the sale's start and its end, for sweeps.
     pub sale_effects: u64,
+    /// Reasons of the reversals that the host saw (field 39), in order.
+    pub reasons: Vec<String>,
+    /// Causes of the attempts' outcomes, oldest first.
+    pub causes: Vec<&'static str>,
 }
 
 /// Longest time everything may take to come to rest once faults have stopped, in milliseconds.
@@ -149,7 +157,7 @@ impl World {
 
     fn new(plan: Plan) -> World {
         let mut random = Random::new(plan.seed);
-        let amounts = (0..plan.sales).map(|_| amount(&mut random, plan.faults)).collect();
+        let amounts = (0..plan.sales).map(|_| amount(&mut random, &plan.faults)).collect();
         let shared = Rc::new(RefCell::new(Shared {
             now: 0,
             wall_offset: 0,
@@ -287,6 +295,8 @@ impl World {
             crashes: self.crashes,
             effects: shared.effects,
             sale_effects: self.last_effects.saturating_sub(self.sale_effects.unwrap_or(0)),
+            causes: attempts.iter().rev().map(|attempt| attempt.cause.word()).collect(),
+            reasons: self.host.ledger().reversals.iter().map(|reversal| reversal.reason.clone()).collect(),
         })
     }
 
@@ -407,7 +417,7 @@ impl World {
             let within = 1 + self.random.below(40);
             self.shared.borrow_mut().crash_in = Some(within);
         }
-        if let (Faults::Sweep(_, Some(again)), 1) = (self.plan.faults, self.crashes) {
+        if let (Faults::Sweep(_, Some(again)), 1) = (self.plan.faults.clone(), self.crashes) {
             self.shared.borrow_mut().crash_in = Some(again);
         }
         self.shared.borrow_mut().effects = 0;
@@ -579,6 +589,8 @@ impl World {
             Coming::CardIn => {
                 if !self.inserted {
                     self.inserted = true;
+                    // The hand that was to take the last card out does not take this one.
+                    self.coming.retain(|_, coming| !matches!(coming, Coming::CardOut));
                     self.vault(Input::Card(true));
                 }
             }
@@ -664,7 +676,7 @@ impl World {
         }
         let starts = matches!(call, posd_terminal::Call::Start { .. });
         if starts {
-            if let (Faults::Sweep(at, _), None) = (self.plan.faults, self.sale_effects) {
+            if let (Faults::Sweep(at, _), None) = (self.plan.faults.clone(), self.sale_effects) {
                 self.shared.borrow_mut().crash_in = Some(at);
             }
             if self.sale_effects.is_none() {
@@ -677,6 +689,13 @@ impl World {
     /// What will go wrong with the next sale.
     fn draw_faults(&mut self) {
         self.card.behave();
+        if self.app.begun == 1 {
+            match self.plan.faults.clone() {
+                Faults::Host(fault) => self.host.add_fault(Rule::once(fault, MessageKind::Sale)),
+                Faults::Card(misbehaviour) => self.card.misbehave(misbehaviour),
+                _ => {}
+            }
+        }
         if !self.faults_on {
             return;
         }
@@ -823,7 +842,7 @@ impl World {
     }
 }
 
-fn amount(random: &mut Random, faults: Faults) -> u64 {
+fn amount(random: &mut Random, faults: &Faults) -> u64 {
     let cents = match faults {
         // Plain approvals, and with drawn faults the answers that lead elsewhere too.
         Faults::Drawn => random.pick(&[0, 1, 2, 34, 0, 20, 33, 51, 55, 10, 71, 72, 73, 77, 5]),

@@ -1,0 +1,103 @@
+//! What each fault of host and card leads to: never an approval on it, and a reversal with the right reason (rule 7).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use posd_acquirer::Fault;
+use posd_card::{CryptogramType, Fault as CardFault, Misbehaviour, When};
+use posd_simulation::{Faults, Outcome, Plan, World};
+
+/// One sale with a fault in its first attempt; the app then tries again, up to three times.
+fn run(faults: Faults) -> Outcome {
+    (1..4)
+        .map(|seed| World::run(Plan { seed, sales: 1, faults: faults.clone(), plant: None }))
+        .map(|outcome| outcome.unwrap_or_else(|violation| panic!("{}", violation.0)))
+        .reduce(|first, next| {
+            assert_eq!(first.causes, next.causes, "the seed does not matter");
+            next
+        })
+        .unwrap()
+}
+
+fn reversed_for(reason: &str, fault: Fault) {
+    let outcome = run(Faults::Host(fault.clone()));
+    assert!(!outcome.reasons.is_empty(), "{fault:?}: nothing was reversed");
+    assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
+    assert_eq!(outcome.causes, ["reversed", "none"], "{fault:?}: the next attempt is the one charge");
+}
+
+#[test]
+fn no_answer_is_reversed_with_98() {
+    for fault in [
+        Fault::DropRequest,
+        Fault::DropAnswer,
+        Fault::CloseBefore,
+        Fault::CloseAfter,
+        Fault::CloseMidway,
+        Fault::Delay { ms: 15_000 },
+        Fault::HoldRequest { ms: 15_000 },
+    ] {
+        reversed_for("98", fault);
+    }
+}
+
+#[test]
+fn an_answer_to_something_else_is_no_answer() {
+    for fault in [Fault::WrongTrace, Fault::WrongTerminal, Fault::WrongMerchant, Fault::WrongMti] {
+        reversed_for("98", fault);
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_or_names_another_amount_is_reversed_with_06() {
+    for fault in [Fault::Truncate { bytes: 5 }, Fault::WrongAmount] {
+        reversed_for("06", fault);
+    }
+}
+
+#[test]
+fn rule_8_a_bad_mac_is_reversed_with_a0_and_never_approves() {
+    for fault in [Fault::WrongMac, Fault::MissingMac] {
+        reversed_for("A0", fault);
+    }
+}
+
+#[test]
+fn a_duplicate_or_slow_answer_charges_once() {
+    for fault in [Fault::Duplicate { ms: 0 }, Fault::Duplicate { ms: 700 }, Fault::Delay { ms: 5_000 }] {
+        let outcome = run(Faults::Host(fault));
+        assert_eq!((outcome.attempts, outcome.charged, outcome.reasons.len()), (1, 1, 0));
+    }
+}
+
+#[test]
+fn check_60_a_card_that_does_not_complete_is_reversed_with_96() {
+    for fault in [
+        CardFault::Removed,
+        CardFault::RemovedAfter,
+        CardFault::Status(0x6F00),
+        CardFault::Cryptogram(CryptogramType::Aac),
+        CardFault::Cryptogram(CryptogramType::Arqc),
+        CardFault::Truncate(3),
+    ] {
+        let outcome = run(Faults::Card(Misbehaviour::new(When::SecondGenerate, fault.clone())));
+        assert!(!outcome.reasons.is_empty(), "{fault:?}: nothing was reversed");
+        assert!(outcome.reasons.iter().all(|reason| reason == "96"), "{fault:?}: {:?}", outcome.reasons);
+    }
+}
+
+#[test]
+fn check_54_a_card_that_approves_unasked_charges_nothing() {
+    let lie = Misbehaviour::new(When::FirstGenerate, CardFault::Cryptogram(CryptogramType::Tc));
+    let outcome = run(Faults::Card(lie));
+    assert_eq!((outcome.charged, outcome.reasons.len()), (0, 0));
+}
+
+/// A card that leaves at any command charges nothing that is not known, whatever it did before.
+#[test]
+fn a_card_pulled_at_any_command() {
+    for apdu in 1..30 {
+        for fault in [CardFault::Removed, CardFault::RemovedAfter, CardFault::Mute] {
+            run(Faults::Card(Misbehaviour::new(When::Apdu(apdu), fault)));
+        }
+    }
+}

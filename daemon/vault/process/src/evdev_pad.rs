@@ -203,8 +203,8 @@ impl EvdevPad {
 }
 
 fn open_and_grab(path: &Path) -> std::io::Result<Opened> {
+    let node = std::fs::metadata(path)?.rdev();
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let node = file.metadata()?.rdev();
     let mut device = RawDevice::from_fd(file.into())?;
     device.grab()?;
     Ok(Opened { path: path.to_owned(), node, device })
@@ -257,8 +257,8 @@ impl PinPad for EvdevPad {
                 if self.device.is_none() && self.state == DeviceState::Ready {
                     self.open();
                     // Even if it is there again: whoever was typing has to begin anew.
-                    self.told = Some(self.state);
-                    return Some(PadEvent::State(DeviceState::Missing)).inspect(|_| self.told = None);
+                    self.told = None;
+                    return Some(PadEvent::State(DeviceState::Missing));
                 }
                 return None;
             }

@@ -120,8 +120,20 @@ impl Vault {
     }
 }
 
+/// A process and all its descendants, the last first.
+fn family(id: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+    let below = children.split_whitespace().filter_map(|child| child.parse().ok()).flat_map(family);
+    below.chain([id]).collect()
+}
+
 impl Drop for Vault {
     fn drop(&mut self) {
+        // A wrapper's end does not end what it wraps.
+        for id in family(self.child.id()) {
+            let pid = nix::unistd::Pid::from_raw(id as i32);
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -13,9 +13,8 @@ use crate::{
     ceremony::FirstComponent,
     crypto::{self, Block},
     keys::Keys,
-    password::{self, Locks},
+    password::Locks,
     prompt::{Prompt, Purpose},
-    settings::is_operator,
     verify::{self, PinKey},
 };
 
@@ -188,11 +187,11 @@ impl Core {
         self.storage_key.is_some() && !self.unreadable
     }
 
-    fn reply(&mut self, id: u32, reply: Reply) {
+    pub(crate) fn reply(&mut self, id: u32, reply: Reply) {
         self.out.push(Output::Reply(id, reply));
     }
 
-    fn refuse(&mut self, id: u32, refusal: Refusal) {
+    pub(crate) fn refuse(&mut self, id: u32, refusal: Refusal) {
         self.reply(id, Reply::Refused(refusal));
     }
 
@@ -410,7 +409,7 @@ impl Core {
         }
     }
 
-    fn save_tries(&mut self) {
+    pub(crate) fn save_tries(&mut self) {
         self.tries_unsaved = !self.storing.is_empty();
         if !self.tries_unsaved {
             self.save(self.keys.clone(), Then::Tries);
@@ -727,64 +726,6 @@ impl Core {
             Purpose::CheckValue { name, component } => self.check_value_typed(name, component, digits, now),
         }
     }
-
-    // --- passwords ---
-
-    fn check_password(&mut self, id: u32, number: String, password: Option<Secret>, timeout: u32, now: u64) {
-        if !is_operator(&number) {
-            return self.refuse(id, Refusal::Malformed);
-        }
-        if let Some(password) = password {
-            let check = self.operator(&number, password.expose(), now);
-            return self.reply(id, Reply::Password(check));
-        }
-        if self.prompt.is_some() {
-            return self.refuse(id, Refusal::PadBusy);
-        }
-        // Nobody is made to type for nothing.
-        if let Some(seconds) = self.locked(&lock_of(&number), now) {
-            return self.reply(id, Reply::Password(PasswordCheck::LockedOut { seconds }));
-        }
-        let purpose = Purpose::Operator { id, number };
-        self.begin(Prompt::new(purpose, PadPrompt::Password, 1..=32, u64::from(timeout), now));
-    }
-
-    fn operator(&mut self, number: &str, password: &[u8], now: u64) -> PasswordCheck {
-        let lock = lock_of(number);
-        if let Some(seconds) = self.locked(&lock, now) {
-            return PasswordCheck::LockedOut { seconds };
-        }
-        let right = password::check(&self.settings.operators, number, password);
-        self.tried(&lock, right, now);
-        if right { PasswordCheck::Accepted } else { PasswordCheck::Wrong }
-    }
-
-    /// Seconds until this lock lets anyone try again.
-    pub(crate) fn locked(&mut self, lock: &str, now: u64) -> Option<u32> {
-        let wrong_tries = self.keys.wrong_tries.get(lock).copied().unwrap_or(0);
-        self.locks.seconds(lock, wrong_tries, now)
-    }
-
-    /// Counts a try, durably if there is a store.
-    pub(crate) fn tried(&mut self, lock: &str, right: bool, now: u64) {
-        let changed = if right {
-            self.locks.right(lock);
-            self.keys.wrong_tries.remove(lock).is_some()
-        } else {
-            let count = self.keys.wrong_tries.entry(lock.to_owned()).or_insert(0);
-            *count = count.saturating_add(1);
-            self.locks.wrong(lock, *count, now);
-            true
-        };
-        if changed && self.can_store() {
-            self.save_tries();
-        }
-    }
-}
-
-/// The lock that an operator's wrong tries count on. Unknown numbers have one as well, so that they do not show.
-fn lock_of(number: &str) -> String {
-    format!("operator {number}")
 }
 
 fn text_of(digits: &[u8]) -> Zeroizing<Vec<u8>> {

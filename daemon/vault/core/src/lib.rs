@@ -15,6 +15,7 @@ mod crypto;
 mod custodian;
 mod event;
 mod keys;
+mod operator;
 mod password;
 mod prompt;
 mod settings;

@@ -1,14 +1,14 @@
 //! A message in words, for people who look for a fault. Card data, tracks, PIN blocks and keys are not shown.
 
+mod value;
+
 use crate::{
     bcd,
     error::DecodeError,
-    field::{Content, FieldTable, name_of},
+    field::{FieldTable, name_of},
     frame::{Frame, FrameError},
     message::Message,
-    pan::mask,
 };
-use encoding_rs::GBK;
 use serde::Serialize;
 use std::fmt;
 
@@ -43,6 +43,21 @@ pub struct Field {
     pub length: usize,
     /// Its value, masked.
     pub value: String,
+    /// What it says in words, and its subfields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// A subfield or a data object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Its number or tag, such as `60.2` or `9F36`.
+    pub name: String,
+    /// Its value, masked.
+    pub value: String,
+    /// What that means, where there is something to say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub meaning: String,
 }
 
 /// Why bytes cannot be described.
@@ -61,15 +76,10 @@ pub enum DescribeError {
 /// # Errors
 /// [`DescribeError`] with the field's number and offset.
 pub fn describe(table: &FieldTable, bytes: &[u8]) -> Result<Description, DescribeError> {
-    let announced = bytes.first_chunk::<2>().map(|prefix| usize::from(u16::from_be_bytes(*prefix)));
-    let frame = match announced {
-        // A body begins with its message type, whose first byte is 01 to 09: such a length would be the frame's own.
-        Some(length) if length + 2 == bytes.len() => Some(Frame::read(bytes)?),
-        _ => None,
-    };
+    let frame = is_frame(bytes).then(|| Frame::read(bytes)).transpose()?;
     let body = frame.map_or(bytes, |frame| frame.body);
     let message = Message::decode(body, table)?;
-    let fields = message.fields().iter().filter(|number| *number != 1);
+    let fields = message.fields().iter();
     Ok(Description {
         tpdu: frame.map(|frame| bcd::hex(&frame.tpdu.0)),
         header: frame.map(|frame| bcd::hex(&frame.header.0)),
@@ -79,48 +89,19 @@ pub fn describe(table: &FieldTable, bytes: &[u8]) -> Result<Description, Describ
     })
 }
 
-fn field(message: &Message, number: u8) -> Field {
-    let (name_zh, name_en) = name_of(number);
-    let bytes = message.bytes(number).unwrap_or_default();
-    let value = match (number, message.content(number)) {
-        (2, _) => message.digits(2).map(|digits| mask(&digits.text())).unwrap_or_default(),
-        (14 | 35 | 36 | 52 | 62, _) => "(not shown)".to_owned(),
-        (55, _) => chip(bytes),
-        (53 | 64, Some(Content::Bytes)) => bcd::hex(bytes),
-        (_, _) => match message.digits(number) {
-            Some(digits) => digits.text().to_string(),
-            None => GBK.decode(bytes).0.chars().map(|c| if c.is_control() { '.' } else { c }).collect(),
-        },
-    };
-    Field { number, name_zh, name_en, length: message.length(number).unwrap_or(0), value }
+/// Whether the bytes begin with a length prefix: it counts them, or a TPDU stands behind it where a body would not
+/// begin like this (message types are 01xx to 08xx).
+fn is_frame(bytes: &[u8]) -> bool {
+    let Some((&[first, second, third], rest)) = bytes.split_first_chunk::<3>() else { return false };
+    let counted = usize::from(u16::from_be_bytes([first, second])) == rest.len() + 1;
+    let is_type = (1..=8).contains(&first) && second & 0x0F <= 1 && second >> 4 <= 9;
+    counted || (third == 0x60 && !is_type)
 }
 
-/// Elements that name the card or hold its tracks.
-const CARD_TAGS: [&str; 8] = ["56", "57", "5A", "5F20", "5F24", "9F1F", "9F20", "9F6B"];
-
-/// Field 55 as `tag=value`, what names the card left out; bytes that are no TLV are counted only.
-fn chip(mut bytes: &[u8]) -> String {
-    let mut parts = Vec::new();
-    while let Some((&first, rest)) = bytes.split_first() {
-        let more = if first & 0x1F == 0x1F {
-            rest.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1
-        } else {
-            0
-        };
-        let Some((tag, rest)) = bytes.split_at_checked(1 + more) else { break };
-        let Some((&length, rest)) = rest.split_first() else { break };
-        let Some((value, rest)) = rest.split_at_checked(usize::from(length)).filter(|_| length < 0x80) else {
-            break;
-        };
-        let tag = bcd::hex(tag);
-        let hidden = CARD_TAGS.contains(&tag.as_str());
-        parts.push(if hidden { format!("{tag}=(not shown)") } else { format!("{tag}={}", bcd::hex(value)) });
-        bytes = rest;
-    }
-    if !bytes.is_empty() {
-        parts.push(format!("({} bytes that are no TLV)", bytes.len()));
-    }
-    parts.join(" ")
+fn field(message: &Message, number: u8) -> Field {
+    let (name_zh, name_en) = name_of(number);
+    let (value, parts) = value::read(message, number);
+    Field { number, name_zh, name_en, length: message.length(number).unwrap_or(0), value, parts }
 }
 
 impl fmt::Display for Description {
@@ -135,6 +116,9 @@ impl fmt::Display for Description {
                 "\n{:>4}  {} {} [{}]  {}",
                 field.number, field.name_zh, field.name_en, field.length, field.value
             )?;
+            for part in &field.parts {
+                write!(f, "\n      {:<6} {}  {}", part.name, part.value, part.meaning)?;
+            }
         }
         Ok(())
     }
@@ -163,8 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn rule_10_card_data_is_not_shown() {
-        assert_eq!(chip(&[0x9F, 0x36, 2, 0, 1, 0x5A, 2, 0x62, 0x12]), "9F36=0001 5A=(not shown)");
-        assert_eq!(chip(&[0x9F]), "(1 bytes that are no TLV)");
+    fn a_wrong_length_prefix_is_named() {
+        let table = Profile::default().table();
+        let frame = [&[0x00, 0x20, 0x60][..], &[0; 40]].concat();
+        assert!(matches!(describe(&table, &frame), Err(DescribeError::Frame(_))));
+        let body = [&[0x02, 0x00, 0x60][..], &[0; 7]].concat();
+        assert!(matches!(describe(&table, &body), Err(DescribeError::Message(error)) if error.field == 2));
     }
 }

@@ -1,9 +1,10 @@
 //! The host's language: the UnionPay (银联) POS dialect of ISO 8583.
 //!
 //! **What it is for.** Bytes to messages and back ([`Message`], [`frame`]), the messages a terminal sends
-//! ([`request`]), what an answer says and whether it answers *this* request ([`answer`]), the work keys inside a sign-in answer ([`keys62`]), the meaning of field 39 ([`response_code`]),
-//! and a reading of any message for people ([`describe`]). Everything in which acquirers differ is data in a
-//! [`Profile`]; nothing here asks which acquirer it is.
+//! ([`request`]), what an answer says and whether it answers *this* request ([`answer`]), the work keys inside a
+//! sign-in answer ([`keys62`]), the meaning of field 39 ([`response_code`]), and a reading of any message for people
+//! ([`describe`]). Everything in which acquirers differ is data in a [`Profile`]; nothing here asks which acquirer
+//! it is.
 //!
 //! **What it never does.** It opens no socket, reads no clock, draws no random number and holds no key: it says
 //! *what* to MAC and takes eight bytes back from the secure module. It never panics on outside bytes: they decode,

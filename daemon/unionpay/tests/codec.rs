@@ -88,6 +88,7 @@ fn judge(bytes: &[u8]) -> Result<(), TestCaseError> {
         }
     }
     let _ = Frame::read(bytes);
+    let _ = posd_unionpay::describe::describe(&FieldTable::standard(), bytes).map(|said| said.to_string());
     Ok(())
 }
 

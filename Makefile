@@ -7,7 +7,7 @@ CARGO ?= cargo
 PACKAGES := build-essential pkg-config libsqlite3-dev libpcsclite-dev libudev-dev dbus python3-dbus python3-gi \
 	libglib2.0-bin pcscd vsmartcard-vpcd umockdev fonts-wqy-zenhei
 
-.PHONY: all setup build demo run test check soak bench audit clean
+.PHONY: all setup build demo run test check soak audit clean
 
 all: build
 
@@ -52,11 +52,6 @@ FIRST ?= 1
 soak: setup
 	$(CARGO) build --locked -q --release -p posd-simulation
 	target/release/posd-simulation $(FIRST) $(SEEDS)
-
-# Ratios measured in one run; prints a table, writes bench.json. Never fails for a slow machine.
-bench: setup
-	$(CARGO) build --locked -q --release --bin posd --bin posd-acquirer --bin posd-simulator --bin posd-bench
-	target/release/posd-bench --json bench.json
 
 # Licences, bans, duplicate versions.
 audit:

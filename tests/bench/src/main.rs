@@ -1,3 +1,0 @@
-//! Benchmarks of the terminal.
-
-fn main() {}

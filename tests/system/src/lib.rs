@@ -1,1 +1,0 @@
-//! System tests on a private bus.

@@ -1,3 +1,0 @@
-//! System tests on a private bus.
-
-fn main() {}

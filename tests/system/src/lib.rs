@@ -1,0 +1,282 @@
+//! The whole terminal under test: the real `posd` on a private bus with the project's own policy, simulated devices, a
+//! test acquirer on TCP, and clients of several D-Bus implementations.
+//!
+//! What it is for: the tests in `tests/suite`. Each names the rule or the promise that it holds to.
+//!
+//! What it never does: it starts no program that is not built, skips nothing that the machine lacks (it fails and says
+//! what is missing), and touches no bus but its own.
+//!
+//! Start reading at [`House`], then [`Caller`].
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod caller;
+pub mod search;
+
+pub use caller::{Caller, NOBODY};
+
+use posd_client::{CreateOptions, Details, Terminal, Transaction};
+use posd_simulator::{Options, Stack};
+use serde_json::{Value, json};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// The test card's number, as the card and the acquirer have it (made up).
+pub const PAN: &str = "6212340000000019";
+
+/// Python with dbus-python, as Debian has it.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// The test's own settings: a reply timer of two seconds, a customer who does the right thing, and one more line of
+/// bus policy that lets the second user call.
+pub fn options() -> Options {
+    Options {
+        profile: "reply_timeout_s = 2\nconnect_timeout_s = 2\n".to_owned(),
+        auto: true,
+        bus: r#"<policy user="nobody"><allow send_destination="org.posd.Terminal1"/></policy>"#.to_owned(),
+        ..Options::default()
+    }
+}
+
+/// A running terminal in a directory of its own, and a client of this user.
+pub struct House {
+    /// The processes.
+    pub stack: Stack,
+    /// A connection of the test's own user.
+    pub terminal: Terminal,
+    directory: TempDir,
+}
+
+impl House {
+    /// Starts everything; the customer acts by itself.
+    pub async fn new() -> House {
+        House::with(&options()).await
+    }
+
+    /// Starts everything; the customer does what the test says.
+    pub async fn with_idle_customer() -> House {
+        House::with(&Options { auto: false, ..options() }).await
+    }
+
+    /// Starts everything with these settings and waits until the terminal is in service.
+    pub async fn with(options: &Options) -> House {
+        assert!(nix::unistd::Uid::effective().is_root(), "system tests have a second user: run them as root");
+        need_programs();
+        let directory = tempfile::Builder::new().prefix("posd-system-").tempdir().unwrap();
+        // The second user reaches the bus's socket through it.
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+        let stack = match Stack::start(directory.path(), options) {
+            Ok(stack) => stack,
+            Err(error) => {
+                let log = std::fs::read_to_string(directory.path().join("posd.log")).unwrap_or_default();
+                panic!("{error}\nposd.log:\n{log}")
+            }
+        };
+        let terminal = connect(&stack.bus_address()).await;
+        let house = House { stack, terminal, directory };
+        house.in_service().await;
+        house
+    }
+
+    /// Signs the terminal in and logs operator 01 in.
+    pub async fn opened(self) -> House {
+        self.terminal.sign_in().await.unwrap();
+        self.log_in().await;
+        self
+    }
+
+    /// Logs operator 01 in, with the password as an argument.
+    pub async fn log_in(&self) {
+        self.terminal.log_in("01", "0000").await.unwrap();
+    }
+
+    /// One more connection of the test's own user.
+    pub async fn connect(&self) -> Terminal {
+        connect(&self.stack.bus_address()).await
+    }
+
+    /// Waits until nothing keeps the terminal out of service.
+    pub async fn in_service(&self) {
+        self.terminal_is("in service", |reasons| reasons.is_empty()).await;
+    }
+
+    /// Waits until the reasons for being out of service are as told.
+    pub async fn terminal_is(&self, what: &str, good: impl Fn(&[String]) -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let state = self.terminal.state().await.unwrap();
+            if good(&state.reasons) {
+                return;
+            }
+            assert!(Instant::now() < end, "the terminal is not {what}: {:?}", state.reasons);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Where everything is.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The journal's file.
+    pub fn journal(&self) -> PathBuf {
+        self.directory().join("journal.db")
+    }
+
+    /// Makes a sale with default options.
+    pub async fn create(&self, reference: &str, amount: u64) -> Transaction {
+        self.terminal.create(reference, amount, &CreateOptions::default()).await.unwrap()
+    }
+
+    /// Makes a sale and sells, with the customer that acts by itself.
+    pub async fn sell(&self, reference: &str, amount: u64) -> Details {
+        self.finish(&self.create(reference, amount).await).await
+    }
+
+    /// Starts a transaction where it has not, and follows it to its end.
+    pub async fn finish(&self, transaction: &Transaction) -> Details {
+        let mut seen = Vec::new();
+        let sold = tokio::time::timeout(
+            Duration::from_secs(30),
+            transaction.sell(|change| seen.push(change.state.clone())),
+        );
+        match sold.await {
+            Ok(Ok(details)) => details,
+            Ok(Err(error)) => panic!("{}: {error}, after {seen:?}", transaction.path()),
+            Err(_) => panic!("{} does not end, after {seen:?}", transaction.path()),
+        }
+    }
+
+    /// Waits until a transaction is in a state.
+    pub async fn reaches(&self, transaction: &Transaction, state: &str) -> Details {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let details = transaction.details().await.unwrap();
+            if details.state == state {
+                return details;
+            }
+            assert!(
+                Instant::now() < end && details.state != "finished",
+                "{} should be {state} and is {} {}",
+                transaction.path(),
+                details.state,
+                cause(&details)
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Starts a transaction and brings it to a state.
+    pub async fn start_until(&self, transaction: &Transaction, state: &str) -> Details {
+        transaction.start().await.unwrap();
+        self.reaches(transaction, state).await
+    }
+
+    /// Moves a simulated device.
+    pub fn devices(&self, command: Value) -> Value {
+        self.stack.devices(command).unwrap()
+    }
+
+    /// Tells the acquirer something.
+    pub fn host(&self, command: Value) -> Value {
+        self.stack.host(command).unwrap()
+    }
+
+    /// The acquirer's charges.
+    pub fn charges(&self) -> Vec<Value> {
+        self.host(json!({"ledger": true}))["ledger"]["charges"].as_array().unwrap().clone()
+    }
+
+    /// The amounts that the acquirer holds.
+    pub fn booked(&self) -> Vec<u64> {
+        let charges = self.charges();
+        let booked = charges.iter().filter(|charge| charge["state"] == "booked");
+        booked.map(|charge| charge["amount"].as_u64().unwrap()).collect()
+    }
+
+    /// The kinds of the requests that reached the acquirer, in order.
+    pub fn requests(&self) -> Vec<String> {
+        let log = self.host(json!({"log": true}));
+        log["log"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["kind"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Every row of the journal, as SQL, read without writing.
+    pub fn journal_rows(&self) -> String {
+        let output = Command::new(PYTHON).arg(client("rows.py")).arg(self.journal()).output().unwrap();
+        succeeded("rows.py", &output)
+    }
+
+    /// Runs busctl on the house's bus.
+    pub async fn busctl(&self, arguments: &[&str]) -> Output {
+        let address = format!("--address={}", self.stack.bus_address());
+        run("busctl", [address.as_str()].iter().chain(arguments)).await
+    }
+
+    /// Runs gdbus on the house's bus: `gdbus call` of a method of an object.
+    pub async fn gdbus(&self, path: &str, method: &str, arguments: &[&str]) -> Output {
+        let address = self.stack.bus_address();
+        let call = ["call", "--address", &address, "--dest", "org.posd.Terminal1", "--object-path", path];
+        run("gdbus", call.iter().chain(&["--method", method]).chain(arguments)).await
+    }
+
+    /// Runs a client in Python to its end.
+    pub async fn python(&self, script: &str, arguments: &[&str]) -> String {
+        let (script_path, address) = (client(script), self.stack.bus_address());
+        let first = [script_path.to_str().unwrap(), address.as_str()];
+        succeeded(script, &run(PYTHON, first.iter().chain(arguments)).await)
+    }
+}
+
+/// What a child process wrote; it must have succeeded.
+pub fn succeeded(name: &str, output: &Output) -> String {
+    assert!(output.status.success(), "{name} failed: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The cause in a transaction's result.
+pub fn cause(details: &Details) -> String {
+    details.result_text("cause").unwrap_or_default()
+}
+
+/// A client of the tests' own.
+pub(crate) fn client(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+}
+
+async fn run<'a>(program: &str, arguments: impl Iterator<Item = &'a &'a str>) -> Output {
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(30), command.output()).await;
+    output.unwrap_or_else(|_| panic!("{program} does not end")).unwrap_or_else(|e| panic!("{program}: {e}"))
+}
+
+async fn connect(address: &str) -> Terminal {
+    Terminal::on(zbus::connection::Builder::address(address).build().await.unwrap())
+}
+
+/// The programs are built before the tests are; a test builds nothing.
+fn need_programs() {
+    let here = std::env::current_exe().unwrap();
+    let directory = here.ancestors().nth(2).unwrap();
+    for name in ["posd", "posd-simulator", "posd-acquirer"] {
+        let program = directory.join(name);
+        assert!(
+            program.exists(),
+            "{} is not built: run `make test`, or `make build` before",
+            program.display()
+        );
+    }
+    for name in [PYTHON, "/usr/bin/dbus-daemon", "/usr/bin/busctl", "/usr/bin/gdbus", "/usr/bin/setpriv"] {
+        assert!(Path::new(name).exists(), "{name} is missing: `make setup` installs what tests need");
+    }
+}

@@ -119,7 +119,7 @@ impl Oracle {
                 None => self
                     .broken(format!("the host holds a charge of trace {} that nobody knows", charge.trace)),
                 Some(attempt) => {
-                    *charged.entry(attempt.key.reference.as_str().to_owned()).or_default() += 1;
+                    *charged.entry(meant(attempt).to_owned()).or_default() += 1;
                     if !attempt.outcome.is_some_and(Outcome::is_charged) {
                         self.broken(format!(
                             "the host holds {}, the terminal says {:?}",
@@ -142,7 +142,7 @@ impl Oracle {
         }
         let mut found = BTreeSet::new();
         for attempt in attempts {
-            found.insert(attempt.key.reference.as_str());
+            found.insert(meant(attempt));
             if attempt.outcome == Some(Outcome::Unknown) {
                 self.broken(format!("{} is still unknown", attempt.id));
             }
@@ -164,4 +164,10 @@ fn standing(host: &Host, attempt: &Attempt) -> usize {
             c.state == ChargeState::Booked && Some(c.batch) == attempt.batch && Some(c.trace) == attempt.trace
         })
         .count()
+}
+
+/// The sale that the app meant, also where a planted fault files it under another name.
+fn meant(attempt: &Attempt) -> &str {
+    let reference = attempt.key.reference.as_str();
+    reference.split_once('~').map_or(reference, |(meant, _)| meant)
 }

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -220,7 +220,13 @@ impl Link {
 
     fn hear(&mut self) {
         let mut buffer = [0; 4096];
-        let count = self.stream.read(&mut buffer).expect("an answer in time");
+        // A read with a time limit is not restarted by itself after a stop and a continue.
+        let count = loop {
+            match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                heard => break heard.expect("an answer in time"),
+            }
+        };
         assert!(count > 0, "the vault closed the connection");
         self.decoder.push(&buffer[..count]);
         while let Some(message) = self.decoder.take().unwrap() {

@@ -1,0 +1,248 @@
+//! The simulated devices, and the customer before them. Reader, PIN pad and person share one scene: taking the card
+//! out is seen by the reader, a prompt on the pad by the person.
+
+use crate::{module::OPERATOR_PASSWORD, printer::PaperPrinter};
+use posd_card::{Card, Profile, issuer};
+use posd_vault::device::{CardReader, PadEvent, PinPad, ReaderEvent};
+use posd_vault_core::{CardFault, Key, PadPrompt};
+use posd_vault_protocol::DeviceState;
+use serde_json::{Value, json};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    os::fd::BorrowedFd,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use zeroize::Zeroizing;
+
+/// Between two keys that the simulated customer presses.
+const KEY_TICK: Duration = Duration::from_millis(150);
+/// Until the simulated customer reacts.
+const REACTION: Duration = Duration::from_millis(150);
+
+/// Something a simulated person will do.
+#[derive(Clone, Copy)]
+enum Act {
+    Press(Key),
+    Insert,
+    Remove,
+}
+
+struct Scene {
+    card: Card,
+    inserted: bool,
+    reader: VecDeque<ReaderEvent>,
+    pad: VecDeque<PadEvent>,
+    acts: Vec<(Instant, Act)>,
+    /// What the customer types; `None` cancels.
+    pin: Option<String>,
+    /// Inserts when the slot is empty and removes when the card is done.
+    auto: bool,
+    printer: PaperPrinter,
+}
+
+/// The simulated card reader.
+pub(super) struct Reader(Rc<RefCell<Scene>>);
+
+/// The simulated PIN pad.
+pub(super) struct Pad(Rc<RefCell<Scene>>);
+
+/// Whoever stands before the terminal, and what moves by itself.
+pub(super) struct Person(Rc<RefCell<Scene>>);
+
+/// Sets everything up: both devices are there, the slot is empty.
+pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) {
+    let mut scene = Scene {
+        card: Card::new(Profile::debit()),
+        inserted: false,
+        reader: VecDeque::from([ReaderEvent::State(DeviceState::Ready)]),
+        pad: VecDeque::from([PadEvent::State(DeviceState::Ready)]),
+        acts: Vec::new(),
+        pin: Some("1234".to_owned()),
+        auto,
+        printer,
+    };
+    if auto {
+        scene.later(REACTION, Act::Insert);
+    }
+    let scene = Rc::new(RefCell::new(scene));
+    (Reader(scene.clone()), Pad(scene.clone()), Person(scene))
+}
+
+impl Scene {
+    fn later(&mut self, after: Duration, act: Act) {
+        self.acts.push((Instant::now() + after, act));
+        self.acts.sort_by_key(|(at, _)| *at);
+    }
+
+    fn insert(&mut self) {
+        if !self.inserted {
+            self.inserted = true;
+            self.reader.push_back(ReaderEvent::Card(true));
+        }
+    }
+
+    fn remove(&mut self) {
+        if self.inserted {
+            self.inserted = false;
+            self.card.removed();
+            self.reader.push_back(ReaderEvent::Card(false));
+            if self.auto {
+                self.later(REACTION, Act::Insert);
+            }
+        }
+    }
+
+    /// The simulated people type what they are asked for.
+    fn type_for(&mut self, prompt: Option<PadPrompt>) {
+        self.acts.retain(|(_, act)| !matches!(act, Act::Press(_)));
+        let typed = match prompt {
+            Some(PadPrompt::Pin { .. }) => self.pin.clone(),
+            Some(PadPrompt::Password) => Some(OPERATOR_PASSWORD.to_owned()),
+            _ => return,
+        };
+        let keys: Vec<Key> = match typed {
+            Some(digits) => digits.bytes().map(|b| Key::Digit(b - b'0')).chain([Key::Enter]).collect(),
+            None => vec![Key::Cancel],
+        };
+        let mut after = REACTION;
+        for key in keys {
+            after += KEY_TICK;
+            self.later(after, Act::Press(key));
+        }
+    }
+
+    /// The card's last transaction certificate, checked as its issuer would.
+    fn certificate(&self) -> Value {
+        let Some(issued) = self.card.last_tc() else { return json!({"certificate": null}) };
+        let good =
+            issuer::verify_tc(&issuer::MASTER_KEY, &issued.pan, issued.sequence, &issued.input, issued.value);
+        let text: String = issued.value.iter().map(|b| format!("{b:02X}")).collect();
+        json!({"certificate": text, "good": good})
+    }
+}
+
+impl Person {
+    /// When something happens next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.borrow().acts.first().map(|(at, _)| *at)
+    }
+
+    /// Does what has fallen due.
+    pub(super) fn act(&mut self) {
+        let mut scene = self.0.borrow_mut();
+        let now = Instant::now();
+        while scene.acts.first().is_some_and(|(at, _)| *at <= now) {
+            match scene.acts.remove(0).1 {
+                Act::Press(key) => scene.pad.push_back(PadEvent::Key(key)),
+                Act::Insert => scene.insert(),
+                Act::Remove => scene.remove(),
+            }
+        }
+    }
+
+    /// A command of `posctl sim` or of a test, and the answer to it.
+    pub(super) fn told(&mut self, command: &Value) -> Value {
+        let mut scene = self.0.borrow_mut();
+        let done = json!({"ok": true});
+        if let Some(action) = command.get("card").and_then(Value::as_str) {
+            match action {
+                "insert" => {
+                    match command.get("profile").and_then(Value::as_str) {
+                        None => {}
+                        Some("debit") => scene.card = Card::new(Profile::debit()),
+                        Some("credit") => scene.card = Card::new(Profile::credit()),
+                        Some("offline-pin") => scene.card = Card::new(Profile::offline_pin()),
+                        Some("combo") => scene.card = Card::new(Profile::combo()),
+                        Some(_) => {
+                            return json!({"error": "a card is debit, credit, offline-pin or combo"});
+                        }
+                    }
+                    scene.insert();
+                }
+                "remove" => scene.remove(),
+                _ => return json!({"error": "a card is inserted or removed"}),
+            }
+            return done;
+        }
+        if let Some(pin) = command.get("pin").and_then(Value::as_str) {
+            let digits = (4..=12).contains(&pin.len()) && pin.bytes().all(|b| b.is_ascii_digit());
+            if !digits && pin != "cancel" {
+                return json!({"error": "a PIN is 4 to 12 digits, or cancel"});
+            }
+            scene.pin = digits.then(|| pin.to_owned());
+            return done;
+        }
+        if let Some(paper) = command.get("paper").and_then(Value::as_bool) {
+            scene.printer.set_paper(paper);
+            return done;
+        }
+        if let Some(auto) = command.get("auto").and_then(Value::as_bool) {
+            scene.auto = auto;
+            if auto && !scene.inserted {
+                scene.later(REACTION, Act::Insert);
+            }
+            return done;
+        }
+        if command.get("slips").is_some() {
+            return json!({"slips": scene.printer.slips()});
+        }
+        if command.get("certificate").is_some() {
+            return scene.certificate();
+        }
+        json!({"error": "unknown command: card, pin, paper, auto, slips or certificate"})
+    }
+}
+
+impl CardReader for Reader {
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    fn event(&mut self) -> Option<ReaderEvent> {
+        self.0.borrow_mut().reader.pop_front()
+    }
+
+    fn power_on(&mut self) -> Result<Vec<u8>, CardFault> {
+        let mut scene = self.0.borrow_mut();
+        if scene.inserted { Ok(scene.card.reset()) } else { Err(CardFault::NoCard) }
+    }
+
+    fn power_off(&mut self) {
+        let mut scene = self.0.borrow_mut();
+        if scene.auto && scene.inserted {
+            scene.later(REACTION, Act::Remove);
+        }
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault> {
+        let mut scene = self.0.borrow_mut();
+        let answer = if scene.inserted { scene.card.transmit(command) } else { Vec::new() };
+        if !answer.is_empty() {
+            Ok(answer.into())
+        } else if scene.inserted && scene.card.present() {
+            Err(CardFault::Mute)
+        } else {
+            scene.inserted = false;
+            Err(CardFault::Removed)
+        }
+    }
+}
+
+impl PinPad for Pad {
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    fn event(&mut self) -> Option<PadEvent> {
+        self.0.borrow_mut().pad.pop_front()
+    }
+
+    fn prompt(&mut self, prompt: Option<PadPrompt>) -> DeviceState {
+        let mut scene = self.0.borrow_mut();
+        scene.pad.retain(|event| !matches!(event, PadEvent::Key(_)));
+        scene.type_for(prompt);
+        DeviceState::Ready
+    }
+}

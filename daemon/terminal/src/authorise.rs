@@ -17,7 +17,7 @@ use posd_emv::{
     host::HostAnswer,
     kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
 };
-use posd_unionpay::{Answer, Pan, Track2, field55, request};
+use posd_unionpay::{Answer, Family, Kind, Pan, Track2, field55, request};
 use posd_vault_protocol::{Refusal, Request as VaultRequest};
 
 use crate::terminal::Asked;
@@ -72,18 +72,24 @@ impl Terminal {
         let profile = &self.settings.profile;
         let field = |tags: &[u32]| field55::build(tags, &|tag| kernel.data(tag)).ok();
         let card_sequence = kernel.pan_sequence();
-        let request = request::Sale {
+        let request = request::Financial {
+            kind: Kind::Sale,
+            family: Family::Plain,
             identity: self.identity(),
             trace,
             batch,
             amount: amount.minor(),
             currency: amount.currency().numeric(),
-            pan: Pan::new(&kernel.pan()?)?,
-            expiry: kernel.expiry()?.to_string(),
-            card_sequence,
-            track2: kernel.track2().and_then(|track| Track2::new(&track)),
-            pin_block: active.pin_block.as_deref().copied(),
-            field55: field(&profile.field55_request)?,
+            card: request::Card {
+                entry: request::Entry::Chip,
+                pan: Pan::new(&kernel.pan()?)?,
+                expiry: Some(kernel.expiry()?.to_string()),
+                sequence: card_sequence,
+                track2: kernel.track2().and_then(|track| Track2::new(&track)),
+                pin_block: active.pin_block.as_deref().copied(),
+                field55: field(&profile.field55_request)?,
+            },
+            linked: None,
             allow_partial,
         }
         .build(profile)

@@ -17,7 +17,7 @@ use crate::{
     terminal::{JournalState, Terminal},
 };
 use posd_unionpay::{
-    Pan,
+    Family, Kind, Pan,
     request::{self, Request},
 };
 use posd_vault_protocol::Secret;
@@ -106,16 +106,20 @@ impl Terminal {
                 let reversal = self.reversals.iter().find(|r| r.transaction == *id)?;
                 let original = &reversal.original;
                 request::Reversal {
+                    kind: Kind::Sale,
+                    family: Family::Plain,
                     identity: self.identity(),
                     trace: original.trace,
                     batch: original.batch,
                     amount: original.amount,
                     currency: original.currency,
+                    entry: request::Entry::Chip,
                     pan,
-                    expiry,
+                    expiry: Some(expiry),
                     card_sequence: original.card_sequence,
                     pin_entered: original.pin_entered,
                     authorisation_code: original.authorisation_code.clone(),
+                    linked: None,
                     reason: reversal.reason.word().to_owned(),
                     field55: original.field55.clone(),
                 }
@@ -126,19 +130,23 @@ impl Terminal {
                 let advice = self.advices.iter().find(|a| a.transaction == *id)?;
                 let original = &advice.original;
                 request::ScriptResult {
+                    kind: Kind::Sale,
                     identity: self.identity(),
                     trace: advice.trace,
                     batch: self.device.batch,
                     amount: original.amount,
                     currency: original.currency,
+                    entry: request::Entry::Chip,
                     pan,
                     card_sequence: original.card_sequence,
                     pin_entered: original.pin_entered,
-                    rrn: original.rrn.clone(),
-                    authorisation_code: original.authorisation_code.clone(),
-                    original_batch: original.batch,
-                    original_trace: original.trace,
-                    original_date: advice.original_date.clone(),
+                    original: request::Linked {
+                        batch: original.batch,
+                        trace: original.trace,
+                        date: advice.original_date.clone(),
+                        rrn: original.rrn.clone(),
+                        authorisation_code: original.authorisation_code.clone(),
+                    },
                     field55: original.field55.clone(),
                 }
                 .build(self.profile())

@@ -12,7 +12,7 @@
 //! key: types that hold them have a redacting `Debug` and are wiped when dropped.
 //!
 //! **Where to start reading.** [`field`] has the table of fields, [`message`] the codec; then one request from
-//! [`request`], say [`request::Sale`], and [`answer::check_answer`], which judges what comes back.
+//! [`request`], say [`request::Financial`], and [`answer::check_answer`], which judges what comes back.
 
 pub mod answer;
 pub mod bcd;
@@ -22,6 +22,7 @@ pub mod field;
 pub mod field55;
 pub mod frame;
 pub mod keys62;
+pub mod kind;
 pub mod message;
 pub mod mti;
 pub mod pan;
@@ -33,6 +34,7 @@ pub use answer::{Answer, Expectation, Mismatch, Rejection, check_answer};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use field::{FieldSet, FieldTable};
 pub use frame::{Frame, FrameError, Header, HeaderRequirement, Tpdu};
+pub use kind::{Family, Kind};
 pub use message::{Message, MessageBuilder};
 pub use mti::Mti;
 pub use pan::{Pan, Track2};

@@ -66,6 +66,13 @@ pub struct Profile {
     pub field22_chip_pin: String,
     /// Field 22 of a chip card without PIN, three digits. Default `052`.
     pub field22_chip: String,
+    /// Field 22 where no card was read, with PIN, three digits. Default `011`.
+    pub field22_manual_pin: String,
+    /// Field 22 where no card was read, without PIN, three digits. Default `012`.
+    pub field22_manual: String,
+    /// First digits of card numbers and their organisation (63.1, three letters); the longest match counts. The first
+    /// entry's organisation stands for a number that no entry matches. Default CUP, and the international ones.
+    pub organisations: Vec<(String, String)>,
     /// What fills up an odd number of track characters, 0 or 15. Default 0.
     pub track_pad: u8,
     /// Largest length of field 60 in digits, 17 to 99. Default 19.
@@ -155,6 +162,22 @@ impl Default for Profile {
             field53: "2600000000000000".to_owned(),
             field22_chip_pin: "051".to_owned(),
             field22_chip: "052".to_owned(),
+            field22_manual_pin: "011".to_owned(),
+            field22_manual: "012".to_owned(),
+            organisations: [
+                ("62", "CUP"),
+                ("4", "VIS"),
+                ("5", "MCC"),
+                ("2", "MCC"),
+                ("35", "JCB"),
+                ("30", "DCC"),
+                ("36", "DCC"),
+                ("38", "DCC"),
+                ("34", "AMX"),
+                ("37", "AMX"),
+            ]
+            .map(|(prefix, name)| (prefix.to_owned(), name.to_owned()))
+            .to_vec(),
             track_pad: 0,
             field60_maximum: 19,
             read_capability: 5,
@@ -234,6 +257,19 @@ impl Profile {
         must(digits(&self.field53, 16), "field53", "must be 16 digits")?;
         must(digits(&self.field22_chip_pin, 3), "field22_chip_pin", "must be three digits")?;
         must(digits(&self.field22_chip, 3), "field22_chip", "must be three digits")?;
+        must(digits(&self.field22_manual_pin, 3), "field22_manual_pin", "must be three digits")?;
+        must(digits(&self.field22_manual, 3), "field22_manual", "must be three digits")?;
+        must(
+            !self.organisations.is_empty()
+                && self.organisations.iter().all(|(prefix, name)| {
+                    !prefix.is_empty()
+                        && prefix.bytes().all(|b| b.is_ascii_digit())
+                        && name.len() == 3
+                        && name.bytes().all(|b| b.is_ascii_uppercase())
+                }),
+            "organisations",
+            "must pair first digits with three capital letters",
+        )?;
         must(matches!(self.track_pad, 0 | 15), "track_pad", "must be 0 or 15")?;
         must((17..=99).contains(&self.field60_maximum), "field60_maximum", "must lie in 17 to 99")?;
         must(self.read_capability <= 9, "read_capability", "must be one digit")?;
@@ -248,6 +284,13 @@ impl Profile {
             must(!named, entry, "must hold no object with the card's number, track, name or expiry")?;
         }
         Ok(())
+    }
+
+    /// The organisation of a card number (63.1).
+    pub fn organisation(&self, pan: &str) -> &str {
+        let matching = self.organisations.iter().filter(|(prefix, _)| pan.starts_with(prefix.as_str()));
+        let longest = matching.max_by_key(|(prefix, _)| prefix.len());
+        longest.or(self.organisations.first()).map_or("CUP", |(_, name)| name)
     }
 
     /// The field table of this acquirer.

@@ -6,7 +6,7 @@
 mod card;
 mod management;
 
-pub use card::{Reversal, Sale, ScriptResult};
+pub use card::{Card, Entry, Financial, Linked, Reversal, ScriptResult};
 pub use management::{Echo, SignIn, SignOut};
 
 use crate::answer::Expectation;

@@ -4,46 +4,79 @@
 
 use posd_unionpay::answer::Undecodable;
 use posd_unionpay::request::{
-    Echo, Identity, NotReady, Request, Reversal, Sale, ScriptResult, SignIn, SignOut,
+    Card, Echo, Entry, Financial, Identity, Linked, NotReady, Request, Reversal, ScriptResult, SignIn,
+    SignOut,
 };
 use posd_unionpay::{
-    Answer, DecodeErrorKind, EncodeError, EncodeErrorKind, Frame, Message, MessageBuilder, Mismatch, Mti,
-    Pan, Profile, Rejection, Track2, check_answer,
+    Answer, DecodeErrorKind, EncodeError, EncodeErrorKind, Family, Frame, Kind, Message, MessageBuilder,
+    Mismatch, Mti, Pan, Profile, Rejection, Track2, check_answer,
 };
 
 fn identity() -> Identity {
     Identity { terminal: "00000001".into(), merchant: "898000000000001".into() }
 }
 
-fn sale() -> Sale {
-    Sale {
+fn card() -> Card {
+    Card {
+        entry: Entry::Chip,
+        pan: Pan::new("6212340000000019").unwrap(),
+        expiry: Some("3012".into()),
+        sequence: Some(1),
+        track2: Track2::new("6212340000000019D30122010000000000"),
+        pin_block: Some([0xA5; 8]),
+        field55: vec![0x95, 1, 0],
+    }
+}
+
+/// A card that was not read: what the records of the original hold.
+fn recorded_card() -> Card {
+    let mut card = card();
+    (card.entry, card.sequence, card.track2, card.pin_block) = (Entry::Manual, None, None, None);
+    card.field55.clear();
+    card
+}
+
+fn financial(kind: Kind, card: Card) -> Financial {
+    Financial {
+        kind,
+        family: kind.family(),
         identity: identity(),
         trace: 42,
         batch: 7,
         amount: 1234,
         currency: 156,
-        pan: Pan::new("6212340000000019").unwrap(),
-        expiry: "3012".into(),
-        card_sequence: Some(1),
-        track2: Track2::new("6212340000000019D30122010000000000"),
-        pin_block: Some([0xA5; 8]),
-        field55: vec![0x95, 1, 0],
+        card,
+        linked: kind.row().original.map(|_| Linked {
+            batch: 6,
+            trace: 41,
+            date: "0604".into(),
+            rrn: Some("112233445566".into()),
+            authorisation_code: Some("A1B2C3".into()),
+        }),
         allow_partial: false,
     }
 }
 
+fn sale() -> Financial {
+    financial(Kind::Sale, card())
+}
+
 fn reversal() -> Reversal {
     Reversal {
+        kind: Kind::Sale,
+        family: Family::Plain,
         identity: identity(),
         trace: 42,
         batch: 7,
         amount: 1234,
         currency: 156,
+        entry: Entry::Chip,
         pan: Pan::new("6212340000000019").unwrap(),
-        expiry: "3012".into(),
+        expiry: Some("3012".into()),
         card_sequence: Some(1),
         pin_entered: true,
         authorisation_code: None,
+        linked: None,
         reason: "98".into(),
         field55: vec![0x95, 1, 0],
     }
@@ -51,19 +84,23 @@ fn reversal() -> Reversal {
 
 fn script_result() -> ScriptResult {
     ScriptResult {
+        kind: Kind::Sale,
         identity: identity(),
         trace: 43,
         batch: 8,
         amount: 1234,
         currency: 156,
+        entry: Entry::Chip,
         pan: Pan::new("6212340000000019").unwrap(),
         card_sequence: Some(1),
         pin_entered: false,
-        rrn: Some("123456789012".into()),
-        authorisation_code: Some("A1B2C3".into()),
-        original_batch: 7,
-        original_trace: 42,
-        original_date: "0605".into(),
+        original: Linked {
+            batch: 7,
+            trace: 42,
+            date: "0605".into(),
+            rrn: Some("123456789012".into()),
+            authorisation_code: Some("A1B2C3".into()),
+        },
         field55: vec![0xDF, 0x31, 1, 0],
     }
 }
@@ -110,9 +147,9 @@ fn sale_fields() {
 fn sale_without_pin_has_no_26_52_53() {
     let profile = Profile { field60_always_partial: false, ..Profile::default() };
     let mut sale = sale();
-    sale.pin_block = None;
-    sale.card_sequence = None;
-    sale.track2 = None;
+    sale.card.pin_block = None;
+    sale.card.sequence = None;
+    sale.card.track2 = None;
     let message = sent(&sale.build(&profile).unwrap(), Some(MAC));
     assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 25, 41, 42, 49, 55, 60, 64]);
     assert_eq!(digits(&message, 22), "052");
@@ -120,6 +157,82 @@ fn sale_without_pin_has_no_26_52_53() {
     sale.allow_partial = true;
     let message = sent(&sale.build(&profile).unwrap(), Some(MAC));
     assert_eq!(digits(&message, 60), "22000007000501");
+}
+
+/// Reference 1.1: the fields of each kind, with a card that was read and a PIN, and with one that was not.
+#[test]
+fn each_kind_has_its_own_fields() {
+    let profile = Profile::default();
+    let read: &[u8] = &[2, 3, 4, 11, 14, 22, 23, 25, 26, 35, 41, 42, 49, 52, 53, 55, 60, 64];
+    let recorded: &[u8] = &[2, 3, 4, 11, 14, 22, 25, 41, 42, 49, 60, 64];
+    let cases: &[(Kind, &[u8], Option<&str>)] = &[
+        (Kind::Sale, &[], None),
+        (Kind::Void, &[37, 38, 61], Some("000006000041")),
+        (Kind::Refund, &[37, 38, 61, 63], Some("0000000000000604")),
+        (Kind::PreAuth, &[], None),
+        (Kind::PreAuthCancel, &[38, 61], Some("0000060000410604")),
+        (Kind::Completion, &[38, 61], Some("0000060000410604")),
+        (Kind::CompletionAdvice, &[38, 61], Some("0000060000410604")),
+        (Kind::CompletionCancel, &[37, 38, 61], Some("0000060000410604")),
+        (Kind::BalanceInquiry, &[], None),
+        (Kind::OfflineSale, &[], None),
+        (Kind::Instalment, &[], None),
+        (Kind::PhoneOrder, &[], None),
+    ];
+    assert_eq!(cases.len(), Kind::ALL.len());
+    for (kind, own, original) in cases {
+        for (card, usual) in [(card(), read), (recorded_card(), recorded)] {
+            let request = financial(*kind, card).build(&profile).unwrap();
+            let message = sent(&request, Some(MAC));
+            let mut expected: Vec<u8> = usual.iter().chain(*own).copied().collect();
+            expected.retain(|field| *field != 4 || *kind != Kind::BalanceInquiry);
+            expected.sort_unstable();
+            assert_eq!(fields(&message), expected, "{kind}");
+            let row = kind.row();
+            assert_eq!((message.mti(), digits(&message, 3)), (row.mti, row.processing.to_owned()), "{kind}");
+            assert_eq!(digits(&message, 60)[..2], *row.message_kind, "{kind}");
+            assert_eq!(message.digits(61).map(|d| d.text().to_string()).as_deref(), *original, "{kind}");
+        }
+    }
+    let refund = sent(&financial(Kind::Refund, card()).build(&profile).unwrap(), Some(MAC));
+    assert_eq!(refund.text(63), Some("CUP"));
+    assert_eq!(
+        digits(&sent(&financial(Kind::Void, recorded_card()).build(&profile).unwrap(), Some(MAC)), 22),
+        "012"
+    );
+    let orphan = Financial { linked: None, ..financial(Kind::Void, card()) };
+    assert_eq!(
+        orphan.build(&profile).unwrap_err(),
+        EncodeError { field: 61, kind: EncodeErrorKind::Missing }
+    );
+}
+
+#[test]
+fn the_reversal_of_a_transaction_that_followed_another_names_that_one() {
+    let profile = Profile::default();
+    for kind in [Kind::Void, Kind::PreAuthCancel, Kind::Completion, Kind::CompletionCancel] {
+        let original = financial(kind, card()).build(&profile).unwrap();
+        let mut reversal = reversal();
+        (reversal.kind, reversal.linked) = (kind, financial(kind, card()).linked);
+        let message = sent(&reversal.build(&profile).unwrap(), Some(MAC));
+        let original = sent(&original, Some(MAC));
+        assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 23, 25, 39, 41, 42, 49, 55, 60, 61, 64], "{kind}");
+        for field in [3, 4, 11, 22, 25, 60, 61] {
+            assert_eq!(digits(&message, field), digits(&original, field), "{kind}: field {field}");
+        }
+    }
+}
+
+#[test]
+fn a_card_number_tells_its_organisation() {
+    let profile = Profile::default();
+    for (pan, organisation) in
+        [("6212340000000019", "CUP"), ("4000000000000002", "VIS"), ("3500000000000000", "JCB"), ("9", "CUP")]
+    {
+        assert_eq!(profile.organisation(pan), organisation);
+    }
+    let bad = Profile { organisations: vec![("62".into(), "cup".into())], ..Profile::default() };
+    assert_eq!(bad.validate().unwrap_err().entry, "organisations");
 }
 
 #[test]
@@ -196,7 +309,7 @@ fn mac_covers_type_to_field_63_with_bit_64_set() {
 #[test]
 fn values_that_fit_no_field_are_refused_by_its_number() {
     let profile = Profile::default();
-    let field = |change: &dyn Fn(&mut Sale)| {
+    let field = |change: &dyn Fn(&mut Financial)| {
         let mut sale = sale();
         change(&mut sale);
         sale.build(&profile).unwrap_err().field
@@ -206,14 +319,14 @@ fn values_that_fit_no_field_are_refused_by_its_number() {
     assert_eq!(field(&|sale| sale.trace = 0), 11);
     assert_eq!(field(&|sale| sale.trace = 1_000_000), 11);
     assert_eq!(field(&|sale| sale.batch = 0), 60);
-    assert_eq!(field(&|sale| sale.expiry = "30".into()), 14);
-    assert_eq!(field(&|sale| sale.card_sequence = Some(100)), 23);
+    assert_eq!(field(&|sale| sale.card.expiry = Some("30".into())), 14);
+    assert_eq!(field(&|sale| sale.card.sequence = Some(100)), 23);
     assert_eq!(field(&|sale| sale.currency = 0), 49);
     assert_eq!(field(&|sale| sale.identity.terminal = "终端".into()), 41);
     assert_eq!(field(&|sale| sale.identity.merchant = "8".repeat(16)), 42);
-    assert_eq!(field(&|sale| sale.field55 = vec![0; 256]), 55);
+    assert_eq!(field(&|sale| sale.card.field55 = vec![0; 256]), 55);
     let mut script = script_result();
-    script.original_date = "605".into();
+    script.original.date = "605".into();
     assert_eq!(script.build(&profile).unwrap_err().field, 61);
 }
 

@@ -1,102 +1,171 @@
-//! Messages about a card: sale, its reversal, and the notice of issuer script results.
+//! Messages about a card: a transaction's own request, its reversal, and the notice of issuer script results.
 
 use super::{Draft, Identity, Request, field60, in_range};
 use crate::error::{EncodeError, EncodeErrorKind};
+use crate::kind::{Family, Kind, OriginalForm, Row};
 use crate::message::MessageBuilder;
 use crate::mti::Mti;
 use crate::pan::{Pan, Track2};
 use crate::profile::Profile;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-/// Processing code of a sale (field 3).
-const SALE: &str = "000000";
-/// 60.1 of a sale.
-const SALE_KIND: &str = "22";
+/// How the card's data came in; field 22 tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// Read from the chip.
+    Chip,
+    /// Typed, or taken from the records of an original: no card was read.
+    Manual,
+}
 
-/// A sale (消费, 0200) with a contact chip card.
-///
-/// Fields 2 3 4 11 14 22 23 25 26 35 41 42 49 52 53 55 60 64; of these 23, 35 and 55 only where the card has them,
-/// 26, 52 and 53 only with a PIN.
-pub struct Sale {
-    /// Who the terminal is.
-    pub identity: Identity,
-    /// Trace number, 1 to 999999.
-    pub trace: u32,
-    /// Batch number, 1 to 999999.
-    pub batch: u32,
-    /// Amount in minor units, 1 to 999999999999.
-    pub amount: u64,
-    /// ISO 4217 numeric code, 156 for CNY.
-    pub currency: u16,
+/// What a message tells of the card.
+pub struct Card {
+    /// How it came in.
+    pub entry: Entry,
     /// Card number.
     pub pan: Pan,
     /// Expiry, YYMM.
-    pub expiry: String,
+    pub expiry: Option<String>,
     /// Card sequence number (5F34), 0 to 99.
-    pub card_sequence: Option<u8>,
+    pub sequence: Option<u8>,
     /// The chip's track 2 equivalent (57).
     pub track2: Option<Track2>,
     /// PIN block under the PIN key, from the secure module.
     pub pin_block: Option<[u8; 8]>,
     /// Chip data, from [`crate::field55::build`].
     pub field55: Vec<u8>,
-    /// Whether a part of the amount may be approved (60.6).
-    pub allow_partial: bool,
 }
 
-impl Drop for Sale {
+impl Drop for Card {
     fn drop(&mut self) {
         self.pin_block.zeroize();
         self.expiry.zeroize();
     }
 }
 
-impl core::fmt::Debug for Sale {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Sale(batch {}, trace {})", self.batch, self.trace)
+/// The transaction that another one follows: fields 37, 38 and 61.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// Batch number (61.1); 0 if unknown.
+    pub batch: u32,
+    /// Trace number (61.2); 0 if unknown.
+    pub trace: u32,
+    /// Date MMDD as the host dated it (61.3); empty if unknown.
+    pub date: String,
+    /// Retrieval reference number (field 37).
+    pub rrn: Option<String>,
+    /// Authorisation code (field 38).
+    pub authorisation_code: Option<String>,
+}
+
+impl Linked {
+    /// Field 61 in a form.
+    fn field61(&self, form: OriginalForm) -> Result<String, EncodeError> {
+        in_range(61, self.batch.into(), 0, 999_999)?;
+        in_range(61, self.trace.into(), 0, 999_999)?;
+        let date = if self.date.is_empty() { "0000" } else { self.date.as_str() };
+        if date.len() != 4 {
+            let kind = EncodeErrorKind::TooShort { length: date.len(), expected: 4 };
+            return Err(EncodeError::new(61, kind));
+        }
+        Ok(match form {
+            OriginalForm::Trace => format!("{:06}{:06}", self.batch, self.trace),
+            OriginalForm::TraceAndDate => format!("{:06}{:06}{date}", self.batch, self.trace),
+            OriginalForm::Date => format!("000000000000{date}"),
+        })
     }
 }
 
-impl Sale {
+/// A transaction's own request (0100, 0200 or 0220): one message for every [`Kind`], by its row.
+///
+/// Fields 2 3 4 11 14 22 23 25 26 35 37 38 41 42 49 52 53 55 60 61 63 64; of these 4, 37, 38, 61 and 63 as the row
+/// says, 14, 23, 35 and 55 only where there is a value, 26, 52 and 53 only with a PIN.
+pub struct Financial {
+    /// The transaction type.
+    pub kind: Kind,
+    /// What it is a case of.
+    pub family: Family,
+    /// Who the terminal is.
+    pub identity: Identity,
+    /// Trace number, 1 to 999999.
+    pub trace: u32,
+    /// Batch number, 1 to 999999.
+    pub batch: u32,
+    /// Amount in minor units, 1 to 999999999999; not sent where the row has none.
+    pub amount: u64,
+    /// ISO 4217 numeric code, 156 for CNY.
+    pub currency: u16,
+    /// The card.
+    pub card: Card,
+    /// The original, where the kind has one.
+    pub linked: Option<Linked>,
+    /// Whether a part of the amount may be approved (60.6).
+    pub allow_partial: bool,
+}
+
+impl core::fmt::Debug for Financial {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Financial({}, batch {}, trace {})", self.kind, self.batch, self.trace)
+    }
+}
+
+impl Financial {
     /// The message.
     ///
     /// # Errors
-    /// Where a value does not fit its field.
+    /// Where a value does not fit its field, or the original is missing.
     pub fn build(&self, profile: &Profile) -> Result<Request, EncodeError> {
-        let mut kind = financial_field60(profile, self.batch)?;
+        let row = self.kind.row();
+        let mut code = financial_field60(profile, self.kind, self.batch)?;
         if self.allow_partial || profile.field60_always_partial {
-            kind.push(if self.allow_partial { '1' } else { '0' });
+            code.push(if self.allow_partial { '1' } else { '0' });
         }
-        draft(profile, Mti::FINANCIAL, &self.identity, self.trace, self.amount).build(|message| {
-            let card = CardFields {
-                pan: &self.pan,
-                sequence: self.card_sequence,
-                has_pin: self.pin_block.is_some(),
-                field55: &self.field55,
-            };
-            card.put(message, profile)?;
-            put_amount(message, self.amount, self.currency)?;
-            message.put(14, &self.expiry)?.put(25, "00")?;
-            if let Some(track) = &self.track2 {
+        let card = &self.card;
+        let amount = row.amount.then_some(self.amount);
+        draft(profile, row.mti, &self.identity, self.trace, amount).build(|message| {
+            put_card(
+                message,
+                profile,
+                self.kind,
+                card.entry,
+                &card.pan,
+                card.sequence,
+                card.pin_block.is_some(),
+            )?;
+            message.put(25, self.kind.condition(self.family))?;
+            put_amount(message, amount, self.currency)?;
+            put_some(message, 14, card.expiry.as_deref())?;
+            put_bytes(message, 55, &card.field55)?;
+            if let Some(track) = &card.track2 {
                 message.put(35, track.reveal())?;
             }
-            if let Some(block) = &self.pin_block {
+            if let Some(block) = &card.pin_block {
                 message
                     .put_number(26, profile.pin_maximum.into())?
                     .put(52, block)?
                     .put(53, &profile.field53)?;
             }
-            message.put(60, kind)?;
+            put_linked(message, row, self.linked.as_ref())?;
+            if row.organisation {
+                message.put(63, profile.organisation(card.pan.reveal()))?;
+            }
+            message.put(60, code)?;
             Ok(())
         })
     }
 }
 
-/// The reversal (冲正, 0400) of a sale. It keeps the trace and batch of its original.
+/// The reversal (冲正, 0400) of a transaction. It keeps the trace and batch of its original.
 ///
-/// Fields 2 3 4 11 14 22 23 25 38 39 41 42 49 55 60 64; of these 23 and 55 only where the card has them, 38 only
-/// where the original was answered with one. No track and no PIN.
+/// Fields 2 3 4 11 14 22 23 25 38 39 41 42 49 55 60 61 64; of these 14, 23 and 55 only where there is a value, 38 only
+/// where the original was answered with one, 61 where the original has it. No track and no PIN.
 pub struct Reversal {
+    /// What is reversed.
+    pub kind: Kind,
+    /// What that is a case of.
+    pub family: Family,
     /// Who the terminal is.
     pub identity: Identity,
     /// Trace number of the original.
@@ -107,16 +176,20 @@ pub struct Reversal {
     pub amount: u64,
     /// Currency of the original, ISO 4217 numeric.
     pub currency: u16,
+    /// How the card's data came in.
+    pub entry: Entry,
     /// Card number.
     pub pan: Pan,
     /// Expiry, YYMM.
-    pub expiry: String,
+    pub expiry: Option<String>,
     /// Card sequence number.
     pub card_sequence: Option<u8>,
     /// Whether the original carried a PIN.
     pub pin_entered: bool,
     /// Authorisation code of the original's answer.
     pub authorisation_code: Option<String>,
+    /// What the original itself followed (its field 61).
+    pub linked: Option<Linked>,
     /// Why (field 39): `98` no answer, `06` bad answer, `A0` bad MAC, `96` approval not processed.
     pub reason: String,
     /// Chip data.
@@ -145,24 +218,30 @@ impl Reversal {
             let kind = EncodeErrorKind::TooShort { length: self.reason.len(), expected: 2 };
             return Err(EncodeError::new(39, kind));
         }
-        let mut kind = financial_field60(profile, self.batch)?;
+        let row = self.kind.row();
+        let mut code = financial_field60(profile, self.kind, self.batch)?;
         if profile.field60_always_partial {
-            kind.push('0');
+            code.push('0');
         }
-        draft(profile, Mti::REVERSAL, &self.identity, self.trace, self.amount).build(|message| {
-            let card = CardFields {
-                pan: &self.pan,
-                sequence: self.card_sequence,
-                has_pin: self.pin_entered,
-                field55: &self.field55,
-            };
-            card.put(message, profile)?;
-            put_amount(message, self.amount, self.currency)?;
-            message.put(14, &self.expiry)?.put(25, "00")?;
-            if let Some(code) = &self.authorisation_code {
-                message.put(38, code)?;
+        draft(profile, Mti::REVERSAL, &self.identity, self.trace, Some(self.amount)).build(|message| {
+            put_card(
+                message,
+                profile,
+                self.kind,
+                self.entry,
+                &self.pan,
+                self.card_sequence,
+                self.pin_entered,
+            )?;
+            message.put(25, self.kind.condition(self.family))?;
+            put_amount(message, Some(self.amount), self.currency)?;
+            put_some(message, 14, self.expiry.as_deref())?;
+            put_bytes(message, 55, &self.field55)?;
+            put_some(message, 38, self.authorisation_code.as_deref())?;
+            if let (Some(form), Some(linked)) = (row.original, &self.linked) {
+                message.put(61, linked.field61(form)?)?;
             }
-            message.put(39, &self.reason)?.put(60, kind)?;
+            message.put(39, &self.reason)?.put(60, code)?;
             Ok(())
         })
     }
@@ -173,6 +252,8 @@ impl Reversal {
 /// Fields 2 3 4 11 22 23 37 38 41 42 49 55 60 61, and 64 where the profile says so; of these 23, 37 and 38 only where
 /// there is a value.
 pub struct ScriptResult {
+    /// What the scripts came with.
+    pub kind: Kind,
     /// Who the terminal is.
     pub identity: Identity,
     /// Its own trace number.
@@ -183,29 +264,23 @@ pub struct ScriptResult {
     pub amount: u64,
     /// Currency of the original, ISO 4217 numeric.
     pub currency: u16,
+    /// How the card's data came in.
+    pub entry: Entry,
     /// Card number.
     pub pan: Pan,
     /// Card sequence number.
     pub card_sequence: Option<u8>,
     /// Whether the original carried a PIN.
     pub pin_entered: bool,
-    /// Retrieval reference number of the original's answer.
-    pub rrn: Option<String>,
-    /// Authorisation code of the original's answer.
-    pub authorisation_code: Option<String>,
-    /// Batch number of the original (61.1).
-    pub original_batch: u32,
-    /// Trace number of the original (61.2).
-    pub original_trace: u32,
-    /// Date of the original, MMDD as the host dated it, `0000` if unknown (61.3).
-    pub original_date: String,
+    /// The original: its answer's numbers, and where it stands.
+    pub original: Linked,
     /// Chip data with the script results (DF31).
     pub field55: Vec<u8>,
 }
 
 impl core::fmt::Debug for ScriptResult {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "ScriptResult(trace {}, of {} {})", self.trace, self.original_batch, self.original_trace)
+        write!(f, "ScriptResult(trace {}, of {} {})", self.trace, self.original.batch, self.original.trace)
     }
 }
 
@@ -215,74 +290,109 @@ impl ScriptResult {
     /// # Errors
     /// Where a value does not fit its field.
     pub fn build(&self, profile: &Profile) -> Result<Request, EncodeError> {
-        in_range(61, self.original_batch.into(), 0, 999_999)?;
-        in_range(61, self.original_trace.into(), 0, 999_999)?;
-        if self.original_date.len() != 4 {
-            let kind = EncodeErrorKind::TooShort { length: self.original_date.len(), expected: 4 };
-            return Err(EncodeError::new(61, kind));
-        }
-        let original = format!("{:06}{:06}{}", self.original_batch, self.original_trace, self.original_date);
-        let kind = field60("00", self.batch, "951")?;
-        let mut draft = draft(profile, Mti::SCRIPT_RESULT, &self.identity, self.trace, self.amount);
+        let original = self.original.field61(OriginalForm::TraceAndDate)?;
+        let code = field60("00", self.batch, "951")?;
         // The answer has no field 4 (reference 1.1).
-        draft.amount = None;
-        draft.build(|message| {
-            let card = CardFields {
-                pan: &self.pan,
-                sequence: self.card_sequence,
-                has_pin: self.pin_entered,
-                field55: &self.field55,
-            };
-            card.put(message, profile)?;
-            put_amount(message, self.amount, self.currency)?;
-            if let Some(rrn) = &self.rrn {
-                message.put(37, rrn)?;
-            }
-            if let Some(code) = &self.authorisation_code {
-                message.put(38, code)?;
-            }
-            message.put(60, kind)?.put(61, original)?;
+        draft(profile, Mti::SCRIPT_RESULT, &self.identity, self.trace, None).build(|message| {
+            put_card(
+                message,
+                profile,
+                self.kind,
+                self.entry,
+                &self.pan,
+                self.card_sequence,
+                self.pin_entered,
+            )?;
+            put_bytes(message, 55, &self.field55)?;
+            put_amount(message, Some(self.amount), self.currency)?;
+            put_some(message, 37, self.original.rrn.as_deref())?;
+            put_some(message, 38, self.original.authorisation_code.as_deref())?;
+            message.put(60, code)?.put(61, original)?;
             Ok(())
         })
     }
 }
 
-/// What the three messages tell of the card.
-struct CardFields<'a> {
-    pan: &'a Pan,
+fn put_card(
+    message: &mut MessageBuilder<'_>,
+    profile: &Profile,
+    kind: Kind,
+    entry: Entry,
+    pan: &Pan,
     sequence: Option<u8>,
     has_pin: bool,
-    field55: &'a [u8],
-}
-
-impl CardFields<'_> {
-    fn put(&self, message: &mut MessageBuilder<'_>, profile: &Profile) -> Result<(), EncodeError> {
-        let entry_mode = if self.has_pin { &profile.field22_chip_pin } else { &profile.field22_chip };
-        message.put(2, self.pan.reveal())?.put(3, SALE)?.put(22, entry_mode)?;
-        if let Some(sequence) = self.sequence {
-            in_range(23, sequence.into(), 0, 99)?;
-            message.put_number(23, sequence.into())?;
-        }
-        if !self.field55.is_empty() {
-            message.put(55, self.field55)?;
-        }
-        Ok(())
+) -> Result<(), EncodeError> {
+    let mode = match (entry, has_pin) {
+        (Entry::Chip, true) => &profile.field22_chip_pin,
+        (Entry::Chip, false) => &profile.field22_chip,
+        (Entry::Manual, true) => &profile.field22_manual_pin,
+        (Entry::Manual, false) => &profile.field22_manual,
+    };
+    message.put(2, pan.reveal())?.put(3, kind.row().processing)?.put(22, mode)?;
+    if let Some(sequence) = sequence {
+        in_range(23, sequence.into(), 0, 99)?;
+        message.put_number(23, sequence.into())?;
     }
-}
-
-fn put_amount(message: &mut MessageBuilder<'_>, amount: u64, currency: u16) -> Result<(), EncodeError> {
-    in_range(4, amount, 1, 999_999_999_999)?;
-    in_range(49, currency.into(), 1, 999)?;
-    message.put_number(4, amount)?.put(49, format!("{currency:03}"))?;
     Ok(())
 }
 
-/// 60.1 to 60.5 of a sale and its reversal (n13).
-fn financial_field60(profile: &Profile, batch: u32) -> Result<String, EncodeError> {
-    in_range(60, batch.into(), 1, 999_999)?;
-    Ok(format!("{}{}0", field60(SALE_KIND, batch, "000")?, profile.read_capability))
+fn put_some(message: &mut MessageBuilder<'_>, field: u8, value: Option<&str>) -> Result<(), EncodeError> {
+    if let Some(value) = value {
+        message.put(field, value)?;
+    }
+    Ok(())
 }
 
-fn draft<'a>(profile: &'a Profile, mti: Mti, identity: &'a Identity, trace: u32, amount: u64) -> Draft<'a> {
-    Draft { profile, header: profile.card_header, mti, identity, trace, amount: Some(amount) }
+fn put_bytes(message: &mut MessageBuilder<'_>, field: u8, value: &[u8]) -> Result<(), EncodeError> {
+    if !value.is_empty() {
+        message.put(field, value)?;
+    }
+    Ok(())
+}
+
+fn put_linked(
+    message: &mut MessageBuilder<'_>,
+    row: &Row,
+    linked: Option<&Linked>,
+) -> Result<(), EncodeError> {
+    let Some(form) = row.original else { return Ok(()) };
+    let linked = linked.ok_or(EncodeError::new(61, EncodeErrorKind::Missing))?;
+    if row.original_rrn {
+        put_some(message, 37, linked.rrn.as_deref())?;
+    }
+    if row.original_code {
+        put_some(message, 38, linked.authorisation_code.as_deref())?;
+    }
+    message.put(61, linked.field61(form)?)?;
+    Ok(())
+}
+
+fn put_amount(
+    message: &mut MessageBuilder<'_>,
+    amount: Option<u64>,
+    currency: u16,
+) -> Result<(), EncodeError> {
+    in_range(49, currency.into(), 1, 999)?;
+    message.put(49, format!("{currency:03}"))?;
+    if let Some(amount) = amount {
+        in_range(4, amount, 1, 999_999_999_999)?;
+        message.put_number(4, amount)?;
+    }
+    Ok(())
+}
+
+/// 60.1 to 60.5 of a transaction and its reversal (n13).
+fn financial_field60(profile: &Profile, kind: Kind, batch: u32) -> Result<String, EncodeError> {
+    in_range(60, batch.into(), 1, 999_999)?;
+    Ok(format!("{}{}0", field60(kind.row().message_kind, batch, "000")?, profile.read_capability))
+}
+
+fn draft<'a>(
+    profile: &'a Profile,
+    mti: Mti,
+    identity: &'a Identity,
+    trace: u32,
+    amount: Option<u64>,
+) -> Draft<'a> {
+    Draft { profile, header: profile.card_header, mti, identity, trace, amount }
 }

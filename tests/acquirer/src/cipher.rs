@@ -15,6 +15,15 @@ pub enum Key {
 }
 
 impl Key {
+    /// Its bytes in hexadecimal.
+    pub(crate) fn hex(&self) -> String {
+        let bytes: &[u8] = match self {
+            Self::Single(key) => key,
+            Self::Double(key) => key,
+        };
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+
     /// Enciphers one block.
     pub fn encrypt(&self, block: [u8; 8]) -> [u8; 8] {
         let mut data: Block<Des> = block.into();

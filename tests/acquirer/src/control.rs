@@ -1,5 +1,6 @@
 //! The control socket: one JSON object a line, one JSON object back.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -14,7 +15,7 @@ use crate::ledger::Ledger;
 /// What a test, or `posctl sim host`, asks of the host.
 ///
 /// As JSON: `{"fault":"delay","ms":5000,"message":"sale","count":1}`, `{"clear":true}`, `{"ledger":true}`,
-/// `{"stats":true}`, `{"log":true}`, `{"reset-pins":true}`.
+/// `{"stats":true}`, `{"log":true}`, `{"reset-pins":true}`, `{"keys":true}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Command {
@@ -40,6 +41,11 @@ pub enum Command {
         /// Always true.
         log: bool,
     },
+    /// Give the work keys in clear, by terminal number.
+    Keys {
+        /// Always true.
+        keys: bool,
+    },
     /// Give every card its PIN tries back.
     ResetPins {
         /// Always true.
@@ -57,6 +63,8 @@ impl Command {
     pub const STATS: Self = Self::Stats { stats: true };
     /// Give the log of requests.
     pub const LOG: Self = Self::Log { log: true };
+    /// Give the work keys.
+    pub const KEYS: Self = Self::Keys { keys: true };
     /// Give every card its PIN tries back.
     pub const RESET_PINS: Self = Self::ResetPins { reset_pins: true };
 }
@@ -71,12 +79,14 @@ impl<'de> Deserialize<'de> for Command {
             let rule: Rule = serde_json::from_value(value.clone()).map_err(de::Error::custom)?;
             Self::Fault(rule)
         } else {
-            let simple = [Self::CLEAR, Self::LEDGER, Self::STATS, Self::LOG, Self::RESET_PINS];
+            let simple = [Self::CLEAR, Self::LEDGER, Self::STATS, Self::LOG, Self::KEYS, Self::RESET_PINS];
             simple
                 .into_iter()
                 .find(|command| serde_json::to_value(command).is_ok_and(|known| known == value))
                 .ok_or_else(|| {
-                    de::Error::custom("unknown command: use fault, clear, ledger, stats, log or reset-pins")
+                    de::Error::custom(
+                        "unknown command: use fault, clear, ledger, stats, log, keys or reset-pins",
+                    )
                 })?
         };
         let known = serde_json::to_value(&command).map_err(de::Error::custom)?;
@@ -99,6 +109,8 @@ pub enum Reply {
     Stats(Stats),
     /// The log of requests.
     Log(Vec<LogEntry>),
+    /// PIN key and MAC key of each terminal that is signed in, hexadecimal.
+    Keys(BTreeMap<String, [String; 2]>),
     /// Not done, and why.
     Error(String),
 }

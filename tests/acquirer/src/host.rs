@@ -175,6 +175,13 @@ impl Host {
         })
     }
 
+    /// PIN key and MAC key of each terminal that is signed in, hexadecimal: for tests that look for them elsewhere.
+    pub fn work_keys(&self) -> BTreeMap<String, [String; 2]> {
+        let signed_in =
+            self.terminals.iter().filter_map(|(number, terminal)| Some((number, terminal.keys.as_ref()?)));
+        signed_in.map(|(number, keys)| (number.clone(), [keys.pin.hex(), keys.mac.hex()])).collect()
+    }
+
     /// Handles one request: TPDU, header and body, without the 2-byte length prefix.
     ///
     /// The same seed and the same calls give the same deliveries. They are in order of time.

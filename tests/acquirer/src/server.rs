@@ -217,6 +217,7 @@ impl Shared {
             }
             Command::Ledger { .. } => Reply::Ledger(host.ledger().clone()),
             Command::Stats { .. } => Reply::Stats(host.stats().clone()),
+            Command::Keys { .. } => Reply::Keys(host.work_keys()),
             Command::Log { .. } => Reply::Log(host.log().to_vec()),
             Command::ResetPins { .. } => {
                 host.reset_pins();

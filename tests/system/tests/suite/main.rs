@@ -3,4 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod clients;
+mod flow;
+mod input;
+mod interface;
 mod owners;
+mod sale_key;
+mod secrets;
+mod service;

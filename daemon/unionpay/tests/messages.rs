@@ -220,6 +220,8 @@ fn the_reversal_of_a_transaction_that_followed_another_names_that_one() {
         for field in [3, 4, 11, 22, 25, 60, 61] {
             assert_eq!(digits(&message, field), digits(&original, field), "{kind}: field {field}");
         }
+        reversal.linked = None;
+        assert_eq!(reversal.build(&profile).unwrap_err().field, 61, "{kind}: never without its original");
     }
 }
 

@@ -238,9 +238,7 @@ impl Reversal {
             put_some(message, 14, self.expiry.as_deref())?;
             put_bytes(message, 55, &self.field55)?;
             put_some(message, 38, self.authorisation_code.as_deref())?;
-            if let (Some(form), Some(linked)) = (row.original, &self.linked) {
-                message.put(61, linked.field61(form)?)?;
-            }
+            put_original(message, row, self.linked.as_ref())?;
             message.put(39, &self.reason)?.put(60, code)?;
             Ok(())
         })
@@ -355,14 +353,23 @@ fn put_linked(
     row: &Row,
     linked: Option<&Linked>,
 ) -> Result<(), EncodeError> {
-    let Some(form) = row.original else { return Ok(()) };
-    let linked = linked.ok_or(EncodeError::new(61, EncodeErrorKind::Missing))?;
     if row.original_rrn {
-        put_some(message, 37, linked.rrn.as_deref())?;
+        put_some(message, 37, linked.and_then(|linked| linked.rrn.as_deref()))?;
     }
     if row.original_code {
-        put_some(message, 38, linked.authorisation_code.as_deref())?;
+        put_some(message, 38, linked.and_then(|linked| linked.authorisation_code.as_deref()))?;
     }
+    put_original(message, row, linked)
+}
+
+/// Field 61, where the kind has it: request and reversal say the same.
+fn put_original(
+    message: &mut MessageBuilder<'_>,
+    row: &Row,
+    linked: Option<&Linked>,
+) -> Result<(), EncodeError> {
+    let Some(form) = row.original else { return Ok(()) };
+    let linked = linked.ok_or(EncodeError::new(61, EncodeErrorKind::Missing))?;
     message.put(61, linked.field61(form)?)?;
     Ok(())
 }

@@ -31,6 +31,27 @@ async fn a_sale_from_python_hears_every_change_in_order_and_finished_last() {
 }
 
 #[tokio::test]
+async fn python_sells_and_sees_every_state_in_order() {
+    let house = House::with_idle_customer().await.opened().await;
+    let devices = house.directory().join("devices.sock");
+    let told = house.python("shop.py", &[devices.to_str().unwrap(), "python-2", "4200"]).await;
+    let seen: Vec<&str> = told.lines().collect();
+    let expected = [
+        "state queued",
+        "state waiting-card",
+        "state reading-card",
+        "state waiting-pin",
+        "state reading-card",
+        "state authorizing",
+        "state completing",
+        "state waiting-removal",
+        "state finished",
+        "finished approved none",
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
 async fn rule_4_a_sale_that_busctl_starts_ends_uncharged_when_busctl_goes() {
     let house = House::new().await.opened().await;
     let (name, path) = ("org.posd.Terminal1", "/org/posd/Terminal1");

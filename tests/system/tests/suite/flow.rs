@@ -30,6 +30,20 @@ async fn finished(house: &House, transaction: &Transaction) -> Details {
 }
 
 #[tokio::test]
+async fn rule_4_a_cancel_before_the_request_ends_the_sale_uncharged() {
+    let house = House::with_idle_customer().await.opened().await;
+    for (reference, with_busctl) in [("cancel-1", false), ("cancel-2", true)] {
+        let sale = house.create(reference, 100).await;
+        sale.start().await.unwrap();
+        assert_eq!(cancel(&house, &sale, with_busctl).await, "accepted");
+        let end = finished(&house, &sale).await;
+        assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("cancelled", "cancelled-by-app"));
+        assert_eq!(cancel(&house, &sale, with_busctl).await, "too-late");
+    }
+    assert!(!house.requests().contains(&"sale".to_owned()), "nothing was sent");
+}
+
+#[tokio::test]
 async fn rule_4_past_the_point_of_no_return_a_cancel_is_too_late_and_nothing_stops_the_sale() {
     let house = House::new().await.opened().await;
     house.host(json!({"fault": "delay", "ms": 1000, "message": "sale", "count": 1}));

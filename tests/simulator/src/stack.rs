@@ -17,6 +17,8 @@ pub struct Options {
     pub profile: String,
     /// Deadlines of `posd.toml`, such as `removal = 5`.
     pub deadlines: String,
+    /// More of `posd.toml`, such as `copies = []`.
+    pub posd: String,
     /// A customer who does the right thing by itself.
     pub auto: bool,
     /// More statements for the bus's configuration, such as a policy for a test's second user.
@@ -30,6 +32,7 @@ impl Default for Options {
         Options {
             profile: "reply_timeout_s = 3\nconnect_timeout_s = 2\n".to_owned(),
             deadlines: String::new(),
+            posd: String::new(),
             auto: false,
             bus: String::new(),
             acquirer: json!({}),
@@ -103,7 +106,7 @@ impl Stack {
         let host = stack.announced("acquirer", "listening ")?;
         stack.write("profile.toml", &options.profile)?;
         stack.write("card.toml", &card_configuration())?;
-        stack.write("posd.toml", &posd_configuration(&host, &printer, &options.deadlines))?;
+        stack.write("posd.toml", &posd_configuration(&host, &printer, options))?;
         stack.start_posd()?;
         Ok(stack)
     }
@@ -306,9 +309,11 @@ fn bus_configuration(directory: &Path, more: &str) -> String {
     )
 }
 
-fn posd_configuration(host: &str, printer: &str, deadlines: &str) -> String {
+fn posd_configuration(host: &str, printer: &str, options: &Options) -> String {
+    let Options { deadlines, posd, .. } = options;
     format!(
-        r#"profile = "profile.toml"
+        r#"{posd}
+profile = "profile.toml"
 card = "card.toml"
 journal = "journal.db"
 vault = "vault.sock"

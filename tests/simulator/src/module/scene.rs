@@ -16,10 +16,10 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// Between two keys that the simulated customer presses.
-const KEY_TICK: Duration = Duration::from_millis(150);
-/// Until the simulated customer reacts.
-const REACTION: Duration = Duration::from_millis(150);
+/// How long simulated people take to react, and from one key to the next, unless they are told another pace.
+const PACE: Duration = Duration::from_millis(150);
+/// The slowest pace that they can be told, in milliseconds.
+const SLOWEST: u64 = 10_000;
 
 /// Something a simulated person will do.
 #[derive(Clone, Copy)]
@@ -39,6 +39,8 @@ struct Scene {
     pin: Option<String>,
     /// Inserts when the slot is empty and removes when the card is done.
     auto: bool,
+    /// How long people take over each thing they do. At zero it is done before whatever is asked next.
+    pace: Duration,
     printer: PaperPrinter,
 }
 
@@ -61,10 +63,11 @@ pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) 
         acts: Vec::new(),
         pin: Some("1234".to_owned()),
         auto,
+        pace: PACE,
         printer,
     };
     if auto {
-        scene.later(REACTION, Act::Insert);
+        scene.later(scene.pace, Act::Insert);
     }
     let scene = Rc::new(RefCell::new(scene));
     (Reader(scene.clone()), Pad(scene.clone()), Person(scene))
@@ -72,8 +75,19 @@ pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) 
 
 impl Scene {
     fn later(&mut self, after: Duration, act: Act) {
+        if after.is_zero() {
+            return self.perform(act);
+        }
         self.acts.push((Instant::now() + after, act));
         self.acts.sort_by_key(|(at, _)| *at);
+    }
+
+    fn perform(&mut self, act: Act) {
+        match act {
+            Act::Press(key) => self.pad.push_back(PadEvent::Key(key)),
+            Act::Insert => self.insert(),
+            Act::Remove => self.remove(),
+        }
     }
 
     fn insert(&mut self) {
@@ -89,7 +103,7 @@ impl Scene {
             self.card.removed();
             self.reader.push_back(ReaderEvent::Card(false));
             if self.auto {
-                self.later(REACTION, Act::Insert);
+                self.later(self.pace, Act::Insert);
             }
         }
     }
@@ -106,9 +120,9 @@ impl Scene {
             Some(digits) => digits.bytes().map(|b| Key::Digit(b - b'0')).chain([Key::Enter]).collect(),
             None => vec![Key::Cancel],
         };
-        let mut after = REACTION;
+        let mut after = self.pace;
         for key in keys {
-            after += KEY_TICK;
+            after += self.pace;
             self.later(after, Act::Press(key));
         }
     }
@@ -134,11 +148,8 @@ impl Person {
         let mut scene = self.0.borrow_mut();
         let now = Instant::now();
         while scene.acts.first().is_some_and(|(at, _)| *at <= now) {
-            match scene.acts.remove(0).1 {
-                Act::Press(key) => scene.pad.push_back(PadEvent::Key(key)),
-                Act::Insert => scene.insert(),
-                Act::Remove => scene.remove(),
-            }
+            let act = scene.acts.remove(0).1;
+            scene.perform(act);
         }
     }
 
@@ -181,8 +192,16 @@ impl Person {
         if let Some(auto) = command.get("auto").and_then(Value::as_bool) {
             scene.auto = auto;
             if auto && !scene.inserted {
-                scene.later(REACTION, Act::Insert);
+                let pace = scene.pace;
+                scene.later(pace, Act::Insert);
             }
+            return done;
+        }
+        if let Some(pace) = command.get("pace") {
+            let Some(ms) = pace.as_u64().filter(|ms| *ms <= SLOWEST) else {
+                return json!({"error": "a pace is 0 to 10000 milliseconds"});
+            };
+            scene.pace = Duration::from_millis(ms);
             return done;
         }
         if command.get("slips").is_some() {
@@ -191,7 +210,7 @@ impl Person {
         if command.get("certificate").is_some() {
             return scene.certificate();
         }
-        json!({"error": "unknown command: card, pin, paper, auto, slips or certificate"})
+        json!({"error": "unknown command: card, pin, paper, auto, pace, slips or certificate"})
     }
 }
 
@@ -212,7 +231,8 @@ impl CardReader for Reader {
     fn power_off(&mut self) {
         let mut scene = self.0.borrow_mut();
         if scene.auto && scene.inserted {
-            scene.later(REACTION, Act::Remove);
+            let pace = scene.pace;
+            scene.later(pace, Act::Remove);
         }
     }
 

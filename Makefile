@@ -3,11 +3,12 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-# Debian packages: to build, to test with other clients and a virtual card reader, to draw receipts.
+# Debian packages: to build, to test with other clients and a virtual card reader, to count system calls, to
+# draw receipts.
 PACKAGES := build-essential pkg-config libsqlite3-dev libpcsclite-dev libudev-dev dbus python3-dbus python3-gi \
-	libglib2.0-bin pcscd vsmartcard-vpcd umockdev fonts-wqy-zenhei
+	libglib2.0-bin pcscd vsmartcard-vpcd umockdev strace fonts-wqy-zenhei
 
-.PHONY: all setup build demo run test check soak audit clean
+.PHONY: all setup build demo run test check soak bench audit clean
 
 all: build
 
@@ -52,6 +53,12 @@ FIRST ?= 1
 soak: setup
 	$(CARGO) build --locked -q --release -p posd-simulation
 	target/release/posd-simulation $(FIRST) $(SEEDS)
+
+# What a sale, the start and the idle terminal cost, as a table and as JSON; four minutes, as root. Times and memory are
+# shown, counts must be as told.
+bench: setup
+	$(CARGO) build --locked -q --release --bin posd --bin posd-vault --bin posd-acquirer --bin posd-simulator --bin posd-bench
+	target/release/posd-bench --json target/bench.json
 
 # Licences, bans, duplicate versions.
 audit:

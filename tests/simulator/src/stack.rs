@@ -154,6 +154,11 @@ impl Stack {
         self.module.as_mut()
     }
 
+    /// The process of the test host.
+    pub fn acquirer(&mut self) -> Option<&mut Child> {
+        self.acquirer.as_mut()
+    }
+
     /// Kills the simulated secure module.
     pub fn kill_module(&mut self) {
         end(&mut self.module);

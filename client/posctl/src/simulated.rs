@@ -28,7 +28,7 @@ enum Device {
     },
     /// The PIN that the customer will type.
     Pin {
-        /// 4 to 12 digits, or `cancel`.
+        /// 4 to 12 digits, or `cancel`, or `wait`: nobody types.
         pin: String,
     },
     /// The printer's paper.
@@ -54,7 +54,7 @@ enum Device {
 enum Card {
     /// Insert one.
     Insert {
-        /// `debit`, `credit` or `offline-pin`; the same as before where absent.
+        /// `debit`, `credit`, `offline-pin`, `combo` or `confirm`; the same as before where absent.
         profile: Option<String>,
     },
     /// Take it out.

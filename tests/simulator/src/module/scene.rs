@@ -29,14 +29,26 @@ enum Act {
     Remove,
 }
 
+/// What the simulated customer does at a PIN prompt.
+enum Customer {
+    Types(String),
+    Cancels,
+    /// Types what a test presses, key by key.
+    Waits,
+}
+
 struct Scene {
     card: Card,
     inserted: bool,
     reader: VecDeque<ReaderEvent>,
     pad: VecDeque<PadEvent>,
     acts: Vec<(Instant, Act)>,
-    /// What the customer types; `None` cancels.
-    pin: Option<String>,
+    /// What the customer does at a PIN prompt.
+    customer: Customer,
+    /// The card has power.
+    powered: bool,
+    /// A prompt stands on the pad.
+    prompting: bool,
     /// Inserts when the slot is empty and removes when the card is done.
     auto: bool,
     /// How long people take over each thing they do. At zero it is done before whatever is asked next.
@@ -61,7 +73,9 @@ pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) 
         reader: VecDeque::from([ReaderEvent::State(DeviceState::Ready)]),
         pad: VecDeque::from([PadEvent::State(DeviceState::Ready)]),
         acts: Vec::new(),
-        pin: Some("1234".to_owned()),
+        customer: Customer::Types("1234".to_owned()),
+        powered: false,
+        prompting: false,
         auto,
         pace: PACE,
         printer,
@@ -100,6 +114,7 @@ impl Scene {
     fn remove(&mut self) {
         if self.inserted {
             self.inserted = false;
+            self.powered = false;
             self.card.removed();
             self.reader.push_back(ReaderEvent::Card(false));
             if self.auto {
@@ -111,15 +126,15 @@ impl Scene {
     /// The simulated people type what they are asked for.
     fn type_for(&mut self, prompt: Option<PadPrompt>) {
         self.acts.retain(|(_, act)| !matches!(act, Act::Press(_)));
-        let typed = match prompt {
-            Some(PadPrompt::Pin { .. }) => self.pin.clone(),
-            Some(PadPrompt::Password) => Some(OPERATOR_PASSWORD.to_owned()),
+        let digits = match (prompt, &self.customer) {
+            (Some(PadPrompt::Password), _) => OPERATOR_PASSWORD,
+            (Some(PadPrompt::Pin { .. }), Customer::Types(digits)) => digits,
+            (Some(PadPrompt::Pin { .. }), Customer::Cancels) => {
+                return self.later(self.pace, Act::Press(Key::Cancel));
+            }
             _ => return,
         };
-        let keys: Vec<Key> = match typed {
-            Some(digits) => digits.bytes().map(|b| Key::Digit(b - b'0')).chain([Key::Enter]).collect(),
-            None => vec![Key::Cancel],
-        };
+        let keys: Vec<Key> = digits.bytes().map(|b| Key::Digit(b - b'0')).chain([Key::Enter]).collect();
         let mut after = self.pace;
         for key in keys {
             after += self.pace;
@@ -134,6 +149,20 @@ impl Scene {
             issuer::verify_tc(&issuer::MASTER_KEY, &issued.pan, issued.sequence, &issued.input, issued.value);
         let text: String = issued.value.iter().map(|b| format!("{b:02X}")).collect();
         json!({"certificate": text, "good": good})
+    }
+}
+
+const PROFILES: [&str; 5] = ["debit", "credit", "offline-pin", "combo", "confirm"];
+
+/// A card of the shelf; `confirm` is a debit card that asks to be confirmed.
+fn profile(name: &str) -> Option<Profile> {
+    match name {
+        "debit" => Some(Profile::debit()),
+        "credit" => Some(Profile::credit()),
+        "offline-pin" => Some(Profile::offline_pin()),
+        "combo" => Some(Profile::combo()),
+        "confirm" => Some(Profile::debit().with(|application| application.needs_confirmation = true)),
+        _ => None,
     }
 }
 
@@ -160,15 +189,12 @@ impl Person {
         if let Some(action) = command.get("card").and_then(Value::as_str) {
             match action {
                 "insert" => {
-                    match command.get("profile").and_then(Value::as_str) {
-                        None => {}
-                        Some("debit") => scene.card = Card::new(Profile::debit()),
-                        Some("credit") => scene.card = Card::new(Profile::credit()),
-                        Some("offline-pin") => scene.card = Card::new(Profile::offline_pin()),
-                        Some("combo") => scene.card = Card::new(Profile::combo()),
-                        Some(_) => {
-                            return json!({"error": "a card is debit, credit, offline-pin or combo"});
-                        }
+                    if let Some(name) = command.get("profile").and_then(Value::as_str) {
+                        let Some(profile) = profile(name) else {
+                            return json!({"error": format!("a card is one of {}", PROFILES.join(", "))});
+                        };
+                        let pin = command.get("pin").and_then(Value::as_str).unwrap_or("1234").to_owned();
+                        scene.card = Card::new(Profile { pin, ..profile });
                     }
                     scene.insert();
                 }
@@ -179,14 +205,31 @@ impl Person {
         }
         if let Some(pin) = command.get("pin").and_then(Value::as_str) {
             let digits = (4..=12).contains(&pin.len()) && pin.bytes().all(|b| b.is_ascii_digit());
-            if !digits && pin != "cancel" {
-                return json!({"error": "a PIN is 4 to 12 digits, or cancel"});
-            }
-            scene.pin = digits.then(|| pin.to_owned());
+            scene.customer = match pin {
+                "cancel" => Customer::Cancels,
+                "wait" => Customer::Waits,
+                _ if digits => Customer::Types(pin.to_owned()),
+                _ => return json!({"error": "a PIN is 4 to 12 digits, or cancel, or wait"}),
+            };
+            return done;
+        }
+        if let Some(name) = command.get("key").and_then(Value::as_str) {
+            let key = match (name, name.as_bytes()) {
+                ("enter", _) => Key::Enter,
+                ("cancel", _) => Key::Cancel,
+                ("clear", _) => Key::Clear,
+                (_, [digit @ b'0'..=b'9']) => Key::Digit(digit - b'0'),
+                _ => return json!({"error": "a key is a digit, enter, clear or cancel"}),
+            };
+            scene.pad.push_back(PadEvent::Key(key));
             return done;
         }
         if let Some(paper) = command.get("paper").and_then(Value::as_bool) {
             scene.printer.set_paper(paper);
+            return done;
+        }
+        if let Some(lines) = command.get("paper").and_then(Value::as_u64) {
+            scene.printer.set_lines_left(usize::try_from(lines).unwrap_or(usize::MAX));
             return done;
         }
         if let Some(auto) = command.get("auto").and_then(Value::as_bool) {
@@ -210,7 +253,11 @@ impl Person {
         if command.get("certificate").is_some() {
             return scene.certificate();
         }
-        json!({"error": "unknown command: card, pin, paper, auto, pace, slips or certificate"})
+        if command.get("devices").is_some() {
+            let Scene { inserted, powered, prompting, .. } = *scene;
+            return json!({"inserted": inserted, "powered": powered, "prompting": prompting});
+        }
+        json!({"error": "unknown command: card, pin, key, paper, auto, pace, slips, certificate or devices"})
     }
 }
 
@@ -225,11 +272,13 @@ impl CardReader for Reader {
 
     fn power_on(&mut self) -> Result<Vec<u8>, CardFault> {
         let mut scene = self.0.borrow_mut();
+        scene.powered = scene.inserted;
         if scene.inserted { Ok(scene.card.reset()) } else { Err(CardFault::NoCard) }
     }
 
     fn power_off(&mut self) {
         let mut scene = self.0.borrow_mut();
+        scene.powered = false;
         if scene.auto && scene.inserted {
             let pace = scene.pace;
             scene.later(pace, Act::Remove);
@@ -245,6 +294,7 @@ impl CardReader for Reader {
             Err(CardFault::Mute)
         } else {
             scene.inserted = false;
+            scene.powered = false;
             Err(CardFault::Removed)
         }
     }
@@ -262,6 +312,7 @@ impl PinPad for Pad {
     fn prompt(&mut self, prompt: Option<PadPrompt>) -> DeviceState {
         let mut scene = self.0.borrow_mut();
         scene.pad.retain(|event| !matches!(event, PadEvent::Key(_)));
+        scene.prompting = prompt.is_some();
         scene.type_for(prompt);
         DeviceState::Ready
     }

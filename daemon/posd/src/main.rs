@@ -9,6 +9,7 @@
 mod bus;
 mod clock;
 mod configuration;
+mod evidence;
 mod host_link;
 mod logging;
 mod ports;

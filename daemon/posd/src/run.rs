@@ -4,11 +4,12 @@ use crate::{
     bus::{self, Outgoing},
     clock::Clock,
     configuration::{Configuration, ConfigurationError},
+    evidence::Evidence,
     host_link,
     ports::{DaemonPorts, Events},
     printer, vault_link,
 };
-use posd_journal::Journal;
+use posd_journal::{Journal, OpenError};
 use posd_runner::{Halt, Runner};
 use posd_terminal::{Event, Settings, Terminal};
 use std::{
@@ -30,7 +31,7 @@ pub(crate) enum Fault {
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     #[error("the journal: {0}")]
-    Journal(#[from] posd_journal::OpenError),
+    Journal(#[from] OpenError),
     #[error("the bus: {0}")]
     Bus(#[from] zbus::Error),
     #[error("the bus connection ended")]
@@ -58,7 +59,15 @@ fn arguments(mut given: impl Iterator<Item = OsString>) -> Result<PathBuf, Fault
 }
 
 async fn serve(configuration: Configuration, settings: Settings) -> Result<(), Fault> {
-    let journal = Journal::open(&configuration.journal)?;
+    let journal = match Journal::open(&configuration.journal) {
+        Ok(journal) => Ok(journal),
+        // No restart mends these: the daemon serves and says so. What may pass by itself ends it.
+        Err(error @ (OpenError::Corrupt(..) | OpenError::Foreign(_) | OpenError::Newer(..))) => {
+            Err(Evidence(error.to_string()))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let opened = journal.is_ok();
     let connection = zbus::Connection::system().await?;
     let streams = bus::subscribe(&connection).await?;
     let connect_timeout = Duration::from_secs(u64::from(settings.profile.connect_timeout_s));
@@ -77,9 +86,12 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         printer: to_printer,
     };
     events.send(Event::Started);
-    let runner = Runner::new(Terminal::new(settings), journal, ports);
+    let terminal = Terminal::new(settings);
     std::thread::Builder::new().name("runner".to_owned()).spawn(move || {
-        let halt = drive(runner, &received, &clock);
+        let halt = match journal {
+            Ok(journal) => drive(Runner::new(terminal, journal, ports), &received, &clock),
+            Err(evidence) => drive(Runner::new(terminal, evidence, ports), &received, &clock),
+        };
         // The bus task tells what was refused, then ends the process.
         let _ = to_bus.send(Outgoing::Halt(halt.to_string()));
     })?;
@@ -95,7 +107,9 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
 
     // The name comes last, when every call to it is served.
     connection.request_name(bus::NAME).await?;
-    check_journal(configuration.journal, events)?;
+    if opened {
+        check_journal(configuration.journal, events)?;
+    }
     notify_ready();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -107,8 +121,8 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
 }
 
 /// The runner's thread: one event after the other (rule 2).
-fn drive(
-    mut runner: Runner<Terminal, Journal, DaemonPorts>,
+fn drive<J: posd_runner::Journal>(
+    mut runner: Runner<Terminal, J, DaemonPorts>,
     events: &Receiver<Event>,
     clock: &Clock,
 ) -> Halt {

@@ -8,7 +8,7 @@ use crate::{
     sale::Step,
     sale_key::{Reference, SaleKey},
     state::{Cause, Kind, Outcome, State},
-    terminal::{Live, Terminal},
+    terminal::{JournalState, Live, Terminal},
     view::TransactionView,
 };
 use posd_emv::kernel::Input;
@@ -92,6 +92,14 @@ impl Terminal {
         attempt.filter(|attempt| attempt.key.uid == caller.uid).ok_or(CallError::NotFound)
     }
 
+    /// A damaged journal is evidence: no call writes to it.
+    pub(crate) fn writable(&self) -> Result<(), CallError> {
+        match self.journal {
+            JournalState::Bad => Err(CallError::StorageFailed),
+            JournalState::Checking | JournalState::Good => Ok(()),
+        }
+    }
+
     fn latest(&mut self, key: &SaleKey, records: &dyn Records) -> Result<Option<Attempt>, CallError> {
         let attempt = records.latest_attempt(key).map_err(|fault| self.storage_fault(fault))?;
         Ok(attempt.map(|attempt| match self.live.get(&attempt.id) {
@@ -162,7 +170,7 @@ impl Terminal {
         amount: Amount,
         options: Options,
     ) -> Result<Option<Answer>, CallError> {
-        if self.journal == crate::terminal::JournalState::Bad {
+        if self.journal == JournalState::Bad {
             return Err(CallError::NotReady("journal"));
         }
         let attempt = Attempt {
@@ -224,7 +232,7 @@ impl Terminal {
             None => return Err(CallError::WrongState(self.view(attempt).state)),
             Some(Outcome::Unknown) => return Err(CallError::WrongState(State::Resolving)),
             Some(_) if attempt.acknowledged => return Ok(Some(Answer::Done)),
-            Some(_) => {}
+            Some(_) => self.writable()?,
         }
         attempt.acknowledged = true;
         if let Some(live) = self.live.get_mut(&id) {
@@ -286,6 +294,9 @@ impl Terminal {
         };
         if attempt.outcome.is_some() {
             return Ok(Some(Answer::Cancel(CancelAnswer::TooLate)));
+        }
+        if !self.live.contains_key(&id) {
+            self.writable()?;
         }
         let accepted = self.end_unsent(id, attempt, Cause::CancelledByApp);
         let answer = if accepted { CancelAnswer::Accepted } else { CancelAnswer::TooLate };

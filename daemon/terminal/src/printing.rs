@@ -45,6 +45,7 @@ impl Terminal {
         records: &dyn Records,
     ) -> Result<Option<Answer>, CallError> {
         let receipt = attempt.receipt.clone().ok_or(CallError::NoReceipt)?;
+        self.writable()?;
         let jobs = records.print_jobs(attempt.id).map_err(|fault| self.storage_fault(fault))?;
         let reprint = jobs.iter().any(|job| job.copy == copy);
         let job = self.new_job(attempt.id, copy, reprint);

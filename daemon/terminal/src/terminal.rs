@@ -246,7 +246,7 @@ impl Terminal {
         self.effect(Effect::StopTimer(Timer::Vault));
         for asked in std::mem::take(&mut self.asked).into_values() {
             if let Asked::Diagnosis(call) = asked {
-                self.wanted.push_back(Purpose::Echo(call));
+                self.diagnose_host(call);
             }
         }
         if let Some(login) = self.login.take() {

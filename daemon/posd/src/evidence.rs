@@ -1,0 +1,65 @@
+//! A journal that was refused at start: it is evidence, and nobody reads or writes it. With this in its place the
+//! daemon serves, so that apps hear why nothing is sold.
+
+use posd_runner::Journal;
+use posd_terminal::{
+    Advice, Attempt, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
+};
+
+/// What refused it.
+#[derive(Debug)]
+pub(crate) struct Evidence(pub(crate) String);
+
+impl Evidence {
+    fn refused<T>(&self) -> Result<T, StorageFault> {
+        Err(StorageFault(self.0.clone()))
+    }
+}
+
+impl Journal for Evidence {
+    fn commit(&mut self, _: &[Write]) -> Result<(), StorageFault> {
+        self.refused()
+    }
+}
+
+impl Records for Evidence {
+    fn device(&self) -> Result<Device, StorageFault> {
+        self.refused()
+    }
+
+    fn attempt(&self, _: TransactionId) -> Result<Option<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn latest_attempt(&self, _: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn attempts(&self, _: u32, _: Option<TransactionId>, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn unacknowledged(&self, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
+        self.refused()
+    }
+
+    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
+        self.refused()
+    }
+
+    fn print_jobs(&self, _: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        self.refused()
+    }
+}

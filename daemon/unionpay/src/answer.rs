@@ -6,14 +6,18 @@ use crate::frame::{Frame, FrameError, Header};
 use crate::message::Message;
 use crate::mti::Mti;
 use crate::profile::Profile;
+use crate::request::management_code;
+use crate::totals::{Reconciliation, TotalsError};
 
 /// What an answer must repeat of its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
     /// Type of the answer.
     pub mti: Mti,
-    /// Trace number (field 11).
-    pub trace: u32,
+    /// Trace number (field 11); `None` where the request carried none (downloads).
+    pub trace: Option<u32>,
+    /// Network management code (60.3), where there is no trace number to tell answers apart by.
+    pub code: Option<u16>,
     /// Terminal number (field 41), eight characters.
     pub terminal: String,
     /// Merchant number (field 42), 15 characters.
@@ -54,6 +58,8 @@ pub enum Mismatch {
     Mti,
     /// The trace number.
     Trace,
+    /// The network management code, where the request has no trace number.
+    Code,
     /// The terminal number.
     Terminal,
     /// The merchant number.
@@ -68,6 +74,7 @@ impl Mismatch {
         match self {
             Self::Mti => "message-type",
             Self::Trace => "trace",
+            Self::Code => "network-management-code",
             Self::Terminal => "terminal",
             Self::Merchant => "merchant",
             Self::Amount => "amount",
@@ -97,7 +104,12 @@ pub fn check_answer(profile: &Profile, expected: &Expectation, frame: &[u8]) -> 
         Message::decode(frame.body, &profile.table()).map_err(|e| undecodable(Undecodable::Message(e)))?;
     let same = |good: bool, mismatch| if good { Ok(()) } else { Err(Rejection::Mismatch(mismatch)) };
     same(message.mti() == expected.mti, Mismatch::Mti)?;
-    same(message.number(11) == Some(u64::from(expected.trace)), Mismatch::Trace)?;
+    if let Some(trace) = expected.trace {
+        same(message.number(11) == Some(trace.into()), Mismatch::Trace)?;
+    }
+    if let Some(code) = expected.code {
+        same(management_code(&message) == Some(code), Mismatch::Code)?;
+    }
     let is = |field, text: &str| message.text(field).is_some_and(|t| t.trim_end() == text.trim_end());
     same(is(41, &expected.terminal), Mismatch::Terminal)?;
     same(is(42, &expected.merchant), Mismatch::Merchant)?;
@@ -182,6 +194,19 @@ impl Answer {
     /// Chip data (field 55), BER-TLV.
     pub fn field55(&self) -> Option<&[u8]> {
         self.message.bytes(55)
+    }
+
+    /// Totals and how the host compares them (field 48 of a settlement answer).
+    ///
+    /// # Errors
+    /// Where the field is missing or another than 62 digits.
+    pub fn reconciliation(&self) -> Result<Reconciliation, TotalsError> {
+        Reconciliation::read(self.message.digits(48).ok_or(TotalsError::Missing)?)
+    }
+
+    /// Private data of the dialect (field 59): [`crate::qr::field59`] reads it.
+    pub fn field59(&self) -> Option<&[u8]> {
+        self.message.bytes(59)
     }
 
     /// Keys or parameters (field 62).

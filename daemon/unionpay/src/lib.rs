@@ -2,8 +2,8 @@
 //!
 //! **What it is for.** Bytes to messages and back ([`Message`], [`frame`]), the messages a terminal sends
 //! ([`request`]), what an answer says and whether it answers *this* request ([`answer`]), the work keys inside a
-//! sign-in answer ([`keys62`]), the meaning of field 39 ([`response_code`]), and a reading of any message for people
-//! ([`describe`]). Everything in which acquirers differ is data in a [`Profile`]; nothing here asks which acquirer
+//! sign-in answer ([`keys62`]), the totals of a settlement ([`totals`]), downloaded sets ([`download`]), QR codes
+//! ([`qr`]), the meaning of field 39 ([`response_code`]), and a reading of any message for people ([`describe`]). Everything in which acquirers differ is data in a [`Profile`]; nothing here asks which acquirer
 //! it is.
 //!
 //! **What it never does.** It opens no socket, reads no clock, draws no random number and holds no key: it says
@@ -17,6 +17,7 @@
 pub mod answer;
 pub mod bcd;
 pub mod describe;
+pub mod download;
 pub mod error;
 pub mod field;
 pub mod field55;
@@ -27,8 +28,11 @@ pub mod message;
 pub mod mti;
 pub mod pan;
 pub mod profile;
+pub mod qr;
 pub mod request;
 pub mod response_code;
+mod tlv;
+pub mod totals;
 
 pub use answer::{Answer, Expectation, Mismatch, Rejection, check_answer};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
@@ -39,3 +43,4 @@ pub use message::{Message, MessageBuilder};
 pub use mti::Mti;
 pub use pan::{Pan, Track2};
 pub use profile::Profile;
+pub use totals::{Reconciliation, Side, SideResult, Totals};

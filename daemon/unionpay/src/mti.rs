@@ -1,9 +1,11 @@
 //! The message type: four digits, the first thing in a message.
 
-use crate::bcd::{Digits, hex};
+use crate::bcd::{Digits, hex, unhex};
+use serde::{Deserialize, Serialize};
 
-/// A message type indicator such as 0200, as its two packed bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A message type indicator such as 0200, as its two packed bytes; in a profile its four digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Mti([u8; 2]);
 
 impl Mti {
@@ -72,6 +74,23 @@ impl Mti {
     /// Its four digits.
     pub fn digits(&self) -> Option<Digits<'_>> {
         Digits::new(&self.0, 0, 4)
+    }
+}
+
+impl TryFrom<String> for Mti {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bytes = unhex(&text).and_then(|bytes| <[u8; 2]>::try_from(bytes).ok());
+        bytes
+            .and_then(Self::from_bytes)
+            .ok_or_else(|| format!("{text:?} is no message type; write four digits"))
+    }
+}
+
+impl From<Mti> for String {
+    fn from(mti: Mti) -> Self {
+        mti.to_string()
     }
 }
 

@@ -1,10 +1,17 @@
 //! The acquirer profile: everything in which acquirers differ, as data (rule 9).
 
+mod day;
+mod qr;
+
+pub use day::{ContactlessTags, Downloads, ESignature, Fees, SignatureTooLong};
+pub use qr::{Qr, QrCoding, QrDialect, QrStep, ShownCode, Silence, Wallet};
+
 use crate::answer::Answer;
 use crate::field::FieldTable;
 use crate::frame::{Header, Tpdu};
 use crate::mti::Mti;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Everything in which acquirers differ, read from a TOML file. Every entry may be left out; an unknown one is
 /// refused. `packaging/profiles/unionpay.toml` explains each entry to those who fill one in.
@@ -91,6 +98,64 @@ pub struct Profile {
     /// Tags of field 55 in a script result.
     #[serde(with = "tags")]
     pub field55_script_result: Vec<u32>,
+
+    /// Whether settlement and batch upload (0500, 0320) carry a MAC. Default false.
+    pub mac_on_settlement: bool,
+    /// Whether downloads (60.3 = 36x to 39x) carry a MAC. Default false.
+    pub mac_on_downloads: bool,
+    /// 60.3 of the upload of a failed chip transaction after a balanced settlement, three digits. Default `204`.
+    pub upload_failed_balanced: String,
+    /// The same after an unbalanced settlement. Default `206`.
+    pub upload_failed_unbalanced: String,
+    /// How the blacklist's entries stand in field 62. Default `length-digits`.
+    pub blacklist_layout: BlacklistLayout,
+    /// The acquirer's help line (客服电话), up to 20 characters, empty for none. Default 95516.
+    pub help_line: String,
+    /// Whether phone orders (card number typed on the PIN pad) are offered. Default false.
+    pub phone_orders: bool,
+
+    /// What the tags of contactless parameters mean.
+    pub contactless_tags: ContactlessTags,
+    /// Ages of downloads.
+    pub downloads: Downloads,
+    /// Upload of signatures.
+    pub e_signature: ESignature,
+    /// Estimated merchant fees.
+    pub fees: Fees,
+    /// QR payments.
+    pub qr: Qr,
+}
+
+/// How the blacklist's entries stand in field 62, after the paging character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlacklistLayout {
+    /// Two ASCII digits of length, then as many digits of the card number or its beginning.
+    LengthDigits,
+    /// Twenty ASCII digits, zeros on the left.
+    #[serde(rename = "fixed-20")]
+    Fixed20,
+}
+
+/// A BER-TLV tag of one to three bytes, written as hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Tag(pub u32);
+
+impl TryFrom<String> for Tag {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let tag = matches!(text.len(), 2 | 4 | 6).then(|| u32::from_str_radix(&text, 16).ok()).flatten();
+        let error = || format!("{text:?} is no tag; write 2, 4 or 6 hexadecimal digits");
+        tag.filter(|tag| *tag != 0).map(Self).ok_or_else(error)
+    }
+}
+
+impl From<Tag> for String {
+    fn from(tag: Tag) -> Self {
+        format!("{:02X}", tag.0)
+    }
 }
 
 /// How a MAC is made; the secure module does it.
@@ -190,6 +255,18 @@ impl Default for Profile {
             field55_script_result: vec![
                 0x9F33, 0x95, 0x9F37, 0x9F1E, 0x9F10, 0x9F26, 0x9F36, 0x82, 0xDF31, 0x9F1A, 0x9A,
             ],
+            mac_on_settlement: false,
+            mac_on_downloads: false,
+            upload_failed_balanced: "204".to_owned(),
+            upload_failed_unbalanced: "206".to_owned(),
+            blacklist_layout: BlacklistLayout::LengthDigits,
+            help_line: "95516".to_owned(),
+            phone_orders: false,
+            contactless_tags: ContactlessTags::default(),
+            downloads: Downloads::default(),
+            e_signature: ESignature::default(),
+            fees: Fees::default(),
+            qr: Qr::default(),
         }
     }
 }
@@ -198,8 +275,8 @@ impl Default for Profile {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("profile entry {entry}: {problem}")]
 pub struct ProfileError {
-    /// Name of the entry, as in the file.
-    pub entry: &'static str,
+    /// Name of the entry, as in the file; of a list with the place from 0, as in `qr.wallets[1].prefixes`.
+    pub entry: Cow<'static, str>,
     /// What it must be.
     pub problem: &'static str,
 }
@@ -213,8 +290,9 @@ impl Profile {
     /// # Errors
     /// The first entry that cannot be, with what it must be.
     pub fn validate(&self) -> Result<(), ProfileError> {
-        let must =
-            |good: bool, entry, problem| if good { Ok(()) } else { Err(ProfileError { entry, problem }) };
+        let must = |good: bool, entry: &'static str, problem| {
+            if good { Ok(()) } else { Err(ProfileError { entry: entry.into(), problem }) }
+        };
         let digits =
             |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
         must(self.tpdu.0[0] == 0x60, "tpdu", "must begin with 60")?;
@@ -283,7 +361,19 @@ impl Profile {
             let named = tags.iter().any(|tag| CARD_TAGS.contains(tag));
             must(!named, entry, "must hold no object with the card's number, track, name or expiry")?;
         }
-        Ok(())
+        for (entry, code) in [
+            ("upload_failed_balanced", &self.upload_failed_balanced),
+            ("upload_failed_unbalanced", &self.upload_failed_unbalanced),
+        ] {
+            must(digits(code, 3), entry, "must be three digits")?;
+        }
+        let line = &self.help_line;
+        let good = line.len() <= 20 && line.bytes().all(|b| b.is_ascii_digit() || b" +-,/".contains(&b));
+        must(good, "help_line", "must be up to 20 digits, blanks and +-,/")?;
+        self.contactless_tags.validate()?;
+        day::validate(&self.fees, &self.downloads)?;
+        self.e_signature.validate()?;
+        self.qr.validate()
     }
 
     /// The organisation of a card number (63.1).
@@ -323,8 +413,18 @@ impl Profile {
         match mti {
             Mti::SCRIPT_RESULT => self.mac_on_script_result,
             Mti::NOTICE => self.mac_on_notices,
+            Mti::SETTLEMENT | Mti::UPLOAD => self.mac_on_settlement,
             Mti::MANAGEMENT => false,
             _ => true,
+        }
+    }
+
+    /// 63.1, the operator in three characters: `operator` (two digits), or what stands there for nobody.
+    pub fn operator63(&self, operator: Option<&str>) -> String {
+        let operator = operator.unwrap_or(&self.sign_in_operator);
+        match self.operator_layout {
+            OperatorLayout::Zero => format!("{operator:0>3}"),
+            OperatorLayout::Blank => format!("{operator:<3}"),
         }
     }
 

@@ -4,10 +4,20 @@
 //! ([`Request::frame`]) and what must come back ([`Request::expectation`]).
 
 mod card;
+mod download;
 mod management;
+mod qr;
+mod settlement;
+mod signature;
 
 pub use card::{Card, Entry, Financial, Linked, Reversal, ScriptResult};
+pub use download::{Download, Step};
 pub use management::{Echo, SignIn, SignOut};
+pub use qr::{QrOriginal, QrRequest, QrReversal};
+pub use settlement::{
+    AdviceAgain, BatchDetails, BatchEnd, ChipEnd, ChipRecord, Detail, MOST_DETAILS, Organisation, Settlement,
+};
+pub use signature::SignatureUpload;
 
 use crate::answer::Expectation;
 use crate::error::{EncodeError, EncodeErrorKind};
@@ -113,23 +123,46 @@ impl Draft<'_> {
         self,
         put: impl FnOnce(&mut MessageBuilder<'_>) -> Result<(), EncodeError>,
     ) -> Result<Request, EncodeError> {
+        let trace = self.trace;
+        self.assemble(Some(trace), put)
+    }
+
+    /// Builds a message that carries no trace number (downloads), whatever the draft's is.
+    fn build_without_trace(
+        self,
+        put: impl FnOnce(&mut MessageBuilder<'_>) -> Result<(), EncodeError>,
+    ) -> Result<Request, EncodeError> {
+        self.assemble(None, put)
+    }
+
+    fn assemble(
+        self,
+        trace: Option<u32>,
+        put: impl FnOnce(&mut MessageBuilder<'_>) -> Result<(), EncodeError>,
+    ) -> Result<Request, EncodeError> {
         let table = self.profile.table();
         let mut builder = MessageBuilder::new(&table, self.mti);
-        in_range(11, self.trace.into(), 1, 999_999)?;
-        builder.put_number(11, self.trace.into())?;
+        if let Some(trace) = trace {
+            in_range(11, trace.into(), 1, 999_999)?;
+            builder.put_number(11, trace.into())?;
+        }
         put(&mut builder)?;
         builder.put(41, &self.identity.terminal)?;
         builder.put(42, &self.identity.merchant)?;
         let Some(answer) = self.mti.answer() else {
             return Err(EncodeError::new(0, EncodeErrorKind::UnknownField));
         };
+        let message = builder.finish();
+        // Without a trace number only the network management code tells one answer from another.
+        let code = if trace.is_none() { management_code(&message) } else { None };
         Ok(Request {
             tpdu: self.profile.tpdu,
             header: self.header,
-            message: builder.finish(),
+            message,
             expectation: Expectation {
                 mti: answer,
-                trace: self.trace,
+                trace,
+                code,
                 terminal: self.identity.terminal.clone(),
                 merchant: self.identity.merchant.clone(),
                 amount: self.amount,
@@ -137,6 +170,11 @@ impl Draft<'_> {
             has_mac: self.profile.macs(self.mti),
         })
     }
+}
+
+/// 60.3 of a message.
+pub(crate) fn management_code(message: &Message) -> Option<u16> {
+    message.digits(60)?.number(8..11).and_then(|code| u16::try_from(code).ok())
 }
 
 fn in_range(field: u8, value: u64, min: u64, max: u64) -> Result<(), EncodeError> {

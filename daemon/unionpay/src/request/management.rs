@@ -3,7 +3,7 @@
 use super::{Draft, Identity, Request, field60};
 use crate::error::EncodeError;
 use crate::mti::Mti;
-use crate::profile::{OperatorLayout, Profile};
+use crate::profile::Profile;
 
 /// Sign-in (签到, 0800): fetches the work keys. Fields 11 41 42 60 63, never a MAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +24,7 @@ impl SignIn {
     /// # Errors
     /// Where a value does not fit its field.
     pub fn build(&self, profile: &Profile) -> Result<Request, EncodeError> {
-        let operator = self.operator.as_deref().unwrap_or(&profile.sign_in_operator);
-        let operator = match profile.operator_layout {
-            OperatorLayout::Zero => format!("{operator:0>3}"),
-            OperatorLayout::Blank => format!("{operator:<3}"),
-        };
+        let operator = profile.operator63(self.operator.as_deref());
         let code = field60("00", self.batch, profile.sign_in_code.digits())?;
         draft(profile, Mti::MANAGEMENT, &self.identity, self.trace).build(|message| {
             message.put(60, code)?.put(63, operator)?;

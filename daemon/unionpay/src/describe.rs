@@ -1,6 +1,7 @@
 //! A message in words, for people who look for a fault. Card data, tracks, PIN blocks and keys are not shown.
 
 mod value;
+mod words;
 
 use crate::{
     bcd,

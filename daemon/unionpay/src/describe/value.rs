@@ -1,12 +1,18 @@
 //! One field's value and what it says, without card data (rule 10).
 
 use super::Part;
+use super::words::{management_in_words, meaning_of, paging_in_words, parameters_in_words, totals};
 use crate::answer::gbk;
-use crate::bcd::{Digits, hex};
+use crate::bcd::hex;
+use crate::download::Parameters;
 use crate::field::Content;
 use crate::message::Message;
 use crate::pan::mask;
+use crate::qr::field59;
+use crate::request::management_code;
 use crate::response_code;
+use crate::tlv::Objects;
+use crate::totals::LENGTH;
 
 const HIDDEN: &str = "(not shown)";
 
@@ -29,7 +35,8 @@ pub(super) fn read(message: &Message, number: u8) -> (String, Vec<Part>) {
         48 => field48(message),
         54 => (text(bytes), balances(bytes)),
         55 => objects(bytes),
-        60 => cut(message, 60, FIELD_60),
+        59 => field59(bytes),
+        60 => field60(message),
         61 => cut(message, 61, FIELD_61),
         62 => field62(message, bytes),
         63 => {
@@ -54,7 +61,7 @@ pub(super) fn read(message: &Message, number: u8) -> (String, Vec<Part>) {
     }
 }
 
-fn part(name: &str, value: String, meaning: &str) -> Part {
+pub(super) fn part(name: &str, value: String, meaning: &str) -> Part {
     Part { name: name.to_owned(), value, meaning: meaning.to_owned() }
 }
 
@@ -131,15 +138,81 @@ fn entry_mode(value: &str) -> String {
     format!("{mode}, {pin}")
 }
 
-/// A batch upload holds card numbers: only its counts are shown. A settlement's totals are.
+/// A settlement's totals, a batch upload's records with their card numbers masked, or a batch end's count.
 fn field48(message: &Message) -> (String, Vec<Part>) {
     let Some(digits) = message.digits(48) else { return (HIDDEN.to_owned(), Vec::new()) };
-    let sums = |digits: Digits<'_>| digits.text().to_string();
-    match digits.len() {
-        0..=4 => (sums(digits), Vec::new()),
-        62 if matches!(message.mti().bytes()[0], 0x05) => (sums(digits), Vec::new()),
+    let text = digits.text();
+    match (message.mti().bytes()[0], text.len()) {
+        (0x05, LENGTH) => (text.to_string(), totals(&text)),
+        (0x03, 4) => {
+            let count = part("48", text.to_string(), "上送总笔数 records uploaded in all");
+            (text.to_string(), vec![count])
+        }
+        (0x03, length) if length >= 2 => {
+            let mut rest = text.as_str();
+            let mut parts = Vec::new();
+            if let Some((count, after)) = rest.split_at_checked(2) {
+                parts.push(part("48.1", count.to_owned(), "笔数 records"));
+                rest = after;
+            }
+            while let Some((record, after)) = rest.split_at_checked(RECORD) {
+                parts.push(record_in_words(record));
+                rest = after;
+            }
+            (format!("{HIDDEN}, {} digits", text.len()), parts)
+        }
+        (_, 0..=4) => (text.to_string(), Vec::new()),
         _ => (HIDDEN.to_owned(), Vec::new()),
     }
+}
+
+/// Digits of one record of a batch upload.
+const RECORD: usize = 40;
+
+fn record_in_words(record: &str) -> Part {
+    let cut = |range| record.get(range).unwrap_or_default();
+    let organisation = if cut(0..2) == "00" { "内卡 domestic" } else { "外卡 foreign" };
+    let pan = mask(cut(8..28).trim_start_matches('0'));
+    let meaning = format!("{organisation}, 凭证号 trace {}, 金额 amount {}", cut(2..8), cut(28..RECORD));
+    part("48.2", pan, &meaning)
+}
+
+/// The objects of a QR payment; codes are masked.
+fn field59(bytes: &[u8]) -> (String, Vec<Part>) {
+    // Fields of other dialects are no such objects.
+    let Ok(outer) = field59::objects(bytes, 0) else { return (text(bytes), Vec::new()) };
+    let mut parts = Vec::new();
+    for (tag, value, _) in outer {
+        let meaning = match tag {
+            "A2" => "终端信息 terminal",
+            "A3" => "付款码 payment code",
+            "A4" => "付款凭证码 voucher code",
+            _ => "",
+        };
+        match (tag, field59::objects(value, 0)) {
+            ("A2", Ok(inner)) => {
+                parts.push(part(tag, format!("{} bytes", value.len()), meaning));
+                for (number, value, _) in inner {
+                    let (meaning, shown) = match number {
+                        "01" => ("设备类型 device type", text(value)),
+                        "02" => ("硬件序列号 serial number", String::from_utf8_lossy(value).into_owned()),
+                        // Six digits of the card number or the code, and what was made of them.
+                        "03" => ("加密随机因子 random factor", HIDDEN.to_owned()),
+                        "04" => ("密文摘要 digest", text(value)),
+                        "05" => ("应用版本 application version", text(value)),
+                        _ => ("", text(value)),
+                    };
+                    parts.push(part(&format!("A2.{number}"), shown, meaning));
+                }
+            }
+            ("A3" | "A4", _) => {
+                let code = String::from_utf8_lossy(value);
+                parts.push(part(tag, mask(&code), meaning));
+            }
+            _ => parts.push(part(tag, text(value), meaning)),
+        }
+    }
+    (format!("{} objects", parts.len()), parts)
 }
 
 fn balances(bytes: &[u8]) -> Vec<Part> {
@@ -155,16 +228,54 @@ fn balances(bytes: &[u8]) -> Vec<Part> {
     parts
 }
 
-/// Keys are never shown; lists and parameters of a download (60.3 = 36x to 39x) are.
+/// Keys are never shown; lists and parameters of a download (60.3 = 36x to 39x) are, but for the blacklist's cards.
 fn field62(message: &Message, bytes: &[u8]) -> (String, Vec<Part>) {
-    let code = message.digits(60).and_then(|digits| digits.number(8..11)).unwrap_or(0);
+    let code = management_code(message).unwrap_or(0);
+    let hidden = || (format!("{HIDDEN}, {} bytes", bytes.len()), Vec::new());
+    if message.mti().bytes()[0] == 0x03 {
+        return (text(bytes), cut_text(bytes, FIELD_62_UPLOAD));
+    }
+    if !message.mti().is_management() {
+        return (HIDDEN.to_owned(), Vec::new());
+    }
     match (code, bytes.split_first()) {
-        (370..=399, Some((first, rest))) if message.mti().is_management() => {
-            let parts = objects(rest).1;
-            (format!("{} and {} bytes", text(&[*first]), rest.len()), parts)
+        (360..=362, _) => match Parameters::read(bytes) {
+            Ok(parameters) => (format!("{} bytes", bytes.len()), parameters_in_words(&parameters)),
+            Err(error) => (error.to_string(), Vec::new()),
+        },
+        (390..=393 | 396..=399, Some((paging, rest))) => {
+            (format!("{} and {} bytes", paging_in_words(*paging), rest.len()), Vec::new())
         }
+        (370..=389 | 394..=395, Some((&first, rest))) => {
+            let is_question = message.mti().answer().is_some();
+            if is_question && first == b'1' {
+                return (text(bytes), vec![part("62", text(rest), "已收条数 entries that have come")]);
+            }
+            if is_question {
+                return objects(bytes);
+            }
+            (format!("{} and {} bytes", paging_in_words(first), rest.len()), objects(rest).1)
+        }
+        (800..=809, _) => hidden(),
         _ => (HIDDEN.to_owned(), Vec::new()),
     }
+}
+
+const FIELD_62_UPLOAD: &[(&str, usize, &str)] = &[
+    ("62.1", 4, "应用与保留 application and reserved"),
+    ("62.2", 2, "卡组织 organisation: 00 内卡 domestic, 01 外卡 foreign"),
+    ("62.3", 12, "金额 amount, minor units"),
+    ("62.4", 3, "货币 currency"),
+];
+
+/// Field 60, its code in words; the codes of 301 and 80x mean something else in a signature's.
+fn field60(message: &Message) -> (String, Vec<Part>) {
+    let (whole, mut parts) = cut(message, 60, FIELD_60);
+    let words = management_in_words(management_code(message).unwrap_or(0));
+    if let Some(code) = parts.iter_mut().find(|part| part.name == "60.3").filter(|_| !words.is_empty()) {
+        code.meaning = format!("{}: {words}", code.meaning);
+    }
+    (whole, parts)
 }
 
 /// Elements that name the card, hold its tracks, PIN data or an issuer's command, which may carry a new PIN.
@@ -184,45 +295,27 @@ fn objects(bytes: &[u8]) -> (String, Vec<Part>) {
 /// Deepest nesting that is looked into.
 const DEEPEST: usize = 4;
 
-fn collect(mut bytes: &[u8], parts: &mut Vec<Part>, depth: usize) -> usize {
-    while !bytes.is_empty() {
-        let Some((tag, value, rest)) = object(bytes) else { return bytes.len() };
-        let name = hex(tag);
-        let number = tag.iter().fold(0u32, |number, byte| number << 8 | u32::from(*byte));
-        let is_template = tag.first().is_some_and(|first| first & 0x20 != 0);
-        if is_template {
+fn collect(bytes: &[u8], parts: &mut Vec<Part>, depth: usize) -> usize {
+    for object in Objects::new(bytes, 0) {
+        let object = match object {
+            Ok(object) => object,
+            Err(broken) => return bytes.len() - broken.offset,
+        };
+        let (name, value) = (hex(object.name), object.value);
+        let is_template = object.name.first().is_some_and(|first| first & 0x20 != 0);
+        // Tags of three bytes (FF805D) are contactless parameters, which are no templates.
+        if is_template && object.name.len() < 3 {
             parts.push(part(&name, format!("{} bytes", value.len()), "template"));
             let left = if depth < DEEPEST { collect(value, parts, depth + 1) } else { value.len() };
             if left > 0 {
                 parts.push(part(&name, format!("{left} bytes that are no TLV"), ""));
             }
         } else {
-            let shown = if CARD_TAGS.contains(&number) { HIDDEN.to_owned() } else { hex(value) };
-            parts.push(part(&name, shown, ""));
+            let shown = if CARD_TAGS.contains(&object.tag) { HIDDEN.to_owned() } else { hex(value) };
+            parts.push(part(&name, shown, meaning_of(object.tag)));
         }
-        bytes = rest;
     }
     0
-}
-
-/// Tag of one to three bytes, value, and what follows; lengths of up to two bytes.
-fn object(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let first = bytes.first()?;
-    let size = if first & 0x1F == 0x1F {
-        2 + bytes.iter().skip(1).take_while(|byte| **byte & 0x80 != 0).count()
-    } else {
-        1
-    };
-    let (tag, rest) = bytes.split_at_checked(size).filter(|_| size <= 3)?;
-    let (&short, rest) = rest.split_first()?;
-    let (length, rest) = match short {
-        0..=0x7F => (usize::from(short), rest),
-        0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
-        0x82 => rest.split_first_chunk::<2>().map(|(l, rest)| (usize::from(u16::from_be_bytes(*l)), rest))?,
-        _ => return None,
-    };
-    let (value, rest) = rest.split_at_checked(length)?;
-    Some((tag, value, rest))
 }
 
 /// Shortest run of digits that may be a card number or a payment code.

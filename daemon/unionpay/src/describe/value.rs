@@ -411,6 +411,77 @@ mod tests {
         assert_eq!(value(Mti::MANAGEMENT_ANSWER, &[(62, &[7; 40]), (60, b"00000001003")]).0, HIDDEN);
     }
 
+    fn told(parts: &[Part]) -> Vec<String> {
+        parts.iter().map(|part| format!("{}={} {}", part.name, part.value, part.meaning)).collect()
+    }
+
+    #[test]
+    fn settlement_and_uploads_are_told_in_words() {
+        let totals = format!("0000000012340020000000005000011{}2", "0".repeat(30));
+        let (whole, parts) = value(Mti::SETTLEMENT, &[(48, totals.as_bytes())]);
+        assert_eq!((whole, parts.len()), (totals, 10));
+        assert_eq!(told(&parts)[1], "48.2=002 内卡 domestic: 借记笔数 debit count");
+        assert_eq!(told(&parts)[4], "48.5=1 内卡 domestic: 对账平 balanced");
+        assert_eq!(told(&parts)[9], "48.10=2 外卡 foreign: 对账不平 unbalanced");
+        let records = format!("02000000420000{PAN}00000000123401000043{PAN:0>20}000000000005");
+        let (whole, parts) = value(Mti::UPLOAD, &[(48, records.as_bytes())]);
+        assert_eq!(whole, "(not shown), 82 digits");
+        assert_eq!(told(&parts)[0], "48.1=02 笔数 records");
+        assert_eq!(
+            told(&parts)[1],
+            "48.2=621234******0019 内卡 domestic, 凭证号 trace 000042, 金额 amount 000000001234"
+        );
+        assert_eq!(
+            told(&parts)[2],
+            "48.2=621234******0019 外卡 foreign, 凭证号 trace 000043, 金额 amount 000000000005"
+        );
+        let (_, parts) = value(Mti::UPLOAD, &[(48, b"0012")]);
+        assert_eq!(told(&parts), ["48=0012 上送总笔数 records uploaded in all"]);
+        let (_, parts) = value(Mti::UPLOAD, &[(62, b"610001000000001234156")]);
+        assert_eq!((parts[1].value.as_str(), parts[2].value.as_str()), ("01", "000000001234"));
+    }
+
+    #[test]
+    fn rule_10_downloads_and_codes_show_no_card() {
+        let terminal = "A202301002020300600001904000";
+        let field = format!("{terminal}A3018130000000000000123A402020260605000000000012");
+        let (whole, parts) = value(Mti::FINANCIAL, &[(59, field.as_bytes())]);
+        let shown = format!("{whole} {}", told(&parts).join("|"));
+        for secret in ["000019", "0000000000", "6060500"] {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+        assert!(shown.contains("A3=130000********0123 付款码 payment code"), "{shown}");
+        let list = format!("116{PAN}");
+        let fields: &[(u8, &[u8])] = &[(62, list.as_bytes()), (60, b"00000001390")];
+        let (whole, parts) = value(Mti::MANAGEMENT_ANSWER, fields);
+        assert_eq!((whole.as_str(), parts.len()), ("1 (全部 all) and 18 bytes", 0));
+        let (whole, parts) = value(Mti::NOTICE, &[(62, &[0x62; 40]), (60, b"07000001801")]);
+        assert_eq!((whole.as_str(), parts.len()), ("(not shown), 40 bytes", 0));
+    }
+
+    #[test]
+    fn downloads_are_told_in_words() {
+        let (whole, parts) = value(Mti::NOTICE, &[(62, b"103"), (60, b"00000001372")]);
+        assert_eq!((whole.as_str(), parts[0].value.as_str()), ("103", "03"));
+        let (_, parts) = value(Mti::MANAGEMENT_ANSWER, &[(62, b"1260231"), (60, b"00000001360")]);
+        assert_eq!(
+            told(&parts),
+            ["12=60 超时 wait for an answer, seconds", "23=1 重发次数 tries of reversals and advices"]
+        );
+        let (whole, _) = value(Mti::MANAGEMENT_ANSWER, &[(62, b"12602"), (60, b"00000001360")]);
+        assert_eq!(whole, "field 62 at byte 4: a value needs 2 bytes but only 1 are left");
+        let (_, parts) = value(Mti::MANAGEMENT, &[(62, &[0x9F, 0x06, 1, 7]), (60, b"00000001380")]);
+        assert_eq!(told(&parts), ["9F06=07 RID/AID"]);
+        let (_, parts) =
+            value(Mti::MANAGEMENT_ANSWER, &[(62, &[b'1', 0xFF, 0x80, 0x5D, 1, 1]), (60, b"00000001394")]);
+        assert_eq!(told(&parts), ["FF805D=01 "]);
+        let (_, parts) = value(Mti::UPLOAD, &[(60, b"00000007207")]);
+        assert_eq!(
+            parts[2].meaning,
+            "网络管理码 network management code: 批上送结束(平) batch end, balanced"
+        );
+    }
+
     #[test]
     fn chip_data_that_is_no_tlv_is_counted() {
         assert_eq!(objects(&[0x9F]).0, "0 objects and 1 bytes that are no TLV");

@@ -113,7 +113,10 @@ pub fn check_answer(profile: &Profile, expected: &Expectation, frame: &[u8]) -> 
     let is = |field, text: &str| message.text(field).is_some_and(|t| t.trim_end() == text.trim_end());
     same(is(41, &expected.terminal), Mismatch::Terminal)?;
     same(is(42, &expected.merchant), Mismatch::Merchant)?;
-    let response_code = message.text(39).ok_or(undecodable(Undecodable::NoResponseCode))?.to_owned();
+    // A settlement's answer may go without a code: its totals are the answer (reference 1.1).
+    let code =
+        message.text(39).or((message.mti() == Mti::SETTLEMENT_ANSWER && message.has(48)).then_some("00"));
+    let response_code = code.ok_or(undecodable(Undecodable::NoResponseCode))?.to_owned();
     if let (Some(asked), Some(told)) = (expected.amount, message.number(4)) {
         let partial = response_code == "10" && told < asked;
         same(told == asked || partial, Mismatch::Amount)?;

@@ -19,12 +19,16 @@ impl Mti {
     pub const ADVICE: Self = Self([0x02, 0x20]);
     /// Batch upload.
     pub const UPLOAD: Self = Self([0x03, 0x20]);
+    /// Answer to a batch upload.
+    pub const UPLOAD_ANSWER: Self = Self([0x03, 0x30]);
     /// Reversal.
     pub const REVERSAL: Self = Self([0x04, 0x00]);
     /// Answer to a reversal.
     pub const REVERSAL_ANSWER: Self = Self([0x04, 0x10]);
     /// Settlement.
     pub const SETTLEMENT: Self = Self([0x05, 0x00]);
+    /// Answer to a settlement.
+    pub const SETTLEMENT_ANSWER: Self = Self([0x05, 0x10]);
     /// Issuer script result.
     pub const SCRIPT_RESULT: Self = Self([0x06, 0x20]);
     /// Answer to an issuer script result.

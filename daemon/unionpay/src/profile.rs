@@ -435,7 +435,7 @@ impl Profile {
         let matters = match answer.mti() {
             Mti::REVERSAL_ANSWER if self.ends_reversal_without_mac(code) => return false,
             Mti::REVERSAL_ANSWER => self.ends_reversal(code),
-            Mti::SCRIPT_RESULT_ANSWER => self.accepts_advice(code),
+            Mti::SCRIPT_RESULT_ANSWER | Mti::UPLOAD_ANSWER => self.accepts_advice(code),
             _ => self.approves(code),
         };
         matters || self.decline_needs_mac

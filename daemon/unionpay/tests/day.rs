@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use posd_unionpay::answer::Undecodable;
 use posd_unionpay::bcd::hex;
 use posd_unionpay::download::{AidEntry, KeyEntry, Parameters};
 use posd_unionpay::profile::QrStep;
@@ -79,7 +80,7 @@ fn a_settlement_answer_tells_each_side() {
     let frame = |field48: &str| {
         let mut all = answer_fields("00000007201");
         all.extend([(11, b"000050".to_vec()), (15, b"0606".to_vec()), (48, field48.as_bytes().to_vec())]);
-        frame_of(Mti::from_bytes([5, 0x10]).unwrap(), &all)
+        frame_of(Mti::SETTLEMENT_ANSWER, &all)
     };
     let asked = settlement().totals.field48().unwrap();
     let told = asked[..30].to_owned() + "1" + &asked[31..61] + "2";
@@ -89,6 +90,17 @@ fn a_settlement_answer_tells_each_side() {
     assert_eq!(result.totals, settlement().totals);
     let answer = check_answer(&profile, &expected, &frame("0000")).unwrap();
     assert_eq!(answer.reconciliation().unwrap_err().to_string(), "field 48 has 4 digits; totals have 62");
+
+    // It may go without field 39, but not without the totals too.
+    let bare = |with_totals: bool| {
+        let mut all = answer_fields("00000007201");
+        all.remove(0);
+        all.push((11, b"000050".to_vec()));
+        all.extend(with_totals.then(|| (48, told.as_bytes().to_vec())));
+        check_answer(&profile, &expected, &frame_of(Mti::SETTLEMENT_ANSWER, &all))
+    };
+    assert_eq!(bare(true).unwrap().response_code(), "00");
+    assert_eq!(bare(false).unwrap_err(), Rejection::Undecodable(Undecodable::NoResponseCode));
 }
 
 fn details(count: usize) -> BatchDetails {
@@ -416,4 +428,17 @@ fn qr_fields_of_the_dialect_with_channels() {
         assert_eq!(digits(&message, 60), "60000007000500");
         assert_eq!(message.has(61), step.has_original(), "{step:?}");
     }
+}
+
+#[test]
+fn an_uploaded_record_is_settled_by_94_too() {
+    let profile = Profile { mac_on_settlement: true, ..Profile::default() };
+    let request = chip_record(ChipEnd::Certified, true).build(&profile).unwrap();
+    let answered = |code: &[u8]| {
+        let mut all = answer_fields("00000007203");
+        all.extend([(11, b"000042".to_vec()), (39, code.to_vec())]);
+        check_answer(&profile, &request.expectation(), &frame_of(Mti::UPLOAD_ANSWER, &all)).unwrap()
+    };
+    assert!(profile.needs_mac(&answered(b"00")) && profile.needs_mac(&answered(b"94")));
+    assert!(!profile.needs_mac(&answered(b"96")));
 }

@@ -94,7 +94,7 @@ enum Command {
     Print {
         /// The transaction's number.
         id: u64,
-        /// `merchant` or `cardholder`.
+        /// `merchant`, `bank` or `cardholder`.
         #[arg(default_value = "cardholder")]
         copy: String,
     },

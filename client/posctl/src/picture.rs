@@ -1,7 +1,7 @@
 //! The receipt as a picture, drawn from the same lines that are printed, in the same columns.
 
 use ab_glyph::{Font, FontVec, PxScale, ScaleFont, point};
-use posd_receipt::{Align, COLUMNS, Copy, Line, Receipt, layout, pair, width, wrap};
+use posd_receipt::{Align, COLUMNS, Copy, Line, Receipt, Strokes, layout, pair, width, wrap};
 use qrcode::{Color, QrCode};
 
 /// Dots across a 58 mm slip.
@@ -116,6 +116,25 @@ impl Paper {
         }
     }
 
+    fn pair(&mut self, label: &str, value: &str) {
+        for part in pair(label, value, COLUMNS) {
+            self.line(&part, Align::Left, 1);
+        }
+    }
+
+    /// A signature in the middle, dot by dot.
+    fn strokes(&mut self, strokes: &Strokes) {
+        let (top, left) = (self.rows.len(), (WIDTH - Strokes::WIDTH) / 2);
+        self.feed(Strokes::HEIGHT);
+        for (row, bytes) in self.rows.iter_mut().skip(top).zip(strokes.raster().chunks(Strokes::WIDTH / 8)) {
+            for (column, dot) in row.iter_mut().skip(left).take(Strokes::WIDTH).enumerate() {
+                if bytes[column / 8] & (0x80 >> (column % 8)) != 0 {
+                    *dot = 0;
+                }
+            }
+        }
+    }
+
     fn draw(&mut self, line: &Line) {
         match line {
             Line::Text { text, align, double } => {
@@ -124,14 +143,15 @@ impl Paper {
                     self.line(&part, *align, size);
                 }
             }
-            Line::Pair { label, value } => {
-                for part in pair(label, value, COLUMNS) {
-                    self.line(&part, Align::Left, 1);
-                }
-            }
+            Line::Pair { label, value } => self.pair(label, value),
+            // A picture is no paper that the rules want the full number on.
+            Line::Card { label, pan, letter } => self.pair(label, &format!("{} {letter}", pan.masked())),
             Line::Rule => self.rule(true),
-            Line::Signature => {
-                self.feed(60);
+            Line::Signature(strokes) => {
+                match strokes {
+                    Some(strokes) => self.strokes(strokes),
+                    None => self.feed(60),
+                }
                 self.rule(false);
             }
             Line::Qr(text) => self.qr(text),
@@ -236,7 +256,9 @@ mod tests {
     fn the_font_has_every_character_of_a_slip() {
         let font = font().unwrap();
         for copy in [Copy::Merchant, Copy::Cardholder] {
-            for character in posd_receipt::text(&receipt(), copy, true).chars().filter(|c| *c != '\n') {
+            for character in
+                posd_receipt::text(&layout(&receipt(), copy, true)).chars().filter(|c| *c != '\n')
+            {
                 assert_ne!(font.glyph_id(character).0, 0, "{character}");
             }
         }
@@ -257,6 +279,30 @@ mod tests {
             let dot = paper.rows[top + row * MODULE + 1][left + column * MODULE + 1];
             assert_eq!(dot == 0, color == Color::Dark);
         }
+    }
+
+    #[test]
+    fn a_signature_is_drawn_above_its_line() {
+        let strokes = Strokes::new(vec![vec![(0, 0), (255, 0)], vec![(10, 50)]]).unwrap();
+        let mut paper = Paper { rows: Vec::new(), font: font().unwrap() };
+        paper.draw(&Line::Signature(Some(strokes)));
+        let left = (WIDTH - 256) / 2;
+        let inked = |row: usize| paper.rows[row].iter().filter(|dot| **dot == 0).count();
+        assert_eq!((inked(0), inked(1), inked(2)), (256, 256, 0));
+        assert!(paper.rows[0][left] == 0 && paper.rows[0][left - 1] == 255);
+        assert!(paper.rows[50][left + 10] == 0 && paper.rows[51][left + 11] == 0);
+        assert_eq!((inked(50), inked(51), inked(52)), (2, 2, 0));
+        assert_eq!(blocks(&paper.rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>()).len(), 3);
+    }
+
+    #[test]
+    fn rule_10_no_full_number_is_in_a_picture() {
+        let pan = posd_receipt::FullPan::new("6212340000000019").unwrap();
+        let mut full = Paper { rows: Vec::new(), font: font().unwrap() };
+        full.draw(&Line::Card { label: "卡号".to_owned(), pan, letter: 'I' });
+        let mut masked = Paper { rows: Vec::new(), font: font().unwrap() };
+        masked.draw(&Line::Pair { label: "卡号".to_owned(), value: "621234******0019 I".to_owned() });
+        assert!(full.rows == masked.rows);
     }
 
     #[test]

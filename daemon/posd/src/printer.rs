@@ -2,7 +2,7 @@
 
 use crate::{configuration::Printer, ports::Events};
 use posd_devices::{Job, State, Target};
-use posd_receipt::{Receipt, escpos};
+use posd_receipt::{Receipt, escpos, layout};
 use posd_terminal::{Event, PrintJob, PrintState};
 use tokio::sync::mpsc::{UnboundedReceiver, channel};
 
@@ -47,8 +47,8 @@ pub(crate) async fn serve(
         events.send(Event::Printed(id, state));
     }));
     while let Some(Command { job, receipt }) = commands.recv().await {
-        let bytes = escpos(&receipt, job.copy, job.reprint);
-        let again = escpos(&receipt, job.copy, true);
+        let bytes = escpos(&layout(&receipt, job.copy, job.reprint));
+        let again = escpos(&layout(&receipt, job.copy, true));
         if jobs.send(Job { id: job.id, bytes, again }).await.is_err() {
             return;
         }

@@ -1,8 +1,8 @@
 //! The slip as ESC/POS, in GB18030 as printers sold in China have it.
 
 use crate::{
-    data::{Copy, Receipt},
-    layout::{Align, Line, layout},
+    line::{Align, Line},
+    strokes::Strokes,
     text::{COLUMNS, pair, wrap},
 };
 use encoding_rs::GB18030;
@@ -34,6 +34,9 @@ impl Printer {
 
     /// GS ( k: model 2, size 6, correction level M, store, print.
     fn qr(&mut self, text: &str) {
+        // A length of 0x000A would be taken for the end of a line: a space behind the text makes another one of it.
+        let text =
+            if (text.len() + 3) % 256 == usize::from(b'\n') { format!("{text} ") } else { text.to_owned() };
         let data = text.as_bytes();
         let Ok(length) = u16::try_from(data.len() + 3) else { return };
         let [low, high] = length.to_le_bytes();
@@ -46,32 +49,51 @@ impl Printer {
         self.0.extend_from_slice(&[0x1D, b'(', b'k', 3, 0, 49, 81, 48]);
         self.align(Align::Left);
     }
+
+    fn pair(&mut self, label: &str, value: &str) {
+        pair(label, value, COLUMNS).iter().for_each(|line| self.line(line));
+    }
+
+    /// GS v 0: a raster of bits, its rows in bytes from left to right.
+    fn strokes(&mut self, strokes: &Strokes) {
+        const ACROSS: u8 = (Strokes::WIDTH / 8) as u8;
+        const DOWN: u8 = Strokes::HEIGHT as u8;
+        self.align(Align::Centre);
+        self.0.extend_from_slice(&[0x1D, b'v', b'0', 0, ACROSS, 0, DOWN, 0]);
+        // The pen is two dots wide, so no byte of the drawing is 0x0A: that has single dots with none beside them.
+        self.0.extend(strokes.raster());
+        self.align(Align::Left);
+    }
 }
 
-/// A copy as the bytes a printer takes. Between the commands made here there is nothing but printable characters and
+/// A slip as the bytes a printer takes. Between the commands made here there is nothing but printable characters and
 /// line feeds, and a byte 0x0A is nothing else than a line feed.
-pub fn escpos(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<u8> {
+pub fn escpos(lines: &[Line]) -> Vec<u8> {
     let mut printer = Printer([INITIALISE, CHINESE].concat());
-    for line in layout(receipt, copy, reprint) {
+    for line in lines {
         match line {
             Line::Text { text, align, double } => {
-                printer.align(align);
-                printer.double(double);
-                let columns = if double { COLUMNS / 2 } else { COLUMNS };
-                wrap(&text, columns).iter().for_each(|part| printer.line(part));
+                printer.align(*align);
+                printer.double(*double);
+                let columns = if *double { COLUMNS / 2 } else { COLUMNS };
+                wrap(text, columns).iter().for_each(|part| printer.line(part));
                 printer.double(false);
                 printer.align(Align::Left);
             }
-            Line::Pair { label, value } => {
-                pair(&label, &value, COLUMNS).iter().for_each(|line| printer.line(line));
-            }
+            Line::Pair { label, value } => printer.pair(label, value),
+            Line::Card { label, pan, letter } => printer.pair(label, &format!("{} {letter}", pan.reveal())),
             Line::Rule => printer.line(&"-".repeat(COLUMNS)),
-            Line::Signature => {
-                printer.line("");
-                printer.line("");
+            Line::Signature(strokes) => {
+                match strokes {
+                    Some(strokes) => printer.strokes(strokes),
+                    None => {
+                        printer.line("");
+                        printer.line("");
+                    }
+                }
                 printer.line(&"_".repeat(COLUMNS));
             }
-            Line::Qr(text) => printer.qr(&text),
+            Line::Qr(text) => printer.qr(text),
             Line::Cut => printer.0.extend_from_slice(CUT),
         }
     }
@@ -81,7 +103,10 @@ pub fn escpos(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{receipt, with_texts};
+    use crate::{
+        Copy, Entry, Receipt, TransactionType, layout,
+        sample::{everything, receipt, slips, with_texts},
+    };
     use proptest::prelude::*;
 
     #[derive(Debug, PartialEq)]
@@ -99,6 +124,9 @@ mod tests {
                 (0x1B, [b'@', ..]) | (0x1C, [b'&', ..]) => 2,
                 (0x1B, [b'a', 0 | 1, ..]) | (0x1D, [b'!', 0 | 0x11, ..]) | (0x1C, [b'!', 0 | 0x0C, ..]) => 3,
                 (0x1D, [b'V', 66, 0, ..]) => 4,
+                (0x1D, [b'v', b'0', 0, across, 0, down, 0, ..]) => {
+                    8 + usize::from(*across) * usize::from(*down)
+                }
                 (0x1D, [b'(', b'k', low, high, 49, ..]) => 5 + usize::from(u16::from_le_bytes([*low, *high])),
                 _ => 0,
             };
@@ -127,17 +155,43 @@ mod tests {
         Ok(parts)
     }
 
-    fn commands(receipt: &Receipt, copy: Copy) -> Result<Vec<Vec<u8>>, String> {
-        let parts = parse(&escpos(receipt, copy, true))?;
-        Ok(parts
+    fn commands(lines: &[Line]) -> Result<Vec<Vec<u8>>, String> {
+        Ok(parse(&escpos(lines))?
             .into_iter()
             .filter_map(|part| if let Part::Command(command) = part { Some(command) } else { None })
             .collect())
     }
 
+    /// As many commands as a slip of the same lines has; only the text of the code differs.
+    fn only_ours(lines: &[Line]) -> Result<(), TestCaseError> {
+        let ours = commands(lines).map_err(TestCaseError::fail)?;
+        let expected = lines.iter().map(|line| match line {
+            Line::Text { .. } => 6,
+            Line::Qr(_) => 7,
+            Line::Cut => 1,
+            Line::Signature(Some(_)) => 3,
+            Line::Pair { .. } | Line::Card { .. } | Line::Rule | Line::Signature(None) => 0,
+        });
+        prop_assert_eq!(ours.len(), 2 + expected.sum::<usize>());
+        prop_assert!(ours.iter().all(|command| !command.contains(&b'\n')));
+        for command in ours.iter().filter(|command| command.starts_with(b"\x1D(k") && command[6] == 80) {
+            prop_assert!(!command[8..].iter().any(|byte| *byte < 0x20 || *byte == 0x7F));
+        }
+        let text = crate::text(lines);
+        prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+        for line in text.lines() {
+            prop_assert!(crate::width(line) <= COLUMNS, "{}", line);
+        }
+        Ok(())
+    }
+
+    fn merchant(receipt: &Receipt) -> Vec<u8> {
+        escpos(&layout(receipt, Copy::Merchant, false))
+    }
+
     #[test]
     fn a_slip_begins_and_ends_as_a_printer_expects() {
-        let slip = escpos(&receipt(), Copy::Merchant, false);
+        let slip = merchant(&receipt());
         assert!(slip.starts_with(b"\x1B@\x1C&\x1Ba\x01\x1D!\x11\x1C!\x0C"));
         // 银联POS签购单
         assert_eq!(
@@ -149,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_qr_code_is_stored_with_its_length_and_drawn() {
-        let slip = escpos(&receipt(), Copy::Merchant, false);
+        let slip = merchant(&receipt());
         let data = b"00000001/000007/000123/000000000123";
         let stored = [b"\x1D(k\x26\x001P0".as_slice(), data, b"\x1D(k\x03\x001Q0"].concat();
         assert_eq!(data.len() + 3, 0x26);
@@ -157,13 +211,37 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_is_drawn_where_the_cardholder_would_sign() {
+        // Two dots that a pen of one would make the byte 0x0A of.
+        let strokes = Strokes::new(vec![vec![(4, 0)], vec![(6, 0)]]).ok();
+        assert_eq!(strokes.as_ref().map(|strokes| strokes.raster()[0]), Some(0x0F));
+        let slip = merchant(&Receipt { strokes, ..receipt() });
+        let head = b"\x1Ba\x01\x1Dv0\x00\x20\x00\x60\x00\x0F\x00";
+        assert!(slip.windows(head.len()).any(|part| part == head));
+        let lines = layout(&everything(), Copy::Merchant, false);
+        let drawings = commands(&lines).unwrap().into_iter().filter(|command| command.starts_with(b"\x1Dv0"));
+        assert_eq!(drawings.map(|command| command.len()).collect::<Vec<_>>(), [8 + 32 * 96]);
+    }
+
+    #[test]
+    fn no_length_of_a_code_ends_a_line() {
+        for length in 1..=160 {
+            let slip = escpos(&[Line::Qr("7".repeat(length)), Line::Cut]);
+            assert!(!slip.contains(&b'\n'), "{length}");
+            assert!(
+                slip.windows(length + 1).any(|part| part == [b"0", "7".repeat(length).as_bytes()].concat())
+            );
+        }
+    }
+
+    #[test]
     fn the_paper_says_what_the_text_says() {
-        let lines = parse(&escpos(&receipt(), Copy::Merchant, true)).unwrap();
+        let lines = parse(&escpos(&layout(&receipt(), Copy::Merchant, true))).unwrap();
         let paper: Vec<_> = lines
             .iter()
             .filter_map(|part| if let Part::Line(line) = part { Some(line.trim()) } else { None })
             .collect();
-        for line in crate::text(&receipt(), Copy::Merchant, true).lines() {
+        for line in crate::text(&layout(&receipt(), Copy::Merchant, true)).lines() {
             assert!(paper.contains(&line.trim()), "{line}");
         }
     }
@@ -181,24 +259,25 @@ mod tests {
     proptest! {
         #[test]
         fn no_byte_of_a_stranger_is_a_command(texts in proptest::collection::vec(hostile(), 1..24)) {
-            let receipt = with_texts(texts);
-            for copy in [Copy::Merchant, Copy::Cardholder] {
-                let ours = commands(&receipt, copy).map_err(TestCaseError::fail)?;
-                // As many commands as a slip of the same lines has; only the text of the code differs.
-                let expected: usize = 2 + layout(&receipt, copy, true).iter().map(|line| match line {
-                    Line::Text { .. } => 6,
-                    Line::Qr(_) => 7,
-                    Line::Cut => 1,
-                    Line::Pair { .. } | Line::Rule | Line::Signature => 0,
-                }).sum::<usize>();
-                prop_assert_eq!(ours.len(), expected);
-                prop_assert!(ours.iter().all(|command| !command.contains(&b'\n')));
-                for command in ours.iter().filter(|command| command.starts_with(b"\x1D(k") && command[6] == 80) {
-                    prop_assert!(!command[8..].iter().any(|byte| *byte < 0x20 || *byte == 0x7F));
+            let receipt = with_texts(texts.clone());
+            for transaction_type in TransactionType::ALL {
+                for (copy, entry) in [
+                    (Copy::Merchant, Entry::Insert),
+                    (Copy::Bank, Entry::Manual),
+                    (Copy::Cardholder, Entry::Qr),
+                ] {
+                    only_ours(&layout(&Receipt { transaction_type, entry, ..receipt.clone() }, copy, true))?;
                 }
-                let text = crate::text(&receipt, copy, true);
-                prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
             }
+            for slip in slips(texts) {
+                only_ours(&slip.lines(Copy::Merchant, true))?;
+            }
+        }
+
+        #[test]
+        fn no_drawing_ends_a_line(points in proptest::collection::vec((any::<u8>(), 0u8..96), 1..200)) {
+            let strokes = Strokes::new(vec![points]).ok();
+            only_ours(&layout(&Receipt { strokes, ..receipt() }, Copy::Merchant, false))?;
         }
     }
 }

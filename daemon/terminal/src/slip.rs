@@ -1,8 +1,8 @@
 //! The receipt of a charge.
 
-use crate::{event::LocalTime, record::TransactionId, state::Kind, terminal::Terminal};
+use crate::{event::LocalTime, prompt, record::TransactionId, state::Kind, terminal::Terminal};
 use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
-use posd_receipt::{Chip, Entry, Receipt, TransactionType};
+use posd_receipt::{Chip, Entry, Locale, Original, Receipt, TransactionType, Verification};
 use posd_unionpay::Answer;
 
 /// Upper-case hexadecimal.
@@ -45,8 +45,27 @@ impl Terminal {
             note: attempt.options.note.clone(),
             host_texts: answer.host_texts(),
             chip: card.map(|card| chip(kernel, card)),
-            signature: card.is_some_and(|card| card.signature_required),
+            verification: if card.is_some_and(|card| card.signature_required) {
+                Verification::Signature
+            } else {
+                Verification::NotRequired
+            },
             test: self.settings.test,
+            locale: match attempt.options.locale {
+                prompt::Locale::ZhCn => Locale::ZhCn,
+                prompt::Locale::En => Locale::En,
+            },
+            tip: None,
+            requested: Some(attempt.amount.minor()).filter(|requested| *requested > charged),
+            instalments: None,
+            balance: None,
+            original: Original::default(),
+            voucher: None,
+            goods: Vec::new(),
+            not_yet_authorised: false,
+            strokes: None,
+            mask_cardholder_copy: false,
+            full_pan: None,
         })
     }
 }

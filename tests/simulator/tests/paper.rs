@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use posd_devices::{Job, State, Target, run};
-use posd_receipt::{Copy, Receipt, escpos, text};
+use posd_receipt::{Copy, Receipt, layout, text};
 use posd_simulator::printer::PaperPrinter;
 use tokio::sync::mpsc::channel;
 
@@ -19,12 +19,16 @@ fn receipt() -> Receipt {
     serde_json::from_str(RECEIPT).unwrap()
 }
 
+fn escpos(copy: Copy, reprint: bool) -> Vec<u8> {
+    posd_receipt::escpos(&layout(&receipt(), copy, reprint))
+}
+
 /// Prints both copies; `on_state` may do something to the printer.
 async fn print(printer: &PaperPrinter, mut on_state: impl FnMut(u64, State)) -> Vec<(u64, State)> {
     let (jobs, queue) = channel(2);
     for (id, copy) in [(1, Copy::Merchant), (2, Copy::Cardholder)] {
-        let bytes = escpos(&receipt(), copy, false);
-        jobs.send(Job { id, bytes, again: escpos(&receipt(), copy, true) }).await.unwrap();
+        let bytes = escpos(copy, false);
+        jobs.send(Job { id, bytes, again: escpos(copy, true) }).await.unwrap();
     }
     drop(jobs);
     let mut states = Vec::new();
@@ -51,9 +55,9 @@ async fn both_copies_come_out_as_the_text_says() {
     let slips = printer.paper();
     assert_eq!(slips.len(), 2);
     for (slip, copy) in slips.iter().zip([Copy::Merchant, Copy::Cardholder]) {
-        assert_eq!(trimmed(&slip.text), trimmed(&text(&receipt(), copy, false)));
+        assert_eq!(trimmed(&slip.text), trimmed(&text(&layout(&receipt(), copy, false))));
         assert_eq!(slip.codes, ["00000001/000007/000123/000000000123"]);
-        assert_eq!(slip.bytes, escpos(&receipt(), copy, false));
+        assert_eq!(slip.bytes, escpos(copy, false));
     }
 }
 
@@ -71,7 +75,7 @@ async fn rule_6_paper_that_ends_within_a_slip_interrupts_it_and_no_more() {
     assert_eq!(states[..4], [(1, Printing), (1, NeedsPaper), (1, Printing), (1, Done)]);
     let slips = printer.paper();
     assert_eq!(slips.len(), 2);
-    assert_eq!(slips[0].bytes, escpos(&receipt(), Copy::Merchant, false));
+    assert_eq!(slips[0].bytes, escpos(Copy::Merchant, false));
 }
 
 #[tokio::test]
@@ -87,7 +91,7 @@ async fn rule_6_a_printer_switched_off_for_new_paper_prints_with_the_mark() {
     assert_eq!(states.await.last(), Some(&(2, Done)));
     let slips = printer.paper();
     assert_eq!(slips.len(), 2);
-    assert_eq!(slips[0].bytes, escpos(&receipt(), Copy::Merchant, true));
+    assert_eq!(slips[0].bytes, escpos(Copy::Merchant, true));
     assert!(slips[0].text.contains("****重打印/DUPLICATED****"));
-    assert_eq!(slips[1].bytes, escpos(&receipt(), Copy::Cardholder, false));
+    assert_eq!(slips[1].bytes, escpos(Copy::Cardholder, false));
 }

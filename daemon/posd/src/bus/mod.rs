@@ -310,7 +310,8 @@ impl Service {
         let data = receipt.and_then(|receipt| serde_json::to_string(receipt).ok());
         match (receipt, data) {
             (Some(receipt), Some(data)) => {
-                let text = posd_receipt::text(receipt, posd_receipt::Copy::Merchant, false);
+                let lines = posd_receipt::layout(receipt, posd_receipt::Copy::Merchant, false);
+                let text = posd_receipt::text(&lines);
                 self.send_reply(message, &(data, text)).await
             }
             _ => {

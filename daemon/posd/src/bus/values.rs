@@ -271,6 +271,7 @@ pub(crate) fn print_job(job: &PrintJob) -> (u64, &'static str, bool, &'static st
 pub(crate) fn copy_word(copy: Copy) -> &'static str {
     match copy {
         Copy::Merchant => "merchant",
+        Copy::Bank => "bank",
         Copy::Cardholder => "cardholder",
     }
 }
@@ -278,8 +279,9 @@ pub(crate) fn copy_word(copy: Copy) -> &'static str {
 pub(crate) fn copy(word: &str) -> Result<Copy, Refused> {
     match word {
         "merchant" => Ok(Copy::Merchant),
+        "bank" => Ok(Copy::Bank),
         "cardholder" => Ok(Copy::Cardholder),
-        _ => Err(Refused::new("InvalidArgument", "a copy is \"merchant\" or \"cardholder\"")),
+        _ => Err(Refused::new("InvalidArgument", "a copy is \"merchant\", \"bank\" or \"cardholder\"")),
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Slip {
     pub text: String,
     /// What its QR codes hold.
     pub codes: Vec<String>,
+    /// Its drawings: the dots of each, in rows of bytes.
+    pub drawings: Vec<Vec<u8>>,
     /// Every byte that it was made of.
     pub bytes: Vec<u8>,
 }
@@ -81,6 +83,7 @@ impl Head {
             }
             [0x1D, b'(', b'k', _, _, 49, 81, 48] => self.slip.codes.push(self.code.clone()),
             [0x1D, b'(', b'k', _, _, 49, 65 | 67 | 69, ..] => {}
+            [0x1D, b'v', b'0', 0, _, _, _, _, ref dots @ ..] => self.slip.drawings.push(dots.to_vec()),
             [byte @ 0x20..=0x7E] => self.put(&char::from(byte).to_string(), 1, self.double),
             [_, _] if self.chinese => match GB18030.decode_without_bom_handling_and_without_replacement(unit)
             {
@@ -134,6 +137,11 @@ fn length(bytes: &[u8], chinese: bool) -> Option<usize> {
         [0x1D, b'V', mode, ..] if mode >= 65 => 4,
         [0x1D, b'(', _, low, high, ..] => 5 + usize::from(u16::from_le_bytes([low, high])),
         [0x1D, b'(', ..] => return None,
+        [0x1D, b'v', b'0', _, across, across_high, down, down_high, ..] => {
+            let both = |low, high| usize::from(u16::from_le_bytes([low, high]));
+            8 + both(across, across_high) * both(down, down_high)
+        }
+        [0x1D, b'v', ..] => return None,
         [0x1D, ..] => 3,
         [0x81..=0xFE, ..] if chinese => 2,
         _ => 1,
@@ -173,6 +181,13 @@ mod tests {
         let slips = printed(b"\x1D(k\x06\x001P0\x1B@!\x1D(k\x03\x001Q0\x1DVB\x00");
         assert_eq!(slips[0].codes, ["\u{1b}@!"]);
         assert_eq!(slips[0].text, "");
+    }
+
+    #[test]
+    fn drawings_are_read_whole() {
+        let slips = printed(b"\x1Dv0\x00\x02\x00\x02\x00\x1B@\x1DVab\n\x1DVB\x00");
+        assert_eq!(slips[0].drawings, [b"\x1B@\x1DV"]);
+        assert_eq!(slips[0].text, "ab\n");
     }
 
     #[test]

@@ -6,8 +6,9 @@ use encoding_rs::GBK;
 
 use crate::check::Refused;
 use crate::chip::{self, Verified};
+use crate::delivery::{Action, Delivery};
 use crate::fault::{Fault, MessageKind};
-use crate::host::{Action, Delivery};
+use crate::kind::{Entry, row};
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::terminal::Numbers;
@@ -69,6 +70,13 @@ impl Decision {
         self.fields.insert(55, field);
     }
 
+    /// Makes the checksum of a downloaded CA key wrong.
+    pub(crate) fn spoil_checksum(&mut self) {
+        if let Some(field) = self.fields.get_mut(&62) {
+            spoil_checksum(field);
+        }
+    }
+
     pub(crate) fn add_scripts(&mut self, outcome: &Outcome, verified: Option<&Verified>, trace: u32) {
         let (Some(verified), Some(field)) = (verified, self.fields.get_mut(&55)) else { return };
         if outcome.script_before {
@@ -80,14 +88,31 @@ impl Decision {
     }
 }
 
-/// The fields of the request that its answer repeats (reference 1.1).
-fn repeated(kind: MessageKind) -> &'static [u8] {
+/// Fields that the answer to a request of this kind repeats, and fields that the host puts there: 12, 13, 15,
+/// 32, 37, 44 and 63 (reference 1.1).
+fn shape(kind: MessageKind) -> (&'static [u8], &'static [u8]) {
+    use MessageKind::{
+        AdviceUpload, BalanceInquiry, BatchEnd, BatchUpload, ChipUpload, Echo, FailureUpload, Reversal,
+        ScriptResult, Settlement, SignIn, SignOut, Signature, Unknown,
+    };
     match kind {
-        MessageKind::Sale => &[2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 53, 60],
-        MessageKind::Reversal => &[2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60],
-        MessageKind::ScriptResult => &[2, 3, 11, 22, 23, 41, 42, 49, 60],
-        MessageKind::SignIn | MessageKind::SignOut | MessageKind::Echo => &[11, 41, 42, 60],
-        MessageKind::Unknown => &[3, 4, 11, 25, 41, 42, 49, 60],
+        Reversal => (&[2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 60], &[12, 13, 15, 32, 37, 44]),
+        ScriptResult => (&[2, 3, 11, 22, 23, 41, 42, 49, 60], &[12, 13, 15, 32, 37]),
+        SignIn | SignOut | Echo => (&[11, 41, 42, 60], &[12, 13, 32, 37]),
+        Settlement => (&[11, 41, 42, 48, 49, 60, 63], &[12, 13, 15, 32, 37]),
+        BatchUpload | ChipUpload | FailureUpload | AdviceUpload | BatchEnd => {
+            (&[11, 41, 42, 48, 60], &[12, 13, 37])
+        }
+        Signature => (&[11, 41, 42, 60], &[37]),
+        BalanceInquiry => (&[2, 3, 11, 14, 23, 25, 41, 42, 49, 53, 60], &[12, 13, 32, 37, 44, 63]),
+        Unknown => (&[3, 4, 11, 25, 41, 42, 49, 60], &[12, 13, 32, 37]),
+        _ if row(kind).is_some_and(|row| row.entry == Entry::Wallet) => {
+            (&[3, 4, 11, 25, 41, 42, 44, 49, 60], &[12, 13, 15, 32, 37])
+        }
+        _ if row(kind).is_some() => {
+            (&[2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 53, 60], &[12, 13, 15, 32, 37, 44, 63])
+        }
+        _ => (&[11, 41, 42, 60], &[12, 13, 37]),
     }
 }
 
@@ -109,27 +134,27 @@ pub(crate) fn build(
     let [id, to_high, to_low, from_high, from_low] = request.tpdu;
     message.tpdu = [id, from_high, from_low, to_high, to_low];
     message.header[2] = request.header[2] & 0xF0 | requirement & 0x0F;
-    for field in repeated(kind) {
+    let (repeated, added) = shape(kind);
+    for field in repeated {
         if let Some(value) = request.field(*field) {
             message.set(*field, value);
         }
     }
-    message.set(12, local.time());
-    message.set(13, local.date());
-    message.set(32, ACQUIRER);
-    message.set(37, decision.rrn.unwrap_or_else(|| rrn.to_owned()));
     message.set(39, decision.code.as_str());
-    if matches!(kind, MessageKind::Sale | MessageKind::Reversal | MessageKind::ScriptResult) {
-        message.set(15, local.date());
-        if let Some(pan) = decision.pan {
-            message.set(2, pan);
-        }
+    let rrn = decision.rrn.unwrap_or_else(|| rrn.to_owned());
+    for field in added {
+        let value = match field {
+            12 => local.time().into_bytes(),
+            13 | 15 => local.date().into_bytes(),
+            32 => ACQUIRER.into(),
+            37 => rrn.clone().into_bytes(),
+            44 => format!("{ISSUER:<11}{ACQUIRER:<11}").into_bytes(),
+            _ => texts(&decision.code),
+        };
+        message.set(*field, value);
     }
-    if matches!(kind, MessageKind::Sale | MessageKind::Reversal) {
-        message.set(44, format!("{ISSUER:<11}{ACQUIRER:<11}"));
-    }
-    if kind == MessageKind::Sale {
-        message.set(63, texts(&decision.code));
+    if let Some(pan) = decision.pan {
+        message.set(2, pan);
     }
     if let Some(amount) = decision.amount {
         message.set(4, format!("{amount:012}"));
@@ -184,6 +209,11 @@ pub(crate) fn alter(message: &mut Message, faults: &[Fault]) {
             Fault::MissingField55 => {
                 message.fields.remove(&55);
             }
+            Fault::WrongChecksum => {
+                if let Some(field) = message.fields.get_mut(&62) {
+                    spoil_checksum(field);
+                }
+            }
             Fault::WrongCheckValue => {
                 if let Some(byte) = message.fields.get_mut(&62).and_then(|field| field.get_mut(16)) {
                     *byte ^= 0xFF;
@@ -191,6 +221,14 @@ pub(crate) fn alter(message: &mut Message, faults: &[Fault]) {
             }
             _ => {}
         }
+    }
+}
+
+/// Changes the last byte of a CA key's checksum (DF03), which ends field 62.
+fn spoil_checksum(field: &mut [u8]) {
+    let has_checksum = field.iter().rev().nth(22).is_some_and(|tag| *tag == 0xDF);
+    if let Some(last) = field.last_mut().filter(|_| has_checksum) {
+        *last ^= 0xFF;
     }
 }
 

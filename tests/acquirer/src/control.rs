@@ -9,13 +9,21 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
 use crate::fault::Rule;
-use crate::host::{LogEntry, Stats};
+use crate::host::{DetailLine, LogEntry, Stats};
 use crate::ledger::Ledger;
+use crate::settlement::Totals;
 
 /// What a test, or `posctl sim host`, asks of the host.
 ///
 /// As JSON: `{"fault":"delay","ms":5000,"message":"sale","count":1}`, `{"clear":true}`, `{"ledger":true}`,
-/// `{"stats":true}`, `{"log":true}`, `{"reset-pins":true}`, `{"keys":true}`.
+/// `{"stats":true}`, `{"log":true}`, `{"reset-pins":true}`, `{"keys":true}`, and:
+///
+/// - `{"details":true}`: the detail file, one line a booking; `"terminal":"00000001"` and `"batch":1` choose.
+/// - `{"totals":{"terminal":"00000001","batch":1}}`: what a settlement of that batch has to say.
+/// - `{"forget":{"terminal":"00000001","batch":1,"trace":5}}`: the host forgets a booking.
+/// - `{"invent":{"terminal":"00000001","batch":1,"trace":5}}`: the host makes up another one like it.
+/// - `{"pay":{"terminal":"00000001","batch":1,"trace":5}}`: the customer pays a pending wallet payment.
+/// - `{"close":{"terminal":"00000001","batch":1,"trace":5}}`: a pending wallet payment ends unpaid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Command {
@@ -52,6 +60,83 @@ pub enum Command {
         #[serde(rename = "reset-pins")]
         reset_pins: bool,
     },
+    /// Give the detail file.
+    Details {
+        /// Always true.
+        details: bool,
+        /// Only this terminal.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        terminal: Option<String>,
+        /// Only this batch.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        batch: Option<u32>,
+    },
+    /// Give the totals of a batch.
+    Totals {
+        /// The batch.
+        totals: BatchName,
+    },
+    /// Forget a booking.
+    Forget {
+        /// The booking.
+        forget: BookingName,
+    },
+    /// Make up a booking like this one.
+    Invent {
+        /// The booking.
+        invent: BookingName,
+    },
+    /// A pending wallet payment is paid.
+    Pay {
+        /// The payment.
+        pay: BookingName,
+    },
+    /// A pending wallet payment ends unpaid.
+    Close {
+        /// The payment.
+        close: BookingName,
+    },
+}
+
+/// What names a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchName {
+    /// Terminal number (41).
+    pub terminal: String,
+    /// Batch number (60.2).
+    pub batch: u32,
+}
+
+/// What names a booking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BookingName {
+    /// Terminal number (41).
+    pub terminal: String,
+    /// Batch number (60.2).
+    pub batch: u32,
+    /// Trace number (11).
+    pub trace: u32,
+}
+
+/// The commands that name something, as they are read.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Named {
+    Totals(BatchName),
+    Forget(BookingName),
+    Invent(BookingName),
+    Pay(BookingName),
+    Close(BookingName),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Details {
+    details: bool,
+    terminal: Option<String>,
+    batch: Option<u32>,
 }
 
 impl Command {
@@ -78,6 +163,18 @@ impl<'de> Deserialize<'de> for Command {
         let command = if object.contains_key("fault") {
             let rule: Rule = serde_json::from_value(value.clone()).map_err(de::Error::custom)?;
             Self::Fault(rule)
+        } else if object.contains_key("details") {
+            let Details { details, terminal, batch } =
+                serde_json::from_value(value.clone()).map_err(de::Error::custom)?;
+            Self::Details { details, terminal, batch }
+        } else if ["totals", "forget", "invent", "pay", "close"].iter().any(|key| object.contains_key(*key)) {
+            match serde_json::from_value(value.clone()).map_err(de::Error::custom)? {
+                Named::Totals(totals) => Self::Totals { totals },
+                Named::Forget(forget) => Self::Forget { forget },
+                Named::Invent(invent) => Self::Invent { invent },
+                Named::Pay(pay) => Self::Pay { pay },
+                Named::Close(close) => Self::Close { close },
+            }
         } else {
             let simple = [Self::CLEAR, Self::LEDGER, Self::STATS, Self::LOG, Self::KEYS, Self::RESET_PINS];
             simple
@@ -85,7 +182,8 @@ impl<'de> Deserialize<'de> for Command {
                 .find(|command| serde_json::to_value(command).is_ok_and(|known| known == value))
                 .ok_or_else(|| {
                     de::Error::custom(
-                        "unknown command: use fault, clear, ledger, stats, log, keys or reset-pins",
+                        "unknown command: use fault, clear, ledger, stats, log, keys, reset-pins, details, totals, \
+                         forget, invent, pay or close",
                     )
                 })?
         };
@@ -111,6 +209,10 @@ pub enum Reply {
     Log(Vec<LogEntry>),
     /// PIN key and MAC key of each terminal that is signed in, hexadecimal.
     Keys(BTreeMap<String, [String; 2]>),
+    /// The detail file.
+    Details(Vec<DetailLine>),
+    /// The totals of a batch.
+    Totals(Totals),
     /// Not done, and why.
     Error(String),
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of a request.
+/// The kind of a request. Reference 1 has the table; `kind.rs` has it as rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageKind {
@@ -12,12 +12,102 @@ pub enum MessageKind {
     SignOut,
     /// 0820 with 60.3 = 301.
     Echo,
-    /// 0200 with 60.1 = 22.
+    /// 0200/310000/00/01.
+    BalanceInquiry,
+    /// 0200/000000/00/22.
     Sale,
+    /// 0200/200000/00/23.
+    Void,
+    /// 0220/200000/00/25.
+    Refund,
+    /// 0100/030000/06/10.
+    PreAuth,
+    /// 0100/200000/06/11.
+    PreAuthCancel,
+    /// 0200/000000/06/20.
+    Completion,
+    /// 0200/200000/06/21.
+    CompletionCancel,
+    /// 0220/000000/06/24.
+    CompletionAdvice,
+    /// 0220/000000/00/30.
+    OfflineSettlement,
+    /// 0220/000000/00/32 or 34.
+    Adjustment,
+    /// 0200/000000/00/36.
+    OfflineSale,
+    /// 0200/000000/64/22.
+    Instalment,
+    /// 0200/200000/64/23.
+    InstalmentVoid,
+    /// 0200/000000/08/22: card number and expiry told by telephone.
+    PhoneOrder,
+    /// 0200/200000/08/23.
+    PhoneOrderVoid,
+    /// 0220/200000/08/25.
+    PhoneOrderRefund,
+    /// A sale whose field 22 says code: the customer's code in field 59.
+    QrSale,
+    /// Its void.
+    QrVoid,
+    /// Its refund.
+    QrRefund,
+    /// 0200/700000 with 60.1 = 60: a wallet pays by the customer's code.
+    WalletPayment,
+    /// 0200/710000 with 60.1 = 60: a wallet is to pay by a code that the merchant shows.
+    WalletCode,
+    /// 0200/730000 with 60.1 = 60.
+    WalletQuery,
+    /// 0200/720000 with 60.1 = 60.
+    WalletVoid,
+    /// 0200/740000 with 60.1 = 60.
+    WalletRefund,
+    /// 0200/750000 with 60.1 = 60.
+    WalletRefundQuery,
     /// 0400.
     Reversal,
     /// 0620 with 60.3 = 951.
     ScriptResult,
+    /// 0500 with 60.3 = 201.
+    Settlement,
+    /// 0320 with 60.3 = 201: details in field 48.
+    BatchUpload,
+    /// 0320 with 60.3 = 203 or 205: one approved chip transaction.
+    ChipUpload,
+    /// 0320 with 60.3 = 204 or 206: one chip transaction that failed.
+    FailureUpload,
+    /// 0320 with 60.3 = 000: an advice again.
+    AdviceUpload,
+    /// 0320 with 60.3 = 202 or 207.
+    BatchEnd,
+    /// 0800 or 0820 with 60.3 = 360.
+    ParameterDownload,
+    /// 0800 or 0820 with 60.3 = 361.
+    ParameterEnd,
+    /// 0820 with 60.3 = 362.
+    ParameterUpload,
+    /// 0820 with 60.3 = 372.
+    KeyQuery,
+    /// 0800 with 60.3 = 370.
+    KeyDownload,
+    /// 0800 with 60.3 = 371.
+    KeyEnd,
+    /// 0820 with 60.3 = 382.
+    AidQuery,
+    /// 0800 with 60.3 = 380.
+    AidDownload,
+    /// 0800 with 60.3 = 381.
+    AidEnd,
+    /// 0800 with 60.3 = 390.
+    BlacklistDownload,
+    /// 0800 with 60.3 = 391.
+    BlacklistEnd,
+    /// 0800 with 60.3 = 394.
+    ContactlessDownload,
+    /// 0800 with 60.3 = 395.
+    ContactlessEnd,
+    /// 0820 with 60.1 = 07 and 60.3 = 800 to 809.
+    Signature,
     /// Anything else.
     Unknown,
 }
@@ -89,6 +179,15 @@ pub enum Fault {
     MissingField55,
     /// The first check value of a sign-in answer is wrong.
     WrongCheckValue,
+    /// The checksum (DF03) of a downloaded CA key is wrong.
+    WrongChecksum,
+    /// The transaction is approved and booked, but the host forgets it: it enters no total and no detail
+    /// file until a batch upload names it again.
+    ForgetBooking,
+    /// The transaction is booked twice: once as it came, once under a trace number that no terminal used.
+    InventBooking,
+    /// A settlement is answered with 3 (error) for both card sides.
+    SettlementError,
     /// The connection closes before booking.
     CloseBefore,
     /// The connection closes after booking, without an answer.

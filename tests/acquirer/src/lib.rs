@@ -14,22 +14,38 @@ mod answer;
 mod check;
 pub mod chip;
 pub mod cipher;
+mod code;
 pub mod control;
+mod delivery;
+pub mod downloads;
 pub mod fault;
 pub mod host;
+mod kind;
 pub mod ledger;
+mod log;
 pub mod message;
 pub mod outcome;
 mod pin;
 pub mod server;
 pub mod settings;
+pub mod settlement;
+mod signature;
 mod terminal;
 mod time;
 pub mod tlv;
 
-pub use control::{Command, Reply};
+pub use control::{BatchName, BookingName, Command, Reply};
+pub use downloads::{AuthorityKey, Downloads};
 pub use fault::{Fault, MessageKind, Rule};
-pub use host::{Action, Delivery, Host, HostTime, LogEntry, Stats};
-pub use ledger::{Charge, ChargeState, Ledger, Refusal, Reversal, ReversalResult, ScriptNotice};
+pub use host::{Action, Delivery, DetailLine, Host, HostTime, LogEntry, Stats};
+pub use ledger::{
+    Booking, BookingState, CardSide, Charge, ChargeState, Ledger, Refusal, Reversal, ReversalResult,
+    ScriptNotice,
+};
 pub use server::{Clock, Server, ServerOptions};
-pub use settings::{KeyLayout, MacAlgorithm, MakForm, Settings, SettingsError, Switches, TerminalSettings};
+pub use settings::{
+    AdjustmentAmount, Course, KeyLayout, MacAlgorithm, MakForm, Settings, SettingsError, Switches,
+    TerminalSettings, Wallet,
+};
+pub use settlement::{Balance, Match, Settlement, Sums, Totals, UploadLine};
+pub use signature::Signature;

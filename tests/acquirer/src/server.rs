@@ -223,6 +223,22 @@ impl Shared {
                 host.reset_pins();
                 Reply::Ok(true)
             }
+            Command::Details { terminal, batch, .. } => {
+                Reply::Details(host.details(terminal.as_deref(), *batch))
+            }
+            Command::Totals { totals } => Reply::Totals(host.ledger().totals(&totals.terminal, totals.batch)),
+            Command::Forget { forget: name } => {
+                done(host.forget(&name.terminal, name.batch, name.trace), "no booking, or forgotten already")
+            }
+            Command::Invent { invent: name } => {
+                done(host.invent(&name.terminal, name.batch, name.trace), "no booking")
+            }
+            Command::Pay { pay: name } => {
+                done(host.decide_wallet(&name.terminal, name.batch, name.trace, true), "no pending payment")
+            }
+            Command::Close { close: name } => {
+                done(host.decide_wallet(&name.terminal, name.batch, name.trace, false), "no pending payment")
+            }
         };
         let wanted = !host.refuses_connections();
         drop(host);
@@ -333,6 +349,14 @@ impl Shared {
         let _writing = lock(&self.writing);
         // A closed connection loses its answer, as in life.
         let _ = { connection }.write_all(bytes);
+    }
+}
+
+fn done(done: bool, otherwise: &str) -> Reply {
+    if done {
+        Reply::Ok(true)
+    } else {
+        Reply::Error(format!("{otherwise} with this terminal, batch and trace"))
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::downloads::Downloads;
+
 /// A terminal that the host knows.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +68,59 @@ pub enum KeyLayout {
     DoubleWithTrack,
 }
 
+/// What field 4 of an adjustment (60.1 = 32, 34) says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdjustmentAmount {
+    /// What is paid more.
+    #[default]
+    Extra,
+    /// What is paid in all.
+    Total,
+}
+
+/// How a wallet payment goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Course {
+    /// Paid at once.
+    Paid,
+    /// Pending until this query (1 is the first), then paid.
+    PaidAfter {
+        /// Queries.
+        queries: u32,
+    },
+    /// Pending until this query, then closed without being paid.
+    ClosedAfter {
+        /// Queries.
+        queries: u32,
+    },
+    /// Pending until [`crate::Host::decide_wallet`], or the control socket, says.
+    Pending,
+}
+
+/// How wallets pay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wallet {
+    /// After the merchant has scanned the customer's code.
+    pub customer_code: Course,
+    /// After the customer was shown the merchant's code.
+    pub merchant_code: Course,
+    /// Response code of a payment that is pending.
+    pub pending_code: String,
+}
+
+impl Default for Wallet {
+    fn default() -> Self {
+        Self {
+            customer_code: Course::Paid,
+            merchant_code: Course::PaidAfter { queries: 1 },
+            pending_code: "09".into(),
+        }
+    }
+}
+
 /// The switches in which acquirers differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -91,6 +146,12 @@ pub struct Switches {
     /// Every tag of the reference's request list must be in field 55. False asks only for those that the
     /// cryptogram covers.
     pub strict_field55: bool,
+    /// What field 4 of an adjustment says.
+    pub adjustment_amount: AdjustmentAmount,
+    /// The count of a batch end must be that of the lines uploaded; else it is answered 30.
+    pub strict_batch_count: bool,
+    /// The checksum of every downloaded CA key is wrong.
+    pub wrong_checksum: bool,
 }
 
 impl Default for Switches {
@@ -106,6 +167,9 @@ impl Default for Switches {
             late_original: "22".into(),
             requirement: 0,
             strict_field55: true,
+            adjustment_amount: AdjustmentAmount::Extra,
+            strict_batch_count: true,
+            wrong_checksum: false,
         }
     }
 }
@@ -123,6 +187,12 @@ pub struct Settings {
     pub pins: BTreeMap<String, String>,
     /// Wrong PINs a card may have in a row, at least 1. The last one gets code 75, later tries 38.
     pub pin_tries: u32,
+    /// What every account holds, in cents.
+    pub balance: u64,
+    /// What a terminal can download.
+    pub downloads: Downloads,
+    /// How wallets pay.
+    pub wallet: Wallet,
     /// Seed of work keys, authorisation codes and garbling.
     pub seed: u64,
     /// The switches in which acquirers differ.
@@ -143,8 +213,12 @@ impl Default for Settings {
             pins: BTreeMap::from([
                 ("6212340000000019".into(), "1234".into()),
                 ("6212340000000027".into(), "1234".into()),
+                ("4761340000000019".into(), "1234".into()),
             ]),
             pin_tries: 3,
+            balance: 1_000_000,
+            downloads: Downloads::default(),
+            wallet: Wallet::default(),
             seed: 1,
             switches: Switches::default(),
         }

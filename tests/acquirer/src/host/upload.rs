@@ -35,7 +35,7 @@ impl Host {
             MessageKind::BatchUpload => check::batch_upload(message)?
                 .into_iter()
                 .map(|item| {
-                    if item.foreign != !item.pan.starts_with("62") {
+                    if item.foreign == item.pan.starts_with("62") {
                         return Err(refused("30", "field 48: a card type is not that of its number"));
                     }
                     Ok(Line { trace: item.trace, pan: item.pan, amount: item.amount, kind: None })

@@ -65,7 +65,7 @@ impl Host {
             .map_err(|at| refused("30", format!("field 59 is malformed at byte {at}")))?;
         let customer = code::find(&objects, "A3").unwrap_or_default();
         let shows = row.kind == MessageKind::WalletCode;
-        if shows == !customer.is_empty() {
+        if shows != customer.is_empty() {
             return Err(refused(
                 "30",
                 "field 59: the customer's code (A3) belongs in a payment, and only there",

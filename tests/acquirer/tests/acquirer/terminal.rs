@@ -128,7 +128,79 @@ impl Terminal {
         message
     }
 
-    fn field_55(&self, amount: u64) -> Vec<u8> {
+    /// A transaction whose card number was typed: what is common to all, not signed.
+    pub(crate) fn typed(&mut self, key: &str, amount: u64) -> Message {
+        let [mti, processing, condition, kind] = key.split('/').collect::<Vec<_>>().try_into().unwrap();
+        let mut message = self.message(mti);
+        message.set(2, PAN);
+        message.set(3, processing);
+        message.set(4, format!("{amount:012}"));
+        message.set(14, "3012");
+        message.set(22, "012");
+        message.set(25, condition);
+        message.set(49, "156");
+        message.set(60, format!("{kind}{:06}000601", self.batch));
+        message
+    }
+
+    /// A transaction about an earlier one: fields 37, 38 and 61 of `original` and its answer, signed.
+    pub(crate) fn about(&mut self, key: &str, amount: u64, original: &Message, answer: &Message) -> Message {
+        let mut message = self.typed(key, amount);
+        let (mti, kind) = (key.split('/').next().unwrap(), key.rsplit('/').next().unwrap());
+        message.set(2, original.field(2).unwrap_or_default());
+        let (batch, trace) = (original.part(60, 2, 8).unwrap(), original.text(11).unwrap());
+        let date = answer.text(13).unwrap();
+        message.set(
+            61,
+            match kind {
+                "23" => format!("{batch:06}{trace}"),
+                "25" => format!("000000000000{date}"),
+                _ => format!("{batch:06}{trace}{date}"),
+            },
+        );
+        if matches!(kind, "23" | "25" | "21") {
+            message.set(37, answer.field(37).unwrap());
+        }
+        if matches!(kind, "11" | "20" | "21" | "24") {
+            message.set(38, answer.field(38).unwrap());
+        }
+        if (mti, kind) == ("0220", "25") {
+            message.set(63, "CUP");
+        }
+        self.sign(&mut message);
+        message
+    }
+
+    /// Signs a message.
+    pub(crate) fn signed(&self, mut message: Message) -> Message {
+        self.sign(&mut message);
+        message
+    }
+
+    /// A settlement with these 30 digits of each side.
+    pub(crate) fn settlement(&mut self, domestic: &str, foreign: &str) -> Message {
+        let mut message = self.management("0500", "201");
+        message.set(48, format!("{domestic}0{foreign}0"));
+        message.set(49, "156");
+        message.set(63, "01 ");
+        message
+    }
+
+    /// An upload, or its end, with this field 48.
+    pub(crate) fn upload(&mut self, code: &str, details: &str) -> Message {
+        let mut message = self.management("0320", code);
+        message.set(48, details);
+        message
+    }
+
+    /// Chip data with another cryptogram type, and 8A = Y1: an offline sale's.
+    pub(crate) fn certificate(&self, amount: u64) -> Vec<u8> {
+        let mut field = self.field_55(amount);
+        field[14] = 0x40;
+        [field.as_slice(), b"\x8A\x02Y1"].concat()
+    }
+
+    pub(crate) fn field_55(&self, amount: u64) -> Vec<u8> {
         let atc = self.atc.to_be_bytes();
         let input = unhex(&format!(
             "{amount:012}0000000000000156800004E000015626112400{:08X}7C00{:04X}03A4B904",
@@ -151,7 +223,7 @@ impl Terminal {
     pub(crate) fn reversal(&self, sale: &Message, reason: &str) -> Message {
         let mut message = sale.clone();
         message.mti = "0400".into();
-        for field in [26, 35, 52, 53, 55, 64] {
+        for field in [26, 35, 37, 38, 52, 53, 55, 57, 63, 64] {
             message.fields.remove(&field);
         }
         message.set(39, reason);

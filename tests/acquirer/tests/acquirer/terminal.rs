@@ -147,7 +147,9 @@ impl Terminal {
     pub(crate) fn about(&mut self, key: &str, amount: u64, original: &Message, answer: &Message) -> Message {
         let mut message = self.typed(key, amount);
         let (mti, kind) = (key.split('/').next().unwrap(), key.rsplit('/').next().unwrap());
-        message.set(2, original.field(2).unwrap_or_default());
+        if let Some(pan) = original.field(2) {
+            message.set(2, pan);
+        }
         let (batch, trace) = (original.part(60, 2, 8).unwrap(), original.text(11).unwrap());
         let date = answer.text(13).unwrap();
         message.set(

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use crate::terminal::{NOW, Terminal};
 use posd_acquirer::message::Message;
 use posd_acquirer::{
-    Command, Fault, Host, MessageKind, Reply, Rule, Server, ServerOptions, Settings, control,
+    BatchName, BookingName, Command, Course, Fault, Host, MessageKind, Reply, Rule, Server, ServerOptions,
+    Settings, control,
 };
 
 fn server() -> Server {
@@ -205,4 +206,69 @@ fn the_program_prints_its_address_and_obeys_its_control_socket() {
     assert!(matches!(control::send(&path, &Command::Fault(bad)).unwrap(), Reply::Error(_)));
     program.kill().unwrap();
     program.wait().unwrap();
+}
+
+#[test]
+fn the_control_socket_shows_and_changes_the_books() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control");
+    let wallet = posd_acquirer::Wallet { customer_code: Course::Pending, ..Default::default() };
+    let host = Host::new(Settings { wallet, ..Settings::default() }).unwrap();
+    let options = ServerOptions { control: Some(path.clone()), ..ServerOptions::default() };
+    let server = Server::start(host, options).unwrap();
+    let stream = connect(&server);
+    let mut terminal = sign_in(&stream);
+    write(&stream, &terminal.sale(1234));
+    assert_eq!(read(&stream).unwrap().text(39), Some("00"));
+    let sale = terminal.trace;
+    let mut pay = terminal.typed("0200/700000/00/60", 500);
+    for field in [2, 14] {
+        pay.fields.remove(&field);
+    }
+    pay.set(44, "002");
+    pay.set(59, "A3018134567890123456789");
+    write(&stream, &terminal.signed(pay));
+    assert_eq!(read(&stream).unwrap().text(39), Some("09"));
+    let raw = |text: String| -> serde_json::Value {
+        let mut socket = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        socket.write_all(format!("{text}\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(socket), &mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    };
+    let name = |trace: u32| format!(r#"{{"terminal":"00000001","batch":1,"trace":{trace}}}"#);
+    let totals = || raw(r#"{"totals":{"terminal":"00000001","batch":1}}"#.into());
+    let domestic = |count: u64, amount: u64| {
+        let sums = totals()["totals"]["domestic"].clone();
+        assert_eq!((&sums["debit_count"], &sums["debit_amount"]), (&count.into(), &amount.into()));
+    };
+    domestic(1, 1234);
+    let details = raw(r#"{"details":true,"terminal":"00000001","batch":1}"#.into());
+    let line = &details["details"][0];
+    assert_eq!(
+        (&line["kind"], &line["amount"], &line["pan"]),
+        (&"sale".into(), &1234.into(), &"621234******0019".into())
+    );
+    assert_eq!(raw(r#"{"details":true,"batch":2}"#.into())["details"].as_array().unwrap().len(), 0);
+    let ok = serde_json::json!({"ok": true});
+    assert_eq!(raw(format!(r#"{{"invent":{}}}"#, name(sale))), ok);
+    domestic(2, 2468);
+    assert_eq!(raw(format!(r#"{{"forget":{}}}"#, name(sale))), ok);
+    domestic(1, 1234);
+    assert!(raw(format!(r#"{{"forget":{}}}"#, name(sale)))["error"].is_string());
+    assert!(raw(format!(r#"{{"close":{}}}"#, name(sale)))["error"].is_string());
+    assert_eq!(raw(format!(r#"{{"pay":{}}}"#, name(terminal.trace))), ok);
+    assert_eq!(raw(r#"{"details":true}"#.into())["details"].as_array().unwrap().len(), 2);
+    for bad in [r#"{"details":true,"till":1}"#, r#"{"totals":{"terminal":"00000001"}}"#, r#"{"pay":true}"#] {
+        assert!(raw(bad.into())["error"].is_string(), "{bad}");
+    }
+    for command in [
+        Command::Details { details: true, terminal: None, batch: Some(1) },
+        Command::Totals { totals: BatchName { terminal: "00000001".into(), batch: 1 } },
+        Command::Close { close: BookingName { terminal: "00000001".into(), batch: 1, trace: 1 } },
+    ] {
+        let text = serde_json::to_string(&command).unwrap();
+        assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), command);
+        control::send(&path, &command).unwrap();
+    }
 }

@@ -100,6 +100,35 @@ fn each_kind_is_known_booked_and_answered() {
 }
 
 #[test]
+fn answers_have_the_fields_of_the_reference_and_no_others() {
+    let sale =
+        [2, 3, 4, 11, 12, 13, 14, 15, 23, 25, 32, 37, 38, 39, 41, 42, 44, 49, 53, 54, 55, 59, 60, 63, 64];
+    let inquiry = [2, 3, 11, 12, 13, 14, 23, 25, 32, 37, 39, 41, 42, 44, 49, 53, 54, 55, 60, 63, 64];
+    let reversal = [2, 3, 4, 11, 12, 13, 14, 15, 23, 25, 32, 37, 39, 41, 42, 44, 49, 55, 60, 64];
+    let (mut host, mut terminal) = signed_in();
+    for (kind, request) in one_of_each(&mut host, &mut terminal) {
+        let allowed: &[u8] = if kind == MessageKind::BalanceInquiry { &inquiry } else { &sale };
+        // Not every message has these.
+        let conditional = [14, 23, 38, 53, 54, 55, 59];
+        let check = |answer: &Message, allowed: &[u8]| {
+            let given: Vec<u8> = answer.fields.keys().copied().collect();
+            assert!(given.iter().all(|field| allowed.contains(field)), "{kind:?}: {given:?}");
+            let missing: Vec<_> = allowed
+                .iter()
+                .filter(|field| !given.contains(field) && !conditional.contains(field))
+                .collect();
+            assert!(missing.is_empty(), "{kind:?}: {missing:?} missing");
+        };
+        let answer = exchange(&mut host, &request);
+        check(&answer, allowed);
+        let answer = exchange(&mut host, &terminal.reversal(&request, "98"));
+        if answer.text(39) == Some("00") {
+            check(&answer, &reversal);
+        }
+    }
+}
+
+#[test]
 fn a_missing_field_and_one_too_many_are_format_errors_in_each_kind() {
     let (mut host, mut terminal) = signed_in();
     for (kind, request) in one_of_each(&mut host, &mut terminal) {

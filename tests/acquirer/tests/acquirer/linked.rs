@@ -89,6 +89,28 @@ fn a_void_is_of_this_terminal() {
 }
 
 #[test]
+fn a_refund_is_of_this_merchant() {
+    let mut settings = Settings::default();
+    let mut other = settings.terminals[0].clone();
+    (other.terminal, other.merchant) = ("00000002".into(), "898000000000002".into());
+    settings.terminals.push(other);
+    let mut host = Host::new(settings).unwrap();
+    let mut terminal = crate::terminal::Terminal::default();
+    terminal.sign_in(&mut host);
+    let mut other = crate::terminal::Terminal {
+        number: "00000002".into(),
+        merchant: "898000000000002".into(),
+        ..Default::default()
+    };
+    other.sign_in(&mut host);
+    let (sale, answer) = start(&mut host, &mut terminal, SALE, 1000);
+    let refund = other.about(REFUND, 1000, &sale, &answer);
+    assert_eq!(code(&mut host, &refund), "25");
+    let refund = terminal.about(REFUND, 1000, &sale, &answer);
+    assert_eq!(code(&mut host, &refund), "00");
+}
+
+#[test]
 fn refunds_never_give_back_more_than_was_paid() {
     let (mut host, mut terminal) = signed_in();
     let (sale, answer) = start(&mut host, &mut terminal, SALE, 1000);

@@ -167,6 +167,10 @@ fn an_unbalanced_settlement_is_repaired_line_by_line() {
         Match::Matched,
     ];
     assert_eq!(results, wanted);
+    // The terminal starts over: what it has uploaded stays.
+    let zero = sums((0, 0), (0, 0));
+    assert_eq!(ask(&mut host, &mut terminal, &sums((1230, 3), (50, 1)), &zero), ('2', '1'));
+    assert_eq!(code(&mut host, &upload), "94");
     let end = terminal.upload("202", "0006");
     assert_eq!(code(&mut host, &end), "00", "{:?}", host.log().last());
     // The made-up one is left, and the detail file says so.
@@ -274,6 +278,9 @@ fn chip_transactions_upload_their_certificate() {
         let message = upload(&mut terminal, kind, data, text);
         assert_eq!(code(&mut host, &message), wanted, "{kind} {text}: {:?}", host.log().last());
     }
+    let mut other = upload(&mut terminal, "203", &field, text);
+    other.set(4, "000000001235");
+    assert_eq!(code(&mut host, &other), "30");
     let lines = &host.ledger().settlements[0].uploads;
     assert_eq!(
         (lines[0].trace, lines[0].result, lines[0].kind),

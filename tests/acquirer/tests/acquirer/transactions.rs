@@ -278,6 +278,21 @@ fn advices_are_booked_once_and_may_come_again_after_a_refusal() {
 }
 
 #[test]
+fn an_expired_card_is_declined_online_and_was_valid_when_an_advice_tells_of_it() {
+    let (mut host, mut terminal) = signed_in();
+    let mut sale = terminal.typed(SALE, 1000);
+    sale.set(14, "2610");
+    let sale = terminal.signed(sale);
+    assert_eq!(code(&mut host, &sale), "54");
+    let mut voice = terminal.typed("0220/000000/00/30", 1000);
+    voice.set(14, "2610");
+    voice.set(38, "VOICE1");
+    let voice = terminal.signed(voice);
+    assert_eq!(exchange(&mut host, &voice).text(38), Some("VOICE1"));
+    assert_eq!(host.ledger().bookings.len(), 1);
+}
+
+#[test]
 fn an_offline_sale_needs_a_right_certificate() {
     let (mut host, mut terminal) = signed_in();
     let good = offline_sale(&mut terminal, 500);

@@ -182,7 +182,7 @@ pub enum Fault {
     /// The checksum (DF03) of a downloaded CA key is wrong.
     WrongChecksum,
     /// The transaction is approved and booked, but the host forgets it: it enters no total and no detail
-    /// file until a batch upload names it again.
+    /// file until a batch upload names it again. Not for wallets.
     ForgetBooking,
     /// The transaction is booked twice: once as it came, once under a trace number that no terminal used.
     InventBooking,

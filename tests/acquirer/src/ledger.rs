@@ -255,6 +255,7 @@ impl Ledger {
     pub fn charge(&self, terminal: &str, batch: u32, trace: u32) -> Option<&Charge> {
         self.charges
             .iter()
+            .rev()
             .find(|charge| charge.terminal == terminal && (charge.batch, charge.trace) == (batch, trace))
     }
 
@@ -330,7 +331,7 @@ impl Ledger {
         let booking = &mut self.bookings[place];
         booking.state = state;
         booking.reversal_reason = reason.map(str::to_owned);
-        if let Some(charge) = self.charges.iter_mut().find(|charge| {
+        if let Some(charge) = self.charges.iter_mut().rev().find(|charge| {
             charge.terminal == booking.terminal
                 && (charge.batch, charge.trace) == (booking.batch, booking.trace)
         }) {

@@ -105,7 +105,7 @@ impl Host {
         self.ledger
             .bookings
             .iter()
-            .position(|booking| {
+            .rposition(|booking| {
                 Some(booking.rrn.as_str()) == message.text(37)
                     && booking.date == date
                     && booking.state != BookingState::Reversed
@@ -121,7 +121,7 @@ impl Host {
         self.ledger
             .bookings
             .iter()
-            .position(|booking| {
+            .rposition(|booking| {
                 booking.kind == MessageKind::PreAuth
                     && Some(booking.authorisation_code.as_str()) == message.text(38)
                     && booking.card == card

@@ -186,7 +186,8 @@ impl Terminal {
     pub(crate) fn password_reply(&mut self, call: CallId, reply: Reply) {
         let Some(login) = self.login.take_if(|login| login.call == call) else { return };
         let result = match reply {
-            Reply::Password(PasswordCheck::Accepted) => {
+            // An initial password is taken like any other for now.
+            Reply::Password(PasswordCheck::Accepted { must_change: _ }) => {
                 self.operator = Some(login.operator);
                 Ok(CallAnswer::Done)
             }

@@ -279,6 +279,7 @@ impl Terminal {
                 }
             }
             Notice::PinPad(state) => status.pin_pad = state,
+            Notice::Asking(_) => {}
             Notice::PinProgress(digits) => self.pin_progress(digits),
         }
     }

@@ -3,18 +3,21 @@
 use std::collections::VecDeque;
 
 use posd_vault_protocol::{
-    DeviceState, Notice, OfflinePin, OnlinePin, PasswordCheck, Refusal, Reply, Request, Secret, Status,
-    VERSION,
+    DeviceState, EnteredCard, Notice, OfflinePin, OnlinePin, OperatorChange, PasswordCheck, Refusal, Reply,
+    Request, Secret, Status, VERSION,
 };
 use zeroize::Zeroizing;
 
 use crate::{
-    CardFault, Input, Key, KeyRefusal, KeyReply, Output, PadPrompt, Random, Settings, StoreFault,
+    CardFault, Input, Key, KeyRefusal, KeyReply, Operator, Output, PadPrompt, Random, Settings, StoreFault,
     ceremony::FirstComponent,
+    change::{Renewal, Task},
+    check::lock_of,
     crypto::{self, Block},
     keys::Keys,
     password::Locks,
     prompt::{Prompt, Purpose},
+    table::Table,
     verify::{self, PinKey},
 };
 
@@ -32,7 +35,7 @@ pub struct Core {
     storing: VecDeque<Storing>,
     tries_unsaved: bool,
     pub(crate) locks: Locks,
-    random: Random,
+    pub(crate) random: Random,
     reader: DeviceState,
     pub(crate) pin_pad: DeviceState,
     card_present: bool,
@@ -84,6 +87,8 @@ pub(crate) enum Then {
     WorkKeys(u32),
     /// `posd` waits for the first sealing.
     Seal(u32, Secret, u64),
+    /// `posd` waits for a change of the operator table; one of them is freed of its wrong tries with it.
+    Operators { id: Option<u32>, unlock: Option<Operator> },
     /// The custodians wait for their key.
     Master([u8; 3]),
 }
@@ -113,11 +118,17 @@ impl Core {
             (Some(key), Some(blob)) => Keys::open(key, blob),
             _ => Some(Keys::default()),
         };
+        let unreadable = opened.is_none();
+        let mut keys = opened.unwrap_or_default();
+        // Only where nothing was stored before.
+        if store_blob.is_none() || (storage_key.is_some() && !unreadable) {
+            keys.operators.get_or_insert_with(|| Table::first(&settings.operators));
+        }
         Core {
             settings,
             storage_key,
-            unreadable: opened.is_none(),
-            keys: opened.unwrap_or_default(),
+            unreadable,
+            keys,
             storing: VecDeque::new(),
             tries_unsaved: false,
             locks: Locks::default(),
@@ -136,7 +147,7 @@ impl Core {
     }
 
     /// Whether the stored blob was there but could not be opened with this storage key. No key is accepted then, so
-    /// that the stored ones are not overwritten by mistake.
+    /// that the stored ones are not overwritten by mistake, and no operator is known.
     pub fn store_unreadable(&self) -> bool {
         self.unreadable
     }
@@ -157,6 +168,7 @@ impl Core {
     /// Takes one event and gives the orders that follow from it, in the order to perform them. `now_ms` is a
     /// monotonic clock in milliseconds.
     pub fn handle(&mut self, input: Input, now_ms: u64) -> Vec<Output> {
+        self.locks.begin(now_ms);
         match input {
             Input::Connected => {
                 self.disconnected();
@@ -195,7 +207,7 @@ impl Core {
         self.reply(id, Reply::Refused(refusal));
     }
 
-    fn notice(&mut self, notice: Notice) {
+    pub(crate) fn notice(&mut self, notice: Notice) {
         if self.link == Link::Greeted {
             self.out.push(Output::Notice(notice));
         }
@@ -234,8 +246,10 @@ impl Core {
             *work = CardWork::Abandoned;
         }
         for storing in &mut self.storing {
-            if matches!(storing.then, Then::WorkKeys(_) | Then::Seal(..)) {
-                storing.then = Then::Nobody;
+            match &mut storing.then {
+                Then::WorkKeys(_) | Then::Seal(..) => storing.then = Then::Nobody,
+                Then::Operators { id, .. } => *id = None,
+                Then::Tries | Then::Nobody | Then::Master(_) => {}
             }
         }
         self.powered = false;
@@ -256,8 +270,16 @@ impl Core {
             }
             (Link::Greeted, _) => {}
         }
+        let Some(request) = self.operators_request(id, request, now) else { return };
         match request {
-            Request::Hello { .. } => {}
+            Request::Hello { .. }
+            | Request::CheckPassword { .. }
+            | Request::ChangePassword { .. }
+            | Request::AddOperator { .. }
+            | Request::DeleteOperator { .. }
+            | Request::ResetPassword { .. }
+            | Request::ListOperators => {}
+            Request::EnterCard { prompt } => self.enter_card(id, prompt, now),
             Request::Status => {
                 let status = self.status();
                 self.reply(id, Reply::Status(status));
@@ -303,9 +325,6 @@ impl Core {
                 },
                 now,
             ),
-            Request::CheckPassword { operator, password, timeout_ms } => {
-                self.check_password(id, operator, password, timeout_ms, now);
-            }
             Request::CancelPrompt => {
                 if self.prompt.as_ref().is_some_and(|prompt| !prompt.purpose.is_custodians()) {
                     self.end_prompt(Ended::Cancelled);
@@ -423,6 +442,19 @@ impl Core {
             (Then::Seal(id, clear, context), Ok(())) => self.seal(id, clear, context),
             (Then::WorkKeys(id) | Then::Seal(id, ..), Err(StoreFault)) => {
                 self.refuse(id, Refusal::StoreFailed);
+            }
+            (Then::Operators { id, unlock }, Ok(())) => {
+                if let Some(operator) = unlock {
+                    self.unlock(&lock_of(operator));
+                }
+                if let Some(id) = id {
+                    self.reply(id, Reply::Changed(OperatorChange::Done));
+                }
+            }
+            (Then::Operators { id, .. }, Err(StoreFault)) => {
+                if let Some(id) = id {
+                    self.refuse(id, Refusal::StoreFailed);
+                }
             }
             (Then::Master(check_value), Ok(())) => {
                 self.out.push(Output::Custodian(KeyReply::Loaded { check_value }));
@@ -632,12 +664,28 @@ impl Core {
                     Ended::CardRemoved => OfflinePin::CardRemoved,
                 }),
             ),
-            Purpose::Operator { id, .. } => self.reply(
+            Purpose::Operator { id, task: Task::Check, .. } => self.reply(
                 id,
                 Reply::Password(match ended {
                     Ended::Cancelled | Ended::CardRemoved => PasswordCheck::Cancelled,
                     Ended::TimedOut => PasswordCheck::TimedOut,
                     Ended::PadMissing => PasswordCheck::PadMissing,
+                }),
+            ),
+            Purpose::Operator { id, .. } | Purpose::NewPassword(Renewal { id, .. }) => self.reply(
+                id,
+                Reply::Changed(match ended {
+                    Ended::Cancelled | Ended::CardRemoved => OperatorChange::Cancelled,
+                    Ended::TimedOut => OperatorChange::TimedOut,
+                    Ended::PadMissing => OperatorChange::PadMissing,
+                }),
+            ),
+            Purpose::CardNumber { id } | Purpose::CardExpiry { id, .. } => self.reply(
+                id,
+                Reply::EnteredCard(match ended {
+                    Ended::Cancelled | Ended::CardRemoved => EnteredCard::Cancelled,
+                    Ended::TimedOut => EnteredCard::TimedOut,
+                    Ended::PadMissing => EnteredCard::PadMissing,
                 }),
             ),
             Purpose::Custodian { .. } | Purpose::Component { .. } | Purpose::CheckValue { .. } => {
@@ -683,6 +731,7 @@ impl Core {
 
     fn entered(&mut self, prompt: Prompt, now: u64) {
         let bypassed = prompt.bypassed();
+        let deadline = prompt.deadline();
         let digits = prompt.typed.digits();
         match prompt.purpose {
             Purpose::OnlinePin { id, .. } if bypassed => {
@@ -717,10 +766,14 @@ impl Core {
                     (Err(_), _) => self.reply(id, Reply::OfflinePin(OfflinePin::CardRemoved)),
                 }
             }
-            Purpose::Operator { id, number } => {
-                let check = self.operator(&number, &text_of(digits), now);
-                self.reply(id, Reply::Password(check));
+            Purpose::Operator { id, operator, task } => {
+                self.password_given(id, operator, &text_of(digits), task, deadline, now);
             }
+            Purpose::NewPassword(renewal) => {
+                self.new_password_typed(renewal, text_of(digits), deadline, now);
+            }
+            Purpose::CardNumber { id } => self.card_number_typed(id, digits, deadline, now),
+            Purpose::CardExpiry { id, pan } => self.card_expiry_typed(id, pan, digits),
             Purpose::Custodian { name } => self.custodian_typed(name, &text_of(digits), now),
             Purpose::Component { name } => self.component_typed(name, digits, now),
             Purpose::CheckValue { name, component } => self.check_value_typed(name, component, digits, now),
@@ -728,7 +781,7 @@ impl Core {
     }
 }
 
-fn text_of(digits: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn text_of(digits: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(digits.iter().map(|digit| b'0' + digit).collect())
 }
 

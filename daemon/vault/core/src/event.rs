@@ -3,7 +3,7 @@
 use posd_vault_protocol::{DeviceState, Notice, Reply, Request};
 use zeroize::Zeroizing;
 
-use crate::{KeyReply, KeyRequest};
+use crate::{KeyReply, KeyRequest, Operator};
 
 /// Fills a buffer with random bytes. Only a cryptographically secure source keeps keys secret.
 pub type Random = Box<dyn FnMut(&mut [u8])>;
@@ -76,8 +76,23 @@ pub enum PadPrompt {
         /// Tries left as the card told.
         tries_left: Option<u8>,
     },
-    /// An operator's or a custodian's password, digits only.
+    /// A custodian's password, digits only.
     Password,
+    /// The password of this operator, digits only.
+    OperatorPassword(Operator),
+    /// The new password of this operator.
+    NewPassword(Operator),
+    /// The new password of this operator once more.
+    NewPasswordAgain(Operator),
+    /// A card's number, for a phone order.
+    CardNumber {
+        /// The amount in minor units.
+        amount: u64,
+        /// ISO 4217 numeric currency of `amount`.
+        currency: u16,
+    },
+    /// The card's expiry: two digits of the year, two of the month.
+    CardExpiry,
     /// A key component: 32 hexadecimal digits, each typed as two decimal digits `00` to `15`.
     KeyComponent,
     /// The component's check value: 6 hexadecimal digits, typed in the same way.

@@ -6,10 +6,15 @@ use posd_vault_protocol::{EncipheredKey, Refusal};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::crypto::{self, Cipher};
+use crate::{
+    crypto::{self, Cipher},
+    table::Table,
+};
 
 /// Name and version of the stored blob; another version does not open.
-const HEADER: &[u8] = b"posd-vault\x01";
+const HEADER: &[u8] = b"posd-vault\x02";
+/// The version before, which held no operators.
+const HEADER_1: &[u8] = b"posd-vault\x01";
 
 /// Everything that survives a restart.
 #[derive(Clone, Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -25,6 +30,9 @@ pub(crate) struct Keys {
     /// Wrong passwords in a row, so that a restart frees nobody. No secret.
     #[zeroize(skip)]
     pub(crate) wrong_tries: BTreeMap<String, u32>,
+    /// The operators; none before the first start has begun a table. Each hash wipes itself.
+    #[zeroize(skip)]
+    pub(crate) operators: Option<Table>,
 }
 
 impl Keys {
@@ -38,7 +46,18 @@ impl Keys {
 
     /// What [`Keys::seal`] stored; `None` for another storage key or an altered blob.
     pub(crate) fn open(storage: &[u8; 32], blob: &[u8]) -> Option<Keys> {
-        postcard::from_bytes(&crypto::open(storage, HEADER, b"store", blob)?).ok()
+        let clear = match crypto::open(storage, HEADER, b"store", blob) {
+            Some(clear) => clear,
+            None => {
+                let old = crypto::open(storage, HEADER_1, b"store", blob)?;
+                let mut clear = Zeroizing::new(Vec::with_capacity(old.len() + 1));
+                clear.extend_from_slice(&old);
+                // No operators: what version 2 added at the end.
+                clear.push(0);
+                clear
+            }
+        };
+        postcard::from_bytes(&clear).ok()
     }
 
     /// Unwraps both work keys of a sign-in. Neither is taken unless both check values fit.

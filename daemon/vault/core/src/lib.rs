@@ -10,6 +10,8 @@
 //! Start reading at [`Core::handle`], then `prompt.rs` (what a person types) and `keys.rs` (what the keys do).
 
 mod ceremony;
+mod change;
+mod check;
 mod core;
 mod crypto;
 mod custodian;
@@ -19,12 +21,15 @@ mod operator;
 mod password;
 mod prompt;
 mod settings;
+mod table;
 #[cfg(test)]
 mod tests;
+mod typed_card;
 mod verify;
 
 pub use crate::core::Core;
 pub use custodian::{KeyRefusal, KeyReply, KeyRequest};
 pub use event::{CardFault, Input, Key, Output, PadPrompt, Random, StoreFault};
+pub use operator::Operator;
 pub use password::hash_password;
 pub use settings::{Settings, SettingsError};

@@ -1,74 +1,54 @@
-//! Operators' passwords: asked for, checked, counted.
+//! An operator's number, and what follows from the number alone (reference section 7).
 
-use posd_vault_protocol::{PasswordCheck, Refusal, Reply, Secret};
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    Core, PadPrompt, password,
-    prompt::{Prompt, Purpose},
-    settings::is_operator,
-};
+/// The number of an operator: two decimal digits. `00` is the supervisor, `99` the manager, all others operate.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Operator([u8; 2]);
 
-impl Core {
-    pub(crate) fn check_password(
-        &mut self,
-        id: u32,
-        number: String,
-        password: Option<Secret>,
-        timeout: u32,
-        now: u64,
-    ) {
-        if !is_operator(&number) {
-            return self.refuse(id, Refusal::Malformed);
-        }
-        if let Some(password) = password {
-            let check = self.operator(&number, password.expose(), now);
-            return self.reply(id, Reply::Password(check));
-        }
-        if self.prompt.is_some() {
-            return self.refuse(id, Refusal::PadBusy);
-        }
-        // Nobody is made to type for nothing.
-        if let Some(seconds) = self.locked(&lock_of(&number), now) {
-            return self.reply(id, Reply::Password(PasswordCheck::LockedOut { seconds }));
-        }
-        let purpose = Purpose::Operator { id, number };
-        self.begin(Prompt::new(purpose, PadPrompt::Password, 1..=32, u64::from(timeout), now));
+impl Operator {
+    /// Confirms voids and refunds, and keeps the operator table.
+    pub const SUPERVISOR: Operator = Operator(*b"00");
+    /// Sets the device up, and helps a supervisor who forgot the password.
+    pub const MANAGER: Operator = Operator(*b"99");
+    /// Operators of a terminal as delivered, besides supervisor and manager.
+    pub(crate) const DELIVERED: [Operator; 5] =
+        [Operator(*b"01"), Operator(*b"02"), Operator(*b"03"), Operator(*b"04"), Operator(*b"05")];
+
+    /// Takes two decimal digits; `None` for anything else.
+    pub fn new(number: &str) -> Option<Operator> {
+        let number: [u8; 2] = number.as_bytes().try_into().ok()?;
+        number.iter().all(u8::is_ascii_digit).then_some(Operator(number))
     }
 
-    pub(crate) fn operator(&mut self, number: &str, password: &[u8], now: u64) -> PasswordCheck {
-        let lock = lock_of(number);
-        if let Some(seconds) = self.locked(&lock, now) {
-            return PasswordCheck::LockedOut { seconds };
-        }
-        let right = password::check(&self.settings.operators, number, password);
-        self.tried(&lock, right, now);
-        if right { PasswordCheck::Accepted } else { PasswordCheck::Wrong }
+    /// Whether this is neither supervisor nor manager.
+    pub fn is_ordinary(self) -> bool {
+        self != Operator::SUPERVISOR && self != Operator::MANAGER
     }
 
-    /// Seconds until this lock lets anyone try again.
-    pub(crate) fn locked(&mut self, lock: &str, now: u64) -> Option<u32> {
-        let wrong_tries = self.keys.wrong_tries.get(lock).copied().unwrap_or(0);
-        self.locks.seconds(lock, wrong_tries, now)
+    /// The password as delivered, and after a reset. It must be changed.
+    pub fn initial_password(self) -> &'static str {
+        match self {
+            Operator::SUPERVISOR => "123456",
+            Operator::MANAGER => "12345678",
+            _ => "0000",
+        }
     }
 
-    /// Counts a try, durably if there is a store.
-    pub(crate) fn tried(&mut self, lock: &str, right: bool, now: u64) {
-        let changed = if right {
-            self.locks.right(lock);
-            self.keys.wrong_tries.remove(lock).is_some()
-        } else {
-            let count = self.keys.wrong_tries.entry(lock.to_owned()).or_insert(0);
-            *count = count.saturating_add(1);
-            self.locks.wrong(lock, *count, now);
-            true
-        };
-        if changed && self.can_store() {
-            self.save_tries();
-        }
+    /// How many digits a new password has: 8, 6 or 4.
+    pub(crate) fn password_length(self) -> usize {
+        self.initial_password().len()
     }
 }
 
-/// The lock that an operator's wrong tries count on. Unknown numbers have one as well, so that they do not show.
-fn lock_of(number: &str) -> String {
-    format!("operator {number}")
+impl std::fmt::Display for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", char::from(self.0[0]), char::from(self.0[1]))
+    }
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Operator({self})")
+    }
 }

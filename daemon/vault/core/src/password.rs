@@ -18,6 +18,20 @@ const LONGEST_DELAY: u64 = 3_600_000;
 const MEMORY: u32 = 47_104;
 const PASSES: u32 = 1;
 
+/// What a new hash costs to make and to check.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// KiB.
+    pub(crate) memory: u32,
+    pub(crate) passes: u32,
+}
+
+impl Default for Cost {
+    fn default() -> Cost {
+        Cost { memory: MEMORY, passes: PASSES }
+    }
+}
+
 /// An argon2id hash, taken apart once at start.
 pub(crate) struct Hash {
     params: Params,
@@ -40,7 +54,13 @@ impl Hash {
         (usable && output.len() >= 16).then_some(Hash { params, salt, output })
     }
 
-    fn fits(&self, password: &[u8]) -> bool {
+    /// Costs what checking a hash of that cost does, and fits nothing that anyone knows.
+    pub(crate) fn decoy(cost: Cost) -> Hash {
+        let params = Params::new(cost.memory, cost.passes, 1, Some(32)).unwrap_or_default();
+        Hash { params, salt: vec![0; 16], output: vec![0; 32] }
+    }
+
+    pub(crate) fn fits(&self, password: &[u8]) -> bool {
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
         let Ok(params) = Params::new(
             self.params.m_cost(),
@@ -88,18 +108,29 @@ pub(crate) fn hash_with(
 }
 
 /// When each name may try again. What counts as one name is the caller's choice.
+///
+/// Only the number of wrong tries in a row is stored, and time is a monotonic clock's: no wall clock is asked, so
+/// setting it back or forth ends no lock-out early. A restart begins the whole delay anew.
 #[derive(Default)]
 pub(crate) struct Locks {
+    /// When this run began.
+    start: Option<u64>,
     until: BTreeMap<String, u64>,
 }
 
 impl Locks {
-    /// Seconds until the name may try again, or `None` if it may now. After a restart the delay begins anew.
-    pub(crate) fn seconds(&mut self, name: &str, wrong_tries: u32, now: u64) -> Option<u32> {
+    /// Notes that time has begun to run: the delays of the last run begin anew here.
+    pub(crate) fn begin(&mut self, now: u64) {
+        self.start.get_or_insert(now);
+    }
+
+    /// Seconds until the name may try again, or `None` if it may now.
+    pub(crate) fn seconds(&self, name: &str, wrong_tries: u32, now: u64) -> Option<u32> {
         if wrong_tries < FREE_TRIES {
             return None;
         }
-        let until = *self.until.entry(name.to_owned()).or_insert_with(|| now + delay(wrong_tries));
+        let anew = || self.start.unwrap_or(now) + delay(wrong_tries);
+        let until = self.until.get(name).copied().unwrap_or_else(anew);
         let left = until.saturating_sub(now);
         (left > 0).then(|| u32::try_from(left.div_ceil(1000)).unwrap_or(u32::MAX))
     }

@@ -3,9 +3,13 @@
 use posd_vault_protocol::Digits;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::{PadPrompt, verify::PinKey};
+use crate::{
+    Operator, PadPrompt,
+    change::{Renewal, Task},
+    verify::PinKey,
+};
 
-/// PIN progress is told on multiples of this after the prompt's start, in milliseconds, never when a key is pressed.
+/// Progress of a PIN or card number is told on multiples of this after the prompt's start, in milliseconds, never when a key is pressed.
 pub(crate) const TICK: u64 = 250;
 /// The longest time a prompt may stand, in milliseconds, whatever was asked.
 const LONGEST: u64 = 300_000;
@@ -31,8 +35,14 @@ pub(crate) enum Purpose {
     OnlinePin { id: u32, pan: Digits },
     /// A cardholder's PIN for the card.
     OfflinePin { id: u32, key: Option<PinKey> },
-    /// An operator's password.
-    Operator { id: u32, number: String },
+    /// An operator's password, for a task.
+    Operator { id: u32, operator: Operator, task: Task },
+    /// An operator's new password, or the same again.
+    NewPassword(Renewal),
+    /// A card's number.
+    CardNumber { id: u32 },
+    /// The expiry of the card whose number was typed before.
+    CardExpiry { id: u32, pan: Digits },
     /// A custodian's password, then the component, then its check value.
     Custodian { name: String },
     /// A key component.
@@ -123,6 +133,11 @@ impl Prompt {
         self.bypass && self.typed.length == 0
     }
 
+    /// When its time is over.
+    pub(crate) fn deadline(&self) -> u64 {
+        self.deadline
+    }
+
     /// Whether its time is over.
     pub(crate) fn timed_out(&self, now: u64) -> bool {
         now >= self.deadline
@@ -131,8 +146,14 @@ impl Prompt {
     /// The number of digits to tell, if the tick has come and the number is news.
     pub(crate) fn progress(&mut self, now: u64) -> Option<u8> {
         let due = self.tick.take_if(|tick| *tick <= now).is_some();
-        let is_pin = matches!(self.purpose, Purpose::OnlinePin { .. } | Purpose::OfflinePin { .. });
-        if !due || !is_pin || self.told == self.typed.length {
+        let is_told = matches!(
+            self.purpose,
+            Purpose::OnlinePin { .. }
+                | Purpose::OfflinePin { .. }
+                | Purpose::CardNumber { .. }
+                | Purpose::CardExpiry { .. }
+        );
+        if !due || !is_told || self.told == self.typed.length {
             return None;
         }
         self.told = self.typed.length;

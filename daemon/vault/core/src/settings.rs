@@ -2,20 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use crate::password::Hash;
+use crate::{
+    Operator,
+    password::{Cost, Hash},
+};
 
 /// The people whom the vault knows. Built by [`Settings::new`].
 #[derive(Default)]
 pub struct Settings {
-    pub(crate) operators: BTreeMap<String, Hash>,
+    /// Hashes in PHC form, checked; only a first start looks at them.
+    pub(crate) operators: BTreeMap<Operator, String>,
     pub(crate) custodians: BTreeMap<String, Hash>,
+    pub(crate) cost: Cost,
 }
 
 /// Why the configuration's people cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// An operator's number is not two decimal digits.
-    #[error("operator {0:?} is not two digits: 00 is the supervisor, 01 to 99 are operators")]
+    #[error("operator {0:?} is not two digits: 00 is the supervisor, 99 the manager, 01 to 98 are operators")]
     Operator(String),
     /// A custodian's name is empty or longer than 32 bytes.
     #[error("custodian name {0:?} is empty or over 32 bytes")]
@@ -28,13 +33,10 @@ pub enum SettingsError {
     Hash(String),
 }
 
-/// Whether this is an operator's number.
-pub(crate) fn is_operator(number: &str) -> bool {
-    number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 impl Settings {
-    /// Takes operators (two digits each) and custodians (any name) with their argon2id hashes in PHC form.
+    /// Takes operators (two digits each) and custodians (any name) with their argon2id hashes in PHC form. The
+    /// operators are those of the first start; later ones are in the store. With no operator at all, it begins with
+    /// those of a terminal as delivered: 00, 01 to 05 and 99, with initial passwords.
     ///
     /// # Errors
     /// [`SettingsError`] names the first entry that cannot be used.
@@ -42,19 +44,28 @@ impl Settings {
         operators: BTreeMap<String, String>,
         custodians: BTreeMap<String, String>,
     ) -> Result<Settings, SettingsError> {
-        let parse = |(name, hash): (String, String)| match Hash::parse(&hash) {
-            Some(hash) => Ok((name, hash)),
-            None => Err(SettingsError::Hash(name)),
-        };
-        if let Some(number) = operators.keys().find(|number| !is_operator(number)) {
-            return Err(SettingsError::Operator(number.clone()));
-        }
         if let Some(name) = custodians.keys().find(|name| !(1..=32).contains(&name.len())) {
             return Err(SettingsError::Custodian(name.clone()));
         }
+        let operator = |(number, hash): (String, String)| match (Operator::new(&number), Hash::parse(&hash)) {
+            (Some(operator), Some(_)) => Ok((operator, hash)),
+            (None, _) => Err(SettingsError::Operator(number)),
+            (_, None) => Err(SettingsError::Hash(number)),
+        };
+        let custodian = |(name, hash): (String, String)| match Hash::parse(&hash) {
+            Some(hash) => Ok((name, hash)),
+            None => Err(SettingsError::Hash(name)),
+        };
         Ok(Settings {
-            operators: operators.into_iter().map(parse).collect::<Result<_, _>>()?,
-            custodians: custodians.into_iter().map(parse).collect::<Result<_, _>>()?,
+            operators: operators.into_iter().map(operator).collect::<Result<_, _>>()?,
+            custodians: custodians.into_iter().map(custodian).collect::<Result<_, _>>()?,
+            cost: Cost::default(),
         })
+    }
+
+    /// Makes new passwords' hashes cheap, where all passwords are public: a simulated terminal. `memory` in KiB.
+    #[must_use]
+    pub fn with_cheap_hashes(self, memory: u32, passes: u32) -> Settings {
+        Settings { cost: Cost { memory, passes }, ..self }
     }
 }

@@ -9,16 +9,19 @@
 //! Start reading at [`Request`], then [`Reply`] and [`Notice`].
 
 mod frame;
+mod operators;
 mod secret;
+mod typed_card;
 
 pub use frame::{Decoder, FrameError, MAXIMUM_BODY, encode};
+pub use operators::{OperatorChange, OperatorEntry, PasswordChange, PasswordCheck};
 pub use secret::Secret;
+pub use typed_card::{CardPrompt, Digits, EnteredCard};
 
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Version of this protocol; [`Request::Hello`] carries it and the vault refuses any other.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// A request of `posd` with the number its reply will carry. Numbers are chosen by `posd`, never 0, and not reused
 /// while a reply is outstanding.
@@ -78,14 +81,63 @@ pub enum Request {
     /// Have an operator's password checked. With `password` absent it is typed on the PIN pad in a prompt of its own.
     /// Reply: [`Reply::Password`].
     CheckPassword {
-        /// Two decimal digits: `01`… operators, `00` supervisor.
+        /// Two decimal digits: `01` to `98` operators, `00` supervisor, `99` manager.
         operator: String,
         /// The password, where the device has no PIN pad.
         password: Option<Secret>,
         /// How long the prompt may stand, in milliseconds.
         timeout_ms: u32,
     },
-    /// End any prompt at once (PIN or password); the prompt's own request is answered with `Cancelled`. Always
+    /// Change an operator's own password. With `passwords` absent the old one, the new one and the new one again are
+    /// typed on the PIN pad in three prompts ([`Notice::Asking`] tells which stands). The new one has 8 digits for
+    /// `99`, 6 for `00` and 4 for all others (reference section 7), and is neither the old nor the initial one.
+    /// Reply: [`Reply::Changed`].
+    ChangePassword {
+        /// Two decimal digits, as in `CheckPassword`.
+        operator: String,
+        /// Old and new password, where the device has no PIN pad.
+        passwords: Option<PasswordChange>,
+        /// How long the three prompts together may stand, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Add an operator, with the initial password 0000, which it must change. Needs the supervisor's password, and
+    /// that no longer the initial one. Reply: [`Reply::Changed`].
+    AddOperator {
+        /// `01` to `98`.
+        operator: String,
+        /// The supervisor's password, where the device has no PIN pad.
+        authority: Option<Secret>,
+        /// How long the prompt may stand, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Delete an operator. Needs the supervisor's password as `AddOperator` does. Reply: [`Reply::Changed`].
+    DeleteOperator {
+        /// `01` to `98`: supervisor and manager cannot be deleted.
+        operator: String,
+        /// The supervisor's password, where the device has no PIN pad.
+        authority: Option<Secret>,
+        /// How long the prompt may stand, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Give an operator its initial password back, which it must change, and end its lock-out. Needs the supervisor's
+    /// password as `AddOperator` does; for the supervisor itself, the manager's. Reply: [`Reply::Changed`].
+    ResetPassword {
+        /// `00` to `98`: nobody stands above the manager.
+        operator: String,
+        /// The password of the supervisor (of the manager for `00`), where the device has no PIN pad.
+        authority: Option<Secret>,
+        /// How long the prompt may stand, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Who is in the operator table. Reply: [`Reply::Operators`].
+    ListOperators,
+    /// Let the cashier type a card's number and expiry on the PIN pad, in two prompts, for a phone order.
+    /// Reply: [`Reply::EnteredCard`].
+    EnterCard {
+        /// How to prompt.
+        prompt: CardPrompt,
+    },
+    /// End any prompt at once (PIN, password or card number); the prompt's own request is answered with `Cancelled`. Always
     /// answered [`Reply::Done`], after the pad is idle again.
     CancelPrompt,
     /// Install the work keys of a sign-in answer (field 62 of the 0810). Both check values must be right, else
@@ -145,6 +197,12 @@ pub enum Reply {
     OfflinePin(OfflinePin),
     /// To `CheckPassword`.
     Password(PasswordCheck),
+    /// To `ChangePassword`, `AddOperator`, `DeleteOperator` and `ResetPassword`.
+    Changed(OperatorChange),
+    /// To `ListOperators`, in the order of their numbers.
+    Operators(Vec<OperatorEntry>),
+    /// To `EnterCard`.
+    EnteredCard(EnteredCard),
     /// To `MakeMac`: field 64, eight bytes.
     Mac([u8; 8]),
     /// To `CheckMac`.
@@ -168,6 +226,9 @@ impl std::fmt::Debug for Reply {
             Reply::OnlinePin(pin) => write!(f, "OnlinePin({pin:?})"),
             Reply::OfflinePin(pin) => write!(f, "OfflinePin({pin:?})"),
             Reply::Password(check) => write!(f, "Password({check:?})"),
+            Reply::Changed(change) => write!(f, "Changed({change:?})"),
+            Reply::Operators(all) => write!(f, "Operators({all:?})"),
+            Reply::EnteredCard(card) => write!(f, "EnteredCard({card:?})"),
             Reply::Mac(_) => f.write_str("Mac(hidden)"),
             Reply::MacChecked(good) => write!(f, "MacChecked({good})"),
             Reply::Sealed(sealed) => write!(f, "Sealed({} bytes)", sealed.len()),
@@ -230,9 +291,31 @@ pub enum Notice {
     Reader(DeviceState),
     /// The PIN pad's state changed.
     PinPad(DeviceState),
-    /// How many digits stand in the current PIN prompt. Sent on a fixed tick only, so that it tells nothing about the
+    /// Which prompt of several now stands on the pad: of a password change, of an operator added, deleted or reset, of
+    /// a typed card.
+    Asking(Asking),
+    /// How many digits stand in the current PIN or card prompt. Sent on a fixed tick only, so that it tells nothing about the
     /// rhythm of typing.
     PinProgress(u8),
+}
+
+/// What is to be typed on the pad now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asking {
+    /// The operator's own password, before it is changed.
+    OldPassword,
+    /// The new password.
+    NewPassword,
+    /// The new password once more.
+    NewPasswordAgain,
+    /// The supervisor's (00) password.
+    SupervisorPassword,
+    /// The manager's (99) password.
+    ManagerPassword,
+    /// The card's number.
+    CardNumber,
+    /// The card's expiry, year and month.
+    CardExpiry,
 }
 
 /// Whether a device can be used.
@@ -342,26 +425,6 @@ pub enum OfflinePin {
     CardRemoved,
 }
 
-/// What came of a password check. Nothing tells a wrong operator number from a wrong password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PasswordCheck {
-    /// Right.
-    Accepted,
-    /// Wrong.
-    Wrong,
-    /// Too many wrong tries: ask again after so many seconds.
-    LockedOut {
-        /// Seconds to wait.
-        seconds: u32,
-    },
-    /// The prompt was cancelled.
-    Cancelled,
-    /// Nobody finished typing in time.
-    TimedOut,
-    /// No pad to type on: hand the password over as an argument.
-    PadMissing,
-}
-
 /// A key enciphered under the terminal master key, with its check value (first bytes of zeros enciphered under it).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncipheredKey {
@@ -378,27 +441,4 @@ pub enum MacAlgorithm {
     UnionPayEcb,
     /// ANSI X9.9/X9.19 CBC over zero-padded blocks, left four bytes as eight hex digits.
     X919,
-}
-
-/// Decimal digits that are cardholder data (a PAN): never shown, wiped on drop.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
-pub struct Digits(String);
-
-impl Digits {
-    /// Takes 1 to 19 decimal digits; `None` for anything else.
-    pub fn new(digits: &str) -> Option<Digits> {
-        let good = (1..=19).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        good.then(|| Digits(digits.to_owned()))
-    }
-
-    /// The digits. The receiver must not store or show them.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Digits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Digits({} hidden)", self.0.len())
-    }
 }

@@ -308,6 +308,14 @@ fn sealed_data_opens_in_its_context_only_and_after_a_restart() {
         Reply::Opened(clear) => assert_eq!(clear.expose(), b"6212340000000019"),
         other => panic!("not opened: {other:?}"),
     }
+    let longest: Vec<u8> = (0..512).map(|index| index as u8).collect();
+    for context in 1..=3 {
+        let Reply::Sealed(sealed) = bench.ask(seal(&longest, context)) else { panic!("not sealed") };
+        match bench.ask(Request::Open { sealed, context }) {
+            Reply::Opened(clear) => assert_eq!(clear.expose(), longest),
+            other => panic!("not opened: {other:?}"),
+        }
+    }
     assert_eq!(bench.refusal(seal(b"", 1)), Refusal::Malformed);
     assert_eq!(bench.refusal(seal(&[1; 513], 1)), Refusal::Malformed);
 }

@@ -51,7 +51,7 @@ fn people(names: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 pub(crate) fn core(storage_key: Option<[u8; 32]>, blob: Option<Vec<u8>>) -> Core {
     let settings = Settings::new(
-        people(&[("00", "123456"), ("01", "0000")]),
+        people(&[("00", "246810"), ("01", "1357")]),
         people(&[("alice", "1111"), ("bob", "2222")]),
     )
     .unwrap();

@@ -5,6 +5,9 @@ use posd_vault_protocol::{DeviceState, PasswordCheck, Refusal, Reply, Request, S
 use super::{Bench, STORAGE, components, core, give};
 use crate::{Input, Key, KeyRefusal, KeyReply, KeyRequest};
 
+/// Right, and no initial password.
+const RIGHT: PasswordCheck = PasswordCheck::Accepted { must_change: false };
+
 fn given(operator: &str, password: &str) -> Request {
     let password = Some(Secret::new(password.as_bytes().to_vec()));
     Request::CheckPassword { operator: operator.into(), password, timeout_ms: 10_000 }
@@ -24,13 +27,13 @@ fn check(bench: &mut Bench, request: Request) -> PasswordCheck {
 #[test]
 fn password_is_checked_from_argument_and_pad() {
     let mut bench = Bench::empty();
-    assert_eq!(check(&mut bench, given("01", "0000")), PasswordCheck::Accepted);
-    assert_eq!(check(&mut bench, given("01", "0001")), PasswordCheck::Wrong);
-    assert_eq!(check(&mut bench, given("00", "123456")), PasswordCheck::Accepted);
+    assert_eq!(check(&mut bench, given("01", "1357")), RIGHT);
+    assert_eq!(check(&mut bench, given("01", "1358")), PasswordCheck::Wrong);
+    assert_eq!(check(&mut bench, given("00", "246810")), RIGHT);
     bench.input(Input::Request(1, typed("00")));
-    bench.press("123456");
+    bench.press("246810");
     bench.input(Input::Key(Key::Enter));
-    assert!(matches!(bench.reply(1), Some(Reply::Password(PasswordCheck::Accepted))));
+    assert!(matches!(bench.reply(1), Some(Reply::Password(RIGHT))));
 }
 
 #[test]
@@ -41,8 +44,8 @@ fn unknown_operator_looks_like_a_wrong_password() {
         let wrong = check(&mut known, given("01", "9"));
         assert_eq!(check(&mut unknown, given("77", "9")), wrong);
     }
-    assert_eq!(known.refusal(given("1", "0000")), Refusal::Malformed);
-    assert_eq!(known.refusal(given("0a", "0000")), Refusal::Malformed);
+    assert_eq!(known.refusal(given("1", "1357")), Refusal::Malformed);
+    assert_eq!(known.refusal(given("0a", "1357")), Refusal::Malformed);
 }
 
 #[test]
@@ -64,15 +67,15 @@ fn lock_out_grows_and_a_right_password_ends_it() {
     for expected in [30, 60, 120] {
         while check(&mut bench, given("01", "9")) == PasswordCheck::Wrong {}
         let locked = PasswordCheck::LockedOut { seconds: expected };
-        assert_eq!(check(&mut bench, given("01", "0000")), locked, "not even the right one is tried");
+        assert_eq!(check(&mut bench, given("01", "1357")), locked, "not even the right one is tried");
         assert_eq!(check(&mut bench, typed("01")), locked, "and nobody types for nothing");
-        assert_eq!(check(&mut bench, given("00", "123456")), PasswordCheck::Accepted);
+        assert_eq!(check(&mut bench, given("00", "246810")), RIGHT);
         bench.pass(u64::from(expected) * 1000);
     }
-    assert_eq!(check(&mut bench, given("01", "0000")), PasswordCheck::Accepted);
+    assert_eq!(check(&mut bench, given("01", "1357")), RIGHT);
     assert_eq!(check(&mut bench, given("01", "9")), PasswordCheck::Wrong);
     assert_eq!(check(&mut bench, given("01", "9")), PasswordCheck::Wrong);
-    assert_eq!(check(&mut bench, given("01", "0000")), PasswordCheck::Accepted);
+    assert_eq!(check(&mut bench, given("01", "1357")), RIGHT);
 }
 
 #[test]
@@ -81,9 +84,9 @@ fn restart_frees_nobody() {
     while check(&mut bench, given("01", "9")) == PasswordCheck::Wrong {}
     let blob = bench.blob.clone();
     let mut again = Bench::with(core(Some(STORAGE), blob.clone()), blob);
-    assert_eq!(check(&mut again, given("01", "0000")), PasswordCheck::LockedOut { seconds: 30 });
+    assert_eq!(check(&mut again, given("01", "1357")), PasswordCheck::LockedOut { seconds: 30 });
     again.pass(30_000);
-    assert_eq!(check(&mut again, given("01", "0000")), PasswordCheck::Accepted);
+    assert_eq!(check(&mut again, given("01", "1357")), RIGHT);
 }
 
 #[test]

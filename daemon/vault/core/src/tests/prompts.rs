@@ -207,7 +207,7 @@ fn password_tells_no_progress() {
     let mut bench = Bench::keyed();
     let request = Request::CheckPassword { operator: "01".into(), password: None, timeout_ms: 9000 };
     bench.input(Input::Request(1, request));
-    bench.press("0000");
+    bench.press("1357");
     bench.pass(5_000);
     assert!(bench.notices().is_empty());
 }

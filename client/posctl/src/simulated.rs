@@ -31,6 +31,24 @@ enum Device {
         /// 4 to 12 digits, or `cancel`, or `wait`: nobody types.
         pin: String,
     },
+    /// The password that an operator will type.
+    Password {
+        /// Two digits; 00 is the supervisor, 99 the manager.
+        operator: String,
+        /// Digits, or `cancel`.
+        password: String,
+        /// It is the next new password that the operator chooses, when asked to change it.
+        #[arg(long)]
+        new: bool,
+    },
+    /// The card that the cashier will type for a phone order.
+    TypedCard {
+        /// 13 to 19 digits, or `cancel`.
+        number: String,
+        /// Year and month, YYMM.
+        #[arg(default_value = "3012")]
+        expiry: String,
+    },
     /// The printer's paper.
     Paper {
         /// In or out.
@@ -123,6 +141,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
         }
         Device::Card { action: Card::Remove } => devices(json!({"card": "remove"})),
         Device::Pin { pin } => devices(json!({"pin": pin})),
+        Device::Password { operator, password, new } => {
+            let command = if *new { "new-password" } else { "password" };
+            devices(json!({command: {operator: password}}))
+        }
+        Device::TypedCard { number, .. } if number == "cancel" => devices(json!({"typed-card": number})),
+        Device::TypedCard { number, expiry } => {
+            devices(json!({"typed-card": {"number": number, "expiry": expiry}}))
+        }
         Device::Paper { state } => devices(json!({"paper": matches!(state, Paper::In)})),
         Device::Auto { state } => devices(json!({"auto": matches!(state, Switch::On)})),
         Device::Host { action } => match action {

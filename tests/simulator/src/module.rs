@@ -27,9 +27,21 @@ const FIRST_COMPONENT: [u8; 16] =
     [0xA1, 0x0F, 0x6B, 0x3C, 0x52, 0x97, 0xD8, 0x4E, 0x1B, 0xC6, 0x70, 0x29, 0xE4, 0x8D, 0x35, 0xF2];
 /// The password of each simulated custodian.
 const CUSTODIAN_PASSWORD: &str = "20260101";
-/// The passwords of operator 01 and supervisor 00, as a terminal is delivered (reference section 7).
-pub const OPERATOR_PASSWORD: &str = "0000";
-const SUPERVISOR_PASSWORD: &str = "123456";
+/// The password of operators 01 and 02; the initial one was changed.
+pub const OPERATOR_PASSWORD: &str = "1357";
+/// The password of the supervisor 00.
+pub const SUPERVISOR_PASSWORD: &str = "246810";
+/// The password of the manager 99.
+pub const MANAGER_PASSWORD: &str = "86421357";
+/// The simulated terminal's people at its first start.
+const OPERATORS: [(&str, &str); 4] = [
+    ("00", SUPERVISOR_PASSWORD),
+    ("01", OPERATOR_PASSWORD),
+    ("02", OPERATOR_PASSWORD),
+    ("99", MANAGER_PASSWORD),
+];
+/// What a hash of these public passwords costs: memory in KiB, and passes.
+const CHEAP: (u32, u32) = (64, 1);
 
 /// Why the module does not start.
 #[derive(Debug, thiserror::Error)]
@@ -80,11 +92,11 @@ fn module_core(directory: &Path, store: &Store) -> Result<Core, ModuleError> {
     let people = |all: &[(&str, &str)]| -> Result<BTreeMap<String, String>, ModuleError> {
         all.iter().map(|(name, password)| Ok(((*name).to_owned(), hash(password)?))).collect()
     };
-    let operators =
-        people(&[("01", OPERATOR_PASSWORD), ("02", OPERATOR_PASSWORD), ("00", SUPERVISOR_PASSWORD)])?;
+    let operators = people(&OPERATORS)?;
     let custodians = people(&[("first", CUSTODIAN_PASSWORD), ("second", CUSTODIAN_PASSWORD)])?;
-    let settings =
-        Settings::new(operators, custodians).map_err(|error| ModuleError::Core(error.to_string()))?;
+    let settings = Settings::new(operators, custodians)
+        .map_err(|error| ModuleError::Core(error.to_string()))?
+        .with_cheap_hashes(CHEAP.0, CHEAP.1);
     let key = directory.join("storage-key");
     if !key.exists() {
         let mut fresh = [0; 32];
@@ -126,7 +138,7 @@ fn load_master_key(core: &mut Core, store: &Store) -> Result<(), ModuleError> {
 /// An argon2id hash at little cost: these passwords are public.
 fn hash(password: &str) -> Result<String, ModuleError> {
     let failed = |error: &dyn std::fmt::Display| ModuleError::Core(error.to_string());
-    let parameters = Params::new(64, 1, 1, None).map_err(|error| failed(&error))?;
+    let parameters = Params::new(CHEAP.0, CHEAP.1, 1, None).map_err(|error| failed(&error))?;
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
     let hash = argon
         .hash_password_with_salt(password.as_bytes(), b"simulated-salt-1")

@@ -109,9 +109,15 @@ impl Core {
         let cost = self.settings.cost;
         let right = self.table().is_ok_and(|table| table.fits(operator, password, cost));
         let must_change = right && is_initial(operator, password);
-        if let Some(table) = self.keys.operators.as_mut().filter(|_| must_change) {
+        if must_change
+            && let Some(table) = &mut self.keys.operators
+            && table.word(operator) != Some(&Word::Initial)
+        {
             // A hash of the configuration turns out to be that of the initial password.
             table.set(operator, Word::Initial);
+            if self.can_store() {
+                self.save_tries();
+            }
         }
         self.tried(&lock, right, now);
         if right { PasswordCheck::Accepted { must_change } } else { PasswordCheck::Wrong }

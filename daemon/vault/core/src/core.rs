@@ -79,7 +79,7 @@ struct Storing {
 }
 
 pub(crate) enum Then {
-    /// Only wrong tries were counted.
+    /// Only wrong tries were counted, or a password was found to be the initial one.
     Tries,
     /// Whoever waited is gone.
     Nobody,

@@ -27,7 +27,8 @@ pub struct Configuration {
     /// The users who may connect to `socket`: names, or numbers as text.
     #[serde(default = "default_users")]
     pub users: Vec<String>,
-    /// argon2id hashes of the operators' passwords: `"00"` supervisor, `"01"` to `"99"` operators.
+    /// argon2id hashes of the operators' passwords at the first start: `"00"` supervisor, `"01"` to `"98"` operators,
+    /// `"99"` manager. Later the store has them.
     #[serde(default)]
     pub operators: BTreeMap<String, String>,
     /// argon2id hashes of the key custodians' passwords, by name. Two are needed to load a key.

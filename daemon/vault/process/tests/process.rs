@@ -99,6 +99,29 @@ fn keys_are_loaded_by_two_and_survive_a_restart() {
 }
 
 #[test]
+fn operators_are_kept_across_a_restart() {
+    use posd_vault_protocol::{OperatorChange, PasswordChange};
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), "\"root\"", "");
+    let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+    let vault = Vault::start(directory.path(), &[]);
+    let mut link = vault.connect();
+    link.greet();
+    let change = |old, new| Request::ChangePassword {
+        operator: "01".into(),
+        passwords: Some(PasswordChange { old: secret(old), new: secret(new) }),
+        timeout_ms: 1000,
+    };
+    assert!(matches!(link.ask(change("1357", "8642")), Reply::Changed(OperatorChange::Done)));
+    assert_eq!(vault.stop(), Some(0));
+    let vault = Vault::start(directory.path(), &[]);
+    let mut link = vault.connect();
+    link.greet();
+    assert!(matches!(link.ask(change("1357", "9753")), Reply::Changed(OperatorChange::Wrong)));
+    assert!(matches!(link.ask(change("8642", "9753")), Reply::Changed(OperatorChange::Done)));
+}
+
+#[test]
 fn one_client_at_a_time_and_the_next_after_it() {
     let directory = tempfile::tempdir().unwrap();
     configure(directory.path(), "\"root\"", "");
@@ -145,10 +168,10 @@ fn without_devices_it_says_so() {
     assert!(matches!(link.ask(typed), Reply::Password(PasswordCheck::PadMissing)));
     let given = Request::CheckPassword {
         operator: "01".into(),
-        password: Some(Secret::new(b"0000".to_vec())),
+        password: Some(Secret::new(b"1357".to_vec())),
         timeout_ms: 1000,
     };
-    assert!(matches!(link.ask(given), Reply::Password(PasswordCheck::Accepted)));
+    assert!(matches!(link.ask(given), Reply::Password(PasswordCheck::Accepted { must_change: false })));
 }
 
 #[test]
@@ -174,10 +197,10 @@ fn memory_is_locked_and_cannot_be_dumped() {
     link.greet();
     let given = Request::CheckPassword {
         operator: "01".into(),
-        password: Some(Secret::new(b"0000".to_vec())),
+        password: Some(Secret::new(b"1357".to_vec())),
         timeout_ms: 1000,
     };
-    assert!(matches!(link.ask(given), Reply::Password(PasswordCheck::Accepted)));
+    assert!(matches!(link.ask(given), Reply::Password(PasswordCheck::Accepted { must_change: false })));
 
     let of = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", vault.id())).unwrap();
     let kilobytes = |field: &str| -> u64 {

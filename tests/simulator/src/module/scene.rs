@@ -1,15 +1,15 @@
 //! The simulated devices, and the customer before them. Reader, PIN pad and person share one scene: taking the card
 //! out is seen by the reader, a prompt on the pad by the person.
 
-use crate::{module::OPERATOR_PASSWORD, printer::PaperPrinter};
+use crate::{module::OPERATORS, printer::PaperPrinter};
 use posd_card::{Card, Profile, issuer};
 use posd_vault::device::{CardReader, PadEvent, PinPad, ReaderEvent};
-use posd_vault_core::{CardFault, Key, PadPrompt};
+use posd_vault_core::{CardFault, Key, Operator, PadPrompt};
 use posd_vault_protocol::DeviceState;
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     os::fd::BorrowedFd,
     rc::Rc,
     time::{Duration, Instant},
@@ -20,6 +20,9 @@ use zeroize::Zeroizing;
 const PACE: Duration = Duration::from_millis(150);
 /// The slowest pace that they can be told, in milliseconds.
 const SLOWEST: u64 = 10_000;
+
+/// Number and expiry of the test debit card, as a customer reads them out on the phone.
+const TYPED_CARD: (&str, &str) = ("6212340000000019", "3012");
 
 /// Something a simulated person will do.
 #[derive(Clone, Copy)]
@@ -49,6 +52,12 @@ struct Scene {
     powered: bool,
     /// A prompt stands on the pad.
     prompting: bool,
+    /// What each operator takes for its password; `None` cancels. Others try the initial one.
+    passwords: BTreeMap<Operator, Option<String>>,
+    /// What each operator chooses as its new password; without one it cancels.
+    chosen: BTreeMap<Operator, String>,
+    /// Number and expiry that the cashier types for a phone order; `None` cancels.
+    typed_card: Option<(String, String)>,
     /// Inserts when the slot is empty and removes when the card is done.
     auto: bool,
     /// How long people take over each thing they do. At zero it is done before whatever is asked next.
@@ -76,6 +85,12 @@ pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) 
         customer: Customer::Types("1234".to_owned()),
         powered: false,
         prompting: false,
+        passwords: OPERATORS
+            .iter()
+            .filter_map(|(number, password)| Some((Operator::new(number)?, Some((*password).to_owned()))))
+            .collect(),
+        chosen: BTreeMap::new(),
+        typed_card: Some((TYPED_CARD.0.to_owned(), TYPED_CARD.1.to_owned())),
         auto,
         pace: PACE,
         printer,
@@ -126,20 +141,73 @@ impl Scene {
     /// The simulated people type what they are asked for.
     fn type_for(&mut self, prompt: Option<PadPrompt>) {
         self.acts.retain(|(_, act)| !matches!(act, Act::Press(_)));
-        let digits = match (prompt, &self.customer) {
-            (Some(PadPrompt::Password), _) => OPERATOR_PASSWORD,
-            (Some(PadPrompt::Pin { .. }), Customer::Types(digits)) => digits,
-            (Some(PadPrompt::Pin { .. }), Customer::Cancels) => {
-                return self.later(self.pace, Act::Press(Key::Cancel));
+        let typed = match prompt {
+            Some(PadPrompt::Pin { .. }) => match &self.customer {
+                Customer::Types(digits) => Some(digits.clone()),
+                Customer::Cancels => None,
+                Customer::Waits => return,
+            },
+            Some(PadPrompt::OperatorPassword(operator)) => match self.passwords.get(&operator) {
+                Some(password) => password.clone(),
+                None => Some(operator.initial_password().to_owned()),
+            },
+            Some(PadPrompt::NewPassword(operator)) => self.chosen.get(&operator).cloned(),
+            Some(PadPrompt::NewPasswordAgain(operator)) => {
+                let chosen = self.chosen.remove(&operator);
+                if chosen.is_some() {
+                    self.passwords.insert(operator, chosen.clone());
+                }
+                chosen
             }
-            _ => return,
+            Some(PadPrompt::CardNumber { .. }) => self.typed_card.as_ref().map(|(pan, _)| pan.clone()),
+            Some(PadPrompt::CardExpiry) => self.typed_card.as_ref().map(|(_, expiry)| expiry.clone()),
+            // A custodian's: nobody here types keys.
+            Some(PadPrompt::Password | PadPrompt::KeyComponent | PadPrompt::CheckValue) | None => return,
         };
-        let keys: Vec<Key> = digits.bytes().map(|b| Key::Digit(b - b'0')).chain([Key::Enter]).collect();
+        let keys: Vec<Key> = match typed {
+            Some(digits) => digits.bytes().map(|b| Key::Digit(b - b'0')).chain([Key::Enter]).collect(),
+            None => vec![Key::Cancel],
+        };
         let mut after = self.pace;
         for key in keys {
             after += self.pace;
             self.later(after, Act::Press(key));
         }
+    }
+
+    /// `{"00": "246810"}`: what that operator types from now on; `"cancel"` cancels.
+    fn remember(&mut self, passwords: &Value) -> Value {
+        let Some(all) = each_operator(passwords) else { return json!({"error": OPERATORS_WANTED}) };
+        for (operator, password) in all {
+            self.passwords.insert(operator, (password != "cancel").then_some(password));
+        }
+        json!({"ok": true})
+    }
+
+    /// `{"01": "8642"}`: the next new password that this operator chooses; `"cancel"` cancels.
+    fn choose(&mut self, passwords: &Value) -> Value {
+        let Some(all) = each_operator(passwords) else { return json!({"error": OPERATORS_WANTED}) };
+        for (operator, password) in all {
+            self.chosen.remove(&operator);
+            if password != "cancel" {
+                self.chosen.insert(operator, password);
+            }
+        }
+        json!({"ok": true})
+    }
+
+    /// `{"number": "…", "expiry": "YYMM"}`, or `"cancel"`.
+    fn type_card(&mut self, card: &Value) -> Value {
+        let digits = |name: &str| {
+            let text = card.get(name)?.as_str()?;
+            is_digits(text).then(|| text.to_owned())
+        };
+        self.typed_card = match (card.as_str(), digits("number"), digits("expiry")) {
+            (Some("cancel"), ..) => None,
+            (_, Some(number), Some(expiry)) => Some((number, expiry)),
+            _ => return json!({"error": "a typed card has number and expiry in digits, or is cancel"}),
+        };
+        json!({"ok": true})
     }
 
     /// The card's last transaction certificate, checked as its issuer would.
@@ -164,6 +232,20 @@ fn profile(name: &str) -> Option<Profile> {
         "confirm" => Some(Profile::debit().with(|application| application.needs_confirmation = true)),
         _ => None,
     }
+
+const OPERATORS_WANTED: &str = "passwords are digits, or cancel, by two-digit operator numbers";
+
+/// Passwords by operator; none if anything else is there.
+fn each_operator(passwords: &Value) -> Option<Vec<(Operator, String)>> {
+    let one = |(number, password): (&String, &Value)| {
+        let password = password.as_str().filter(|text| is_digits(text) || *text == "cancel")?;
+        Some((Operator::new(number)?, password.to_owned()))
+    };
+    passwords.as_object()?.iter().map(one).collect()
+}
+
+fn is_digits(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Person {
@@ -224,6 +306,15 @@ impl Person {
             scene.pad.push_back(PadEvent::Key(key));
             return done;
         }
+        if let Some(passwords) = command.get("password") {
+            return scene.remember(passwords);
+        }
+        if let Some(passwords) = command.get("new-password") {
+            return scene.choose(passwords);
+        }
+        if let Some(card) = command.get("typed-card") {
+            return scene.type_card(card);
+        }
         if let Some(paper) = command.get("paper").and_then(Value::as_bool) {
             scene.printer.set_paper(paper);
             return done;
@@ -257,7 +348,7 @@ impl Person {
             let Scene { inserted, powered, prompting, .. } = *scene;
             return json!({"inserted": inserted, "powered": powered, "prompting": prompting});
         }
-        json!({"error": "unknown command: card, pin, key, paper, auto, pace, slips, certificate or devices"})
+        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, pace, slips, certificate or devices"})
     }
 }
 

@@ -1,10 +1,13 @@
 //! The rules of the secure module, one test each.
 
 mod cards;
+mod intruder;
 mod keys;
+mod operators;
 mod passwords;
 mod prompts;
 mod sequences;
+mod typed_card;
 
 use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
@@ -55,6 +58,10 @@ pub(crate) fn core(storage_key: Option<[u8; 32]>, blob: Option<Vec<u8>>) -> Core
         people(&[("alice", "1111"), ("bob", "2222")]),
     )
     .unwrap();
+    core_with(settings.with_cheap_hashes(16, 1), storage_key, blob)
+}
+
+fn core_with(settings: Settings, storage_key: Option<[u8; 32]>, blob: Option<Vec<u8>>) -> Core {
     let mut counter = 0u8;
     let random = move |buffer: &mut [u8]| {
         for byte in buffer {

@@ -44,6 +44,9 @@ fn unknown_operator_looks_like_a_wrong_password() {
         let wrong = check(&mut known, given("01", "9"));
         assert_eq!(check(&mut unknown, given("77", "9")), wrong);
     }
+    let change = |operator: &str| super::operators::change(operator, "9", "8642");
+    let (known_reply, unknown_reply) = (known.ask(change("01")), unknown.ask(change("77")));
+    assert_eq!(format!("{known_reply:?}"), format!("{unknown_reply:?}"));
     assert_eq!(known.refusal(given("1", "1357")), Refusal::Malformed);
     assert_eq!(known.refusal(given("0a", "1357")), Refusal::Malformed);
 }

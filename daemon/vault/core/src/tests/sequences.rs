@@ -1,8 +1,8 @@
 //! Whatever is asked, in whatever order: no panic, no PIN in an answer, and the same again.
 
 use posd_vault_protocol::{
-    DeviceState, Digits, EncipheredKey, FromVault, MacAlgorithm, Numbered, PinPrompt, Request, Secret,
-    VERSION, VerifyMethod, encode,
+    CardPrompt, DeviceState, Digits, EncipheredKey, FromVault, MacAlgorithm, Numbered, PinPrompt, Request,
+    Secret, VERSION, VerifyMethod, encode,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -14,7 +14,7 @@ use crate::{CardFault, Core, Input, Key, KeyRequest, Output, StoreFault};
 const PIN: [u8; 12] = [9, 0, 8, 1, 7, 2, 6, 3, 5, 4, 4, 5];
 
 fn request() -> impl Strategy<Value = u8> {
-    0u8..18
+    0u8..23
 }
 
 fn make(kind: u8, data: &[u8]) -> Request {
@@ -55,6 +55,15 @@ fn make(kind: u8, data: &[u8]) -> Request {
             },
             pan: Digits::new("1").unwrap(),
         },
+        17 => Request::EnterCard { prompt: CardPrompt { timeout_ms: 5_000, amount: 1, currency: 156 } },
+        18 => Request::ChangePassword { operator: "01".into(), passwords: None, timeout_ms: 5_000 },
+        19 => Request::ResetPassword { operator: "01".into(), authority: None, timeout_ms: 5_000 },
+        20 => Request::AddOperator {
+            operator: "07".into(),
+            authority: Some(Secret::new(data.to_vec())),
+            timeout_ms: 0,
+        },
+        21 => Request::ListOperators,
         _ => Request::CheckPassword {
             operator: String::from_utf8_lossy(data).into_owned(),
             password: None,

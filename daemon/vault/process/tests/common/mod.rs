@@ -44,7 +44,7 @@ pub fn configure(directory: &Path, users: &str, more: &str) -> PathBuf {
         directory.join("vault.sock"),
         directory.join("keys.sock"),
         directory.join("store"),
-        hash("0000"),
+        hash("1357"),
         hash("1111"),
         hash("2222"),
     );

@@ -38,7 +38,7 @@ impl House {
         let house = House { stack, terminal, directory, sold: 0 };
         house.wait_until_ready().await;
         house.terminal.sign_in().await.unwrap();
-        house.terminal.log_in("01", "0000").await.unwrap();
+        house.terminal.log_in("01", posd_simulator::module::OPERATOR_PASSWORD).await.unwrap();
         house
     }
 

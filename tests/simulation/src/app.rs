@@ -105,7 +105,7 @@ impl App {
             Step::Acknowledge(id) => Call::Acknowledge { id },
             Step::SignIn => Call::SignIn,
             Step::LogIn => {
-                Call::LogIn { operator: "01".to_owned(), password: Some(Secret::new(b"0000".to_vec())) }
+                Call::LogIn { operator: "01".to_owned(), password: Some(Secret::new(b"1357".to_vec())) }
             }
             Step::Follow(id) => Call::Get { id },
             Step::Idle => return None,

@@ -463,7 +463,7 @@ impl World {
         for (custodian, component) in [("a", &first[..]), ("b", &second)] {
             self.vault(Input::Custodian(KeyRequest::Give {
                 custodian: custodian.to_owned(),
-                password: Secret::new(b"0000".to_vec()),
+                password: Secret::new(b"1357".to_vec()),
                 component: Secret::new(component.to_vec()),
                 check_value: check_value(component),
             }));
@@ -862,7 +862,7 @@ fn check_value(component: &[u8]) -> [u8; 3] {
 }
 
 fn new_vault(random: &mut Random, store: &Rc<RefCell<Option<Vec<u8>>>>) -> Core {
-    /// argon2id of "0000" at the least cost, made once.
+    /// argon2id of "1357" at the least cost, made once.
     static HASH: LazyLock<String> = LazyLock::new(posd_vault_core_hash);
     let people = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), HASH.clone())).collect();
     let settings = VaultSettings::new(people(&["01"]), people(&["a", "b"]))
@@ -880,7 +880,7 @@ fn posd_vault_core_hash() -> String {
     use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
     let hash = Params::new(8, 1, 1, None).ok().and_then(|parameters| {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
-            .hash_password_with_salt(b"0000", b"simulated-salt-1")
+            .hash_password_with_salt(b"1357", b"simulated-salt-1")
             .ok()
             .map(|hash| hash.to_string())
     });

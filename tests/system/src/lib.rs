@@ -92,7 +92,7 @@ impl House {
 
     /// Logs operator 01 in, with the password as an argument.
     pub async fn log_in(&self) {
-        self.terminal.log_in("01", "0000").await.unwrap();
+        self.terminal.log_in("01", posd_simulator::module::OPERATOR_PASSWORD).await.unwrap();
     }
 
     /// One more connection of the test's own user.

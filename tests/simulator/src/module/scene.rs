@@ -232,6 +232,7 @@ fn profile(name: &str) -> Option<Profile> {
         "confirm" => Some(Profile::debit().with(|application| application.needs_confirmation = true)),
         _ => None,
     }
+}
 
 const OPERATORS_WANTED: &str = "passwords are digits, or cancel, by two-digit operator numbers";
 

@@ -30,7 +30,7 @@ pub enum Action {
         /// How many of its bytes are sent.
         bytes: usize,
     },
-    /// Hand this request to [`Host::receive_held`].
+    /// Hand this request to `Host::receive_held`.
     Receive(Vec<u8>),
     /// Close the connection.
     Close,

@@ -112,6 +112,8 @@ pub struct Terminal {
     /// The vault's last word on devices and keys; `None` while there is no connection.
     pub(crate) vault: Option<Status>,
     pub(crate) asked: BTreeMap<u32, Asked>,
+    /// Until when each reply is waited for, by the monotonic clock.
+    pub(crate) patience: BTreeMap<u32, u64>,
     pub(crate) next_request: u32,
     /// Started and not finished.
     pub(crate) live: BTreeMap<TransactionId, Live>,
@@ -149,6 +151,7 @@ impl Terminal {
             operator: None,
             vault: None,
             asked: BTreeMap::new(),
+            patience: BTreeMap::new(),
             next_request: 1,
             live: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -243,7 +246,8 @@ impl Terminal {
     /// No reply will come any more: what waited for one ends here.
     pub(crate) fn vault_down(&mut self) {
         self.vault = None;
-        self.effect(Effect::StopTimer(Timer::Vault));
+        self.patience.clear();
+        self.be_patient();
         for asked in std::mem::take(&mut self.asked).into_values() {
             if let Asked::Diagnosis(call) = asked {
                 self.diagnose_host(call);
@@ -286,9 +290,8 @@ impl Terminal {
 
     fn vault_reply(&mut self, id: u32, reply: Reply) {
         let Some(asked) = self.asked.remove(&id) else { return };
-        if self.asked.is_empty() {
-            self.effect(Effect::StopTimer(Timer::Vault));
-        }
+        self.patience.remove(&id);
+        self.be_patient();
         match asked {
             Asked::Exchange(exchange) => self.exchange_reply(exchange, reply),
             Asked::Password(call) => self.password_reply(call, reply),
@@ -319,7 +322,17 @@ impl Terminal {
         self.next_request = self.next_request.checked_add(1).unwrap_or(1);
         self.asked.insert(id, asked);
         self.effect(Effect::Vault(id, request));
-        self.effect(Effect::SetTimer(Timer::Vault, VAULT_PATIENCE + patience));
+        self.patience.insert(id, self.now.monotonic_ms + VAULT_PATIENCE + patience);
+        self.be_patient();
+    }
+
+    /// Waits as long as the least patient of the requests does: what is asked while a prompt stands cuts nobody short.
+    fn be_patient(&mut self) {
+        let effect = match self.patience.values().min() {
+            Some(end) => Effect::SetTimer(Timer::Vault, end.saturating_sub(self.now.monotonic_ms)),
+            None => Effect::StopTimer(Timer::Vault),
+        };
+        self.effect(effect);
     }
 
     /// The next trace number (rule 12); the device's record must be committed with what uses it.

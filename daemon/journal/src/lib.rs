@@ -1,6 +1,6 @@
 //! Durable memory: the SQLite journal.
 //!
-//! What it is for: it keeps every attempt, reversal, advice and print job, and the counters. One commit is one
+//! What it is for: it keeps every attempt, reversal, advice and print job, the counters, and the audit chain. One commit is one
 //! transaction with one fsync (WAL, synchronous=FULL): what [`Journal::commit`] has answered `Ok` to survives a power
 //! cut. It is the only room that knows SQL.
 //!
@@ -12,14 +12,18 @@
 //!
 //! Start reading at [`Journal::open`], then `schema.rs`.
 
+mod audit;
 mod hold;
 mod read;
 mod schema;
 mod write;
 
+pub use audit::{AuditError, audit_rows, verify_audit};
+
 use posd_runner::Journal as Port;
 use posd_terminal::{
-    Advice, Attempt, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
+    Advice, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, StorageFault,
+    TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -116,6 +120,14 @@ impl Journal {
         self.commits
     }
 
+    /// At most `limit` audit rows that come after the one of number `after`, oldest first.
+    ///
+    /// # Errors
+    /// [`StorageFault`].
+    pub fn audit_rows(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StorageFault> {
+        audit::rows_of(&self.connection, after, limit)
+    }
+
     /// Erases the sealed card data of everything in a batch that is settled, from the file too (rule 10).
     ///
     /// # Errors
@@ -205,6 +217,10 @@ impl Records for Journal {
 
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
         read::many(&self.connection, read::PRINT_JOBS, [transaction])
+    }
+
+    fn audit_head(&self) -> Result<AuditHead, StorageFault> {
+        audit::head(&self.connection)
     }
 }
 

@@ -11,7 +11,8 @@ use std::path::Path;
 const APPLICATION: i32 = 0x706F_7364;
 
 /// Each step makes the next version of the schema; version 1 is the first. A step is never changed once released.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE device (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         record TEXT NOT NULL
@@ -69,7 +70,23 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX print_job_open ON print_job (id) WHERE open;
     CREATE INDEX print_job_by_attempt ON print_job (attempt, id);
-"];
+",
+    // The triggers keep mistakes of this program out, not whoever may write the file: the chain is for those.
+    "
+    CREATE TABLE audit (
+        sequence INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        uid INTEGER,
+        operator TEXT NOT NULL,
+        event TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        previous BLOB NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
+    CREATE TRIGGER audit_as_it_is BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
+",
+];
 
 /// Why a file is not used.
 pub(crate) enum Refused {
@@ -155,7 +172,7 @@ fn upgrade(connection: &mut Connection, version: u32, steps: &[&str]) -> rusqlit
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read;
+    use crate::{audit, read};
 
     fn at_version(steps: &[&str]) -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -206,6 +223,8 @@ mod tests {
             read::OPEN_ADVICES,
             read::OPEN_PRINT_JOBS,
             read::PRINT_JOBS,
+            audit::HEAD,
+            audit::ROWS,
             "SELECT id FROM attempt WHERE batch = 1 AND trace = 2",
             "SELECT id FROM attempt WHERE rrn = '3'",
             "SELECT id FROM attempt WHERE authorisation_code = '4'",

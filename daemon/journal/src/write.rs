@@ -1,5 +1,6 @@
 //! Records to rows.
 
+use crate::audit;
 use posd_terminal::{
     Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, Write,
 };
@@ -20,6 +21,7 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()
             Write::Reversal(reversal) => write_reversal(&transaction, reversal)?,
             Write::Advice(advice) => write_advice(&transaction, advice)?,
             Write::PrintJob(job) => write_print_job(&transaction, job)?,
+            Write::Audit(row) => audit::write(&transaction, row)?,
         }
     }
     transaction.commit()

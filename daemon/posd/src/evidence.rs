@@ -3,7 +3,8 @@
 
 use posd_runner::Journal;
 use posd_terminal::{
-    Advice, Attempt, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
+    Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId,
+    Write,
 };
 
 /// What refused it.
@@ -60,6 +61,10 @@ impl Records for Evidence {
     }
 
     fn print_jobs(&self, _: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        self.refused()
+    }
+
+    fn audit_head(&self) -> Result<AuditHead, StorageFault> {
         self.refused()
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn note(note: &Note) {
         }
         Note::AnswerDropped(why) => log::warn!("an answer of the host was dropped: {why}"),
         Note::StorageFault(what) => log::error!("the journal cannot be read: {what}"),
+        Note::AuditHead(head) => log::info!("the audit chain ends at {head}"),
         Note::HostRequirement(digit) => log::info!("the host asks for processing requirement {digit}"),
     }
 }

@@ -1,13 +1,14 @@
 //! What a storefront app may ask, and what it is told. The D-Bus objects translate these one to one.
 
 use crate::{
+    audit::AuditHead,
     money::Amount,
     record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
     state::Kind,
     view::{TerminalView, TransactionView},
 };
-use posd_vault_protocol::{DeviceState, Secret};
+use posd_vault_protocol::{DeviceState, OperatorEntry, PasswordChange, Secret};
 
 /// Pairs a call with its reply; chosen by the bus side, unique while the reply is outstanding.
 pub type CallId = u64;
@@ -114,6 +115,47 @@ pub enum Call {
     },
     /// Log the operator out. Answer: [`Answer::Done`].
     LogOut,
+    /// Lock the screen: the operator stays logged in, and nothing new is made or started. Answer: [`Answer::Done`].
+    Lock,
+    /// Unlock it. Answer: [`Answer::Done`].
+    Unlock {
+        /// Whose password it is: the operator logged in where absent, or `00`.
+        operator: Option<String>,
+        /// The password, where there is no PIN pad.
+        password: Option<Secret>,
+    },
+    /// Change an operator's own password. Answer: [`Answer::Done`].
+    ChangePassword {
+        /// Two digits.
+        operator: String,
+        /// Old and new, where there is no PIN pad; else they are typed there, the new one twice.
+        passwords: Option<PasswordChange>,
+    },
+    /// Add an operator, with the initial password. Answer: [`Answer::Done`].
+    AddOperator {
+        /// `01` to `98`.
+        operator: String,
+        /// The supervisor's password, where there is no PIN pad.
+        authority: Option<Secret>,
+    },
+    /// Delete an operator. Answer: [`Answer::Done`].
+    DeleteOperator {
+        /// `01` to `98`, and not logged in.
+        operator: String,
+        /// The supervisor's password, where there is no PIN pad.
+        authority: Option<Secret>,
+    },
+    /// Give an operator its initial password back. Answer: [`Answer::Done`].
+    ResetPassword {
+        /// `00` to `98`, and not logged in.
+        operator: String,
+        /// The supervisor's password (the manager's for `00`), where there is no PIN pad.
+        authority: Option<Secret>,
+    },
+    /// The operator table. Answer: [`Answer::Operators`].
+    ListOperators,
+    /// The end of the audit chain, to be kept elsewhere. Answer: [`Answer::AuditHead`].
+    AuditHead,
     /// The terminal's state. Answer: [`Answer::Terminal`].
     Terminal,
     /// Reversals not yet answered. Answer: [`Answer::Reversals`].
@@ -143,6 +185,10 @@ pub enum Answer {
     Reversals(Vec<PendingReversal>),
     /// One line per thing checked.
     Diagnosis(Vec<Check>),
+    /// The operator table, in the order of numbers.
+    Operators(Vec<OperatorEntry>),
+    /// The end of the audit chain.
+    AuditHead(AuditHead),
 }
 
 /// The three answers of a cancel.
@@ -256,6 +302,34 @@ pub enum CallError {
     /// The password prompt was cancelled or ran out of time.
     #[error("the password prompt ended without a password")]
     PromptEnded,
+    /// The initial password still stands, of the operator or of the supervisor or manager whose word was asked for.
+    #[error("the initial password must be changed first; call ChangePassword")]
+    PasswordMustBeChanged,
+    /// The new password has the wrong number of digits.
+    #[error("the new password must have {0} digits")]
+    WrongPasswordLength(u8),
+    /// The new password is the old or the initial one.
+    #[error("the new password is the old or the initial one")]
+    PasswordNotNew,
+    /// The new password was typed in two ways.
+    #[error("the new password was typed in two ways")]
+    PasswordsDiffer,
+    /// There is an operator of that number.
+    #[error("there is an operator of that number")]
+    OperatorExists,
+    /// There is no operator of that number.
+    #[error("there is no operator of that number")]
+    OperatorUnknown,
+    /// The operator is logged in.
+    #[error("that operator is logged in; log it out first")]
+    OperatorLoggedIn,
+    /// Nobody may do that: supervisor and manager cannot be added or deleted, the manager's password cannot be reset,
+    /// and only the operator logged in or the supervisor may unlock.
+    #[error("nobody may do that to this operator")]
+    NotAllowed,
+    /// The screen is locked.
+    #[error("the terminal is locked; call Unlock")]
+    Locked,
     /// There is no receipt: the transaction was not a charge, or has not ended.
     #[error("there is no receipt for this transaction")]
     NoReceipt,

@@ -1,6 +1,7 @@
 //! What each call does. A call that is refused leaves no trace in the journal.
 
 use crate::{
+    audit::AuditEvent,
     call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, ConnectionId},
     event::Effect,
     money::Amount,
@@ -68,10 +69,26 @@ impl Terminal {
                 }
                 Ok(Some(Answer::PrintJobs(jobs)))
             }
-            Call::SignIn => self.call_sign_in(id),
-            Call::SignOut => self.call_sign_out(id),
+            Call::SignIn => self.call_sign_in(id, caller),
+            Call::SignOut => self.call_sign_out(id, caller),
             Call::LogIn { operator, password } => self.call_log_in(id, caller, operator, password),
-            Call::LogOut => self.call_log_out(),
+            Call::LogOut => self.call_log_out(id, caller),
+            Call::Lock => self.call_lock(id, caller),
+            Call::Unlock { operator, password } => self.call_unlock(id, caller, operator, password),
+            Call::ChangePassword { operator, passwords } => {
+                self.call_change_password(id, caller, operator, passwords)
+            }
+            Call::AddOperator { operator, authority } => {
+                self.call_manage(id, caller, AuditEvent::OperatorAdd, operator, authority)
+            }
+            Call::DeleteOperator { operator, authority } => {
+                self.call_manage(id, caller, AuditEvent::OperatorDelete, operator, authority)
+            }
+            Call::ResetPassword { operator, authority } => {
+                self.call_manage(id, caller, AuditEvent::PasswordReset, operator, authority)
+            }
+            Call::ListOperators => self.call_list_operators(id),
+            Call::AuditHead => Ok(Some(Answer::AuditHead(self.audit_head))),
             Call::Terminal => Ok(Some(Answer::Terminal(Box::new(self.terminal_view())))),
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
             Call::Diagnose => self.call_diagnose(id),
@@ -173,6 +190,7 @@ impl Terminal {
         if self.journal == JournalState::Bad {
             return Err(CallError::NotReady("journal"));
         }
+        self.refuse_if_locked()?;
         let attempt = Attempt {
             id: self.device.next_transaction,
             key,
@@ -203,6 +221,7 @@ impl Terminal {
         self.effect(Effect::Commit(vec![
             Write::Device(self.device.clone()),
             Write::Attempt(Box::new(attempt.clone())),
+            self.created_row(&attempt),
         ]));
         let view = self.view(attempt);
         self.effect(Effect::Reply(call, Ok(Answer::Transaction(Box::new(view)))));
@@ -265,6 +284,7 @@ impl Terminal {
         if self.operator.is_none() {
             return Err(CallError::NoOperator);
         }
+        self.refuse_if_locked()?;
         let busy = self.active.is_some() || self.login.is_some() || !self.queue.is_empty();
         if busy && attempt.options.no_wait {
             return Err(CallError::Busy);

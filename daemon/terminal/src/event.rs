@@ -1,6 +1,7 @@
 //! Events in, effects out.
 
 use crate::{
+    audit::AuditHead,
     call::{Answer, Call, CallError, CallId, Caller, ConnectionId},
     record::{PrintJob, PrintState, StorageFault, WallTime, Write},
     view::{TerminalView, TransactionView},
@@ -160,4 +161,6 @@ pub enum Note {
     StorageFault(String),
     /// The host's header asks for something.
     HostRequirement(u8),
+    /// The end of the audit chain, for a log that is kept elsewhere.
+    AuditHead(AuditHead),
 }

@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`Event`] and [`Effect`], then the records.
 
+mod audit;
 mod authorise;
 mod call;
 mod calls;
@@ -15,6 +16,7 @@ mod event;
 mod exchange;
 mod forward;
 mod money;
+mod operators;
 mod printing;
 mod prompt;
 mod record;
@@ -28,6 +30,7 @@ mod state;
 mod terminal;
 mod view;
 
+pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
 pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use money::{Amount, Currency};

@@ -3,6 +3,7 @@
 //! A record is written whole. All writes of one [`crate::Effect::Commit`] become durable together or not at all.
 
 use crate::{
+    audit::{AuditHead, AuditRow},
     money::Amount,
     prompt::Locale,
     sale_key::SaleKey,
@@ -295,6 +296,8 @@ pub enum Write {
     Advice(Box<Advice>),
     /// A print job.
     PrintJob(PrintJob),
+    /// An audit row; it is only ever added.
+    Audit(Box<AuditRow>),
 }
 
 /// The journal cannot be read or written.
@@ -332,4 +335,6 @@ pub trait Records {
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
     /// A transaction's print jobs, oldest first.
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault>;
+    /// The last audit row's number and hash.
+    fn audit_head(&self) -> Result<AuditHead, StorageFault>;
 }

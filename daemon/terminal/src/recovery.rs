@@ -17,6 +17,8 @@ impl Terminal {
 
     fn try_recover(&mut self, records: &dyn Records) -> Result<(), StorageFault> {
         self.device = records.device()?;
+        self.audit_head = records.audit_head()?;
+        self.effect(Effect::Note(Note::AuditHead(self.audit_head)));
         self.reversals = records.open_reversals()?;
         self.advices = records.open_advices()?;
         let mut writes = Vec::new();

@@ -475,10 +475,12 @@ impl Terminal {
         let Some(active) = self.active.as_ref().filter(|active| active.step == Step::WindingDown) else {
             return false;
         };
-        let idle = self
-            .asked
-            .values()
-            .all(|asked| matches!(asked, Asked::Exchange(_) | Asked::Password(_) | Asked::Diagnosis(_)));
+        let idle = self.asked.values().all(|asked| {
+            matches!(
+                asked,
+                Asked::Exchange(_) | Asked::Password(_) | Asked::Diagnosis(_) | Asked::Operators(_)
+            )
+        });
         if !idle {
             return false;
         }

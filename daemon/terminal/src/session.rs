@@ -1,27 +1,31 @@
-//! Sign-in and sign-out at the host, operator login, and diagnosis.
+//! Sign-in and sign-out at the host, and diagnosis.
 
 use crate::{
+    audit::AuditEvent,
     call::{Answer as CallAnswer, CallError, CallId, Caller, Check},
     event::Effect,
     exchange::{End, Purpose},
     record::Write,
     sale::Step,
-    terminal::{Asked, JournalState, Login, Terminal},
+    terminal::{Asked, JournalState, Terminal},
 };
 use posd_unionpay::{Answer, keys62, request};
-use posd_vault_protocol::{
-    DeviceState, EncipheredKey, PasswordCheck, Refusal, Reply, Request as VaultRequest, Secret,
-};
+use posd_vault_protocol::{DeviceState, EncipheredKey, Refusal, Reply, Request as VaultRequest};
 
 impl Terminal {
     /// Sign-in and sign-out move keys and batch: not while a sale is at the card or the host.
-    pub(crate) fn call_sign_in(&mut self, call: CallId) -> Result<Option<CallAnswer>, CallError> {
+    pub(crate) fn call_sign_in(
+        &mut self,
+        call: CallId,
+        caller: Caller,
+    ) -> Result<Option<CallAnswer>, CallError> {
         self.refuse_if_selling()?;
         match &self.vault {
             None => return Err(CallError::NotReady("secure-module")),
             Some(status) if status.master_key.is_none() => return Err(CallError::NotReady("master-key")),
             Some(_) => {}
         }
+        self.session_callers.insert(call, caller.uid);
         // A sign-in under way serves this caller too.
         let waiting = self.exchange.as_mut().map(|e| &mut e.purpose).into_iter().chain(&mut self.wanted);
         for purpose in waiting {
@@ -34,7 +38,11 @@ impl Terminal {
         Ok(None)
     }
 
-    pub(crate) fn call_sign_out(&mut self, call: CallId) -> Result<Option<CallAnswer>, CallError> {
+    pub(crate) fn call_sign_out(
+        &mut self,
+        call: CallId,
+        caller: Caller,
+    ) -> Result<Option<CallAnswer>, CallError> {
         self.refuse_if_selling()?;
         if self.active.is_some() || !self.queue.is_empty() {
             return Err(CallError::Busy);
@@ -45,6 +53,7 @@ impl Terminal {
         if self.pending_reversals() > 0 {
             return Err(CallError::NotReady("reversal-pending"));
         }
+        self.session_callers.insert(call, caller.uid);
         self.wanted.push_back(Purpose::SignOut(call));
         Ok(None)
     }
@@ -96,14 +105,22 @@ impl Terminal {
         Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
     }
 
+    fn session_row(&self, event: AuditEvent, uid: Option<u32>) -> Write {
+        let operator = self.operator.as_deref().unwrap_or_default();
+        self.audit_row(event, uid, operator, format!("batch={:06}", self.device.batch))
+    }
+
     pub(crate) fn sign_in_answered(&mut self, calls: Vec<CallId>, end: End) {
+        let uids: Vec<u32> = calls.iter().filter_map(|call| self.session_callers.remove(call)).collect();
+        let uid = uids.first().copied();
         let result = match end {
             End::Answered(answer) if answer.response_code() == "00" => {
                 self.device.signed_in = true;
                 if let Some(batch) = answer.batch().filter(|batch| (1..=999_999).contains(batch)) {
                     self.device.batch = batch;
                 }
-                self.effect(Effect::Commit(vec![Write::Device(self.device.clone())]));
+                let row = self.session_row(AuditEvent::SignIn, uid);
+                self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
                 self.retry_at = None;
                 self.failed_tries = 0;
                 Ok(CallAnswer::Done)
@@ -129,76 +146,18 @@ impl Terminal {
     }
 
     pub(crate) fn sign_out_answered(&mut self, call: CallId, end: End) {
+        let uid = self.session_callers.remove(&call);
         let result = match end {
             End::Answered(answer) if answer.response_code() == "00" => {
                 self.device.signed_in = false;
-                self.effect(Effect::Commit(vec![Write::Device(self.device.clone())]));
+                let row = self.session_row(AuditEvent::SignOut, uid);
+                self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
                 Ok(CallAnswer::Done)
             }
             End::Answered(answer) => Err(CallError::HostRefused(answer.response_code().to_owned())),
             End::BadMac(_) | End::Undecodable => Err(CallError::BadAnswer("sign-out answer")),
             End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
             End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
-        };
-        self.effect(Effect::Reply(call, result));
-    }
-
-    pub(crate) fn call_log_in(
-        &mut self,
-        call: CallId,
-        caller: Caller,
-        operator: String,
-        password: Option<Secret>,
-    ) -> Result<Option<CallAnswer>, CallError> {
-        if operator.len() != 2 || !operator.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(CallError::InvalidArgument("an operator number is two digits"));
-        }
-        if operator == "00" || operator == "99" {
-            return Err(CallError::InvalidArgument(
-                "supervisor and manager do not trade; log an operator in",
-            ));
-        }
-        if self.active.is_some() || self.login.is_some() {
-            return Err(CallError::Busy);
-        }
-        if self.vault.is_none() {
-            return Err(CallError::NotReady("secure-module"));
-        }
-        let timeout = self.settings.deadlines.pin;
-        let timeout_ms = u32::try_from(timeout).unwrap_or(u32::MAX);
-        self.login = Some(Login { call, connection: caller.connection, operator: operator.clone() });
-        self.ask(
-            Asked::Password(call),
-            VaultRequest::CheckPassword { operator, password, timeout_ms },
-            timeout,
-        );
-        Ok(None)
-    }
-
-    pub(crate) fn call_log_out(&mut self) -> Result<Option<CallAnswer>, CallError> {
-        if self.active.is_some() || !self.queue.is_empty() {
-            return Err(CallError::Busy);
-        }
-        self.operator = None;
-        Ok(Some(CallAnswer::Done))
-    }
-
-    pub(crate) fn password_reply(&mut self, call: CallId, reply: Reply) {
-        let Some(login) = self.login.take_if(|login| login.call == call) else { return };
-        let result = match reply {
-            // An initial password is taken like any other for now.
-            Reply::Password(PasswordCheck::Accepted { must_change: _ }) => {
-                self.operator = Some(login.operator);
-                Ok(CallAnswer::Done)
-            }
-            Reply::Password(PasswordCheck::Wrong) => Err(CallError::WrongPassword),
-            Reply::Password(PasswordCheck::LockedOut { seconds }) => Err(CallError::LockedOut(seconds)),
-            Reply::Password(PasswordCheck::Cancelled | PasswordCheck::TimedOut) => {
-                Err(CallError::PromptEnded)
-            }
-            Reply::Password(PasswordCheck::PadMissing) => Err(CallError::NotReady("pin-pad")),
-            Reply::Refused(Refusal::PadBusy) => Err(CallError::Busy),
-            _ => Err(CallError::NotReady("secure-module")),
         };
         self.effect(Effect::Reply(call, result));
     }
@@ -275,13 +234,6 @@ impl Terminal {
         };
         checks.push(Check { code: "journal", good, detail: detail.to_owned() });
         checks
-    }
-
-    /// A caller that waits for a password to be typed is gone: the prompt goes too.
-    pub(crate) fn login_caller_gone(&mut self, connection: u64) {
-        if self.login.as_ref().is_some_and(|login| login.connection == connection) {
-            self.ask(Asked::CancelPrompt, VaultRequest::CancelPrompt, 0);
-        }
     }
 
     /// Whether the running sale waits for deliveries.

@@ -1,9 +1,11 @@
 //! The state machine: what it remembers between events, and which room handles which event.
 
 use crate::{
+    audit::AuditHead,
     call::{Call, CallError, CallId, Caller, ConnectionId},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
+    operators::Login,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
@@ -13,7 +15,7 @@ use crate::{
 };
 use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Status};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -92,14 +94,7 @@ pub(crate) enum Asked {
     Exchange(ExchangeId),
     Password(CallId),
     Diagnosis(CallId),
-}
-
-/// A password prompt of an operator who logs in.
-#[derive(Debug)]
-pub(crate) struct Login {
-    pub(crate) call: CallId,
-    pub(crate) connection: ConnectionId,
-    pub(crate) operator: String,
+    Operators(CallId),
 }
 
 /// The terminal.
@@ -109,6 +104,8 @@ pub struct Terminal {
     pub(crate) device: Device,
     pub(crate) journal: JournalState,
     pub(crate) operator: Option<String>,
+    /// Nothing new until that operator's password is given. Not kept: after a restart nobody is logged in.
+    pub(crate) locked: bool,
     /// The vault's last word on devices and keys; `None` while there is no connection.
     pub(crate) vault: Option<Status>,
     pub(crate) asked: BTreeMap<u32, Asked>,
@@ -126,6 +123,12 @@ pub struct Terminal {
     /// Exchanges that callers wait for.
     pub(crate) wanted: VecDeque<Purpose>,
     pub(crate) login: Option<Login>,
+    /// Whose lock-out the audit chain has already.
+    pub(crate) told_locked_out: BTreeSet<String>,
+    /// Who waits for a sign-in or sign-out.
+    pub(crate) session_callers: BTreeMap<CallId, u32>,
+    /// The end of the audit chain, with everything that was given to be committed.
+    pub(crate) audit_head: AuditHead,
     /// Every reversal that is armed or pending, oldest first, as the journal holds it.
     pub(crate) reversals: Vec<Reversal>,
     /// Every queued advice, oldest first, as the journal holds it.
@@ -149,6 +152,7 @@ impl Terminal {
             device: Device::default(),
             journal: JournalState::Checking,
             operator: None,
+            locked: false,
             vault: None,
             asked: BTreeMap::new(),
             patience: BTreeMap::new(),
@@ -161,6 +165,9 @@ impl Terminal {
             next_exchange: 1,
             wanted: VecDeque::new(),
             login: None,
+            told_locked_out: BTreeSet::new(),
+            session_callers: BTreeMap::new(),
+            audit_head: AuditHead::default(),
             reversals: Vec::new(),
             advices: Vec::new(),
             failed_tries: 0,
@@ -194,6 +201,7 @@ impl Terminal {
         }
         self.go_on();
         self.show_terminal();
+        self.chain_audit(records);
         std::mem::take(&mut self.effects)
     }
 
@@ -249,13 +257,15 @@ impl Terminal {
         self.patience.clear();
         self.be_patient();
         for asked in std::mem::take(&mut self.asked).into_values() {
-            if let Asked::Diagnosis(call) = asked {
-                self.diagnose_host(call);
+            match asked {
+                Asked::Diagnosis(call) => self.diagnose_host(call),
+                Asked::Operators(call) => {
+                    self.effect(Effect::Reply(call, Err(CallError::NotReady("secure-module"))));
+                }
+                _ => {}
             }
         }
-        if let Some(login) = self.login.take() {
-            self.effect(Effect::Reply(login.call, Err(CallError::NotReady("secure-module"))));
-        }
+        self.login_lost();
         self.exchange_without_vault();
         self.sale_without_vault();
     }
@@ -296,6 +306,7 @@ impl Terminal {
             Asked::Exchange(exchange) => self.exchange_reply(exchange, reply),
             Asked::Password(call) => self.password_reply(call, reply),
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
+            Asked::Operators(call) => self.operators_reply(call, reply),
             _ => self.sale_reply(asked, reply),
         }
     }
@@ -426,6 +437,7 @@ impl Terminal {
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: self.operator.clone(),
+            locked: self.locked,
             signed_in: self.device.signed_in,
             batch: self.device.batch,
             pending_reversals: self.pending_reversals(),

@@ -54,6 +54,8 @@ pub struct TerminalView {
     pub terminal: String,
     /// The operator logged in.
     pub operator: Option<String>,
+    /// The screen is locked.
+    pub locked: bool,
     /// The host has accepted a sign-in.
     pub signed_in: bool,
     /// Batch number.

@@ -10,6 +10,7 @@
 //! Start reading at [`World::run`], then `oracle.rs`.
 
 mod app;
+mod audit;
 pub mod disk;
 mod oracle;
 mod plant;

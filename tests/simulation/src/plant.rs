@@ -3,8 +3,9 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, Attempt, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records, Reference,
-    Reversal, ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId, TransactionView, Write,
+    Advice, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records,
+    Reference, Reversal, ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId,
+    TransactionView, Write,
 };
 use posd_vault_protocol::{Reply, Secret};
 
@@ -211,5 +212,8 @@ impl Records for Blind<'_> {
     }
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
         self.0.print_jobs(transaction)
+    }
+    fn audit_head(&self) -> Result<AuditHead, StorageFault> {
+        self.0.audit_head()
     }
 }

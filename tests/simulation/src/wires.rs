@@ -6,8 +6,8 @@ use posd_journal::Journal;
 use posd_receipt::Receipt;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
-    Advice, Answer, Attempt, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment, Note,
-    PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
+    Advice, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment,
+    Note, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -160,5 +160,8 @@ impl Records for Watched {
     }
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
         self.journal.print_jobs(transaction)
+    }
+    fn audit_head(&self) -> Result<AuditHead, StorageFault> {
+        self.journal.audit_head()
     }
 }

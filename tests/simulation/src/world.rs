@@ -284,6 +284,10 @@ impl World {
         if let Some(violation) = oracle.violations.first() {
             return Err(Violation(format!("seed {}: {}", self.plan.seed, violation.0)));
         }
+        if let Some(runner) = &self.runner {
+            crate::audit::check(&runner.journal().journal, &attempts)
+                .map_err(|violation| Violation(format!("seed {}: {}", self.plan.seed, violation.0)))?;
+        }
         let shared = self.shared.borrow();
         Ok(Outcome {
             trace: shared.trace.clone().finalize().into(),

@@ -19,7 +19,7 @@ use posd_terminal::{
     Amount, Answer, Call, CallError, CallId, Caller, Event, Kind, Reference, State, TransactionId,
     TransactionView,
 };
-use posd_vault_protocol::Secret;
+use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use values::{Dictionary, Refused};
@@ -63,6 +63,10 @@ enum Shape {
     Reversals,
     /// Checks.
     Checks,
+    /// The operator table.
+    Operators,
+    /// The end of the audit chain.
+    AuditHead,
     /// The object's description, if it is there.
     Introspection(Node),
     /// Nothing.
@@ -290,6 +294,16 @@ impl Service {
                 let list: Vec<(&str, bool, &str)> =
                     checks.iter().map(|check| (check.code, check.good, check.detail.as_str())).collect();
                 self.send_reply(&message, &list).await
+            }
+            (Shape::Operators, Answer::Operators(all)) => {
+                let list: Vec<(&str, bool, bool)> =
+                    all.iter().map(|o| (o.operator.as_str(), o.initial, o.locked_out)).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::AuditHead, Answer::AuditHead(head)) => {
+                let text = head.to_string();
+                let hash = text.split_once(':').map_or("", |(_, hash)| hash);
+                self.send_reply(&message, &(head.sequence, hash)).await
             }
             _ => self.send_reply(&message, &()).await,
         }
@@ -524,6 +538,16 @@ fn reference(text: &str) -> Result<Reference, Refused> {
     })
 }
 
+/// A password argument; an empty one is typed on the PIN pad.
+fn secret(password: String) -> Option<Secret> {
+    (!password.is_empty()).then(|| Secret::new(password.into_bytes()))
+}
+
+fn operator_and_password(body: &zbus::message::Body) -> Result<(String, Option<Secret>), Failure> {
+    let (operator, password): (String, String) = body.deserialize()?;
+    Ok((operator, secret(password)))
+}
+
 fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> Result<Served, Failure> {
     let (call, shape) = match member {
         "CreateTransaction" => {
@@ -561,11 +585,45 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         "SignIn" => (Call::SignIn, Shape::Nothing),
         "SignOut" => (Call::SignOut, Shape::Nothing),
         "LogIn" => {
-            let (operator, password): (String, String) = body.deserialize()?;
-            let password = (!password.is_empty()).then(|| Secret::new(password.into_bytes()));
+            let (operator, password) = operator_and_password(body)?;
             (Call::LogIn { operator, password }, Shape::Nothing)
         }
         "LogOut" => (Call::LogOut, Shape::Nothing),
+        "Lock" => (Call::Lock, Shape::Nothing),
+        "Unlock" => {
+            let (operator, password) = operator_and_password(body)?;
+            let operator = (!operator.is_empty()).then_some(operator);
+            (Call::Unlock { operator, password }, Shape::Nothing)
+        }
+        "ChangePassword" => {
+            let (operator, old, new): (String, String, String) = body.deserialize()?;
+            let passwords = match (secret(old), secret(new)) {
+                (Some(old), Some(new)) => Some(PasswordChange { old, new }),
+                (None, None) => None,
+                _ => {
+                    return Err(Refused::new(
+                        "InvalidArgument",
+                        "give both passwords, or neither to have them typed",
+                    )
+                    .into());
+                }
+            };
+            (Call::ChangePassword { operator, passwords }, Shape::Nothing)
+        }
+        "AddOperator" => {
+            let (operator, authority) = operator_and_password(body)?;
+            (Call::AddOperator { operator, authority }, Shape::Nothing)
+        }
+        "DeleteOperator" => {
+            let (operator, authority) = operator_and_password(body)?;
+            (Call::DeleteOperator { operator, authority }, Shape::Nothing)
+        }
+        "ResetPassword" => {
+            let (operator, authority) = operator_and_password(body)?;
+            (Call::ResetPassword { operator, authority }, Shape::Nothing)
+        }
+        "ListOperators" => (Call::ListOperators, Shape::Operators),
+        "AuditHead" => (Call::AuditHead, Shape::AuditHead),
         "Diagnose" => (Call::Diagnose, Shape::Checks),
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };

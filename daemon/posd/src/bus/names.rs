@@ -62,6 +62,14 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "SignOut"() -> ();
         "LogIn"("operator": "s", "password": "s") -> ();
         "LogOut"() -> ();
+        "Lock"() -> ();
+        "Unlock"("operator": "s", "password": "s") -> ();
+        "ChangePassword"("operator": "s", "old": "s", "new": "s") -> ();
+        "AddOperator"("operator": "s", "authority": "s") -> ();
+        "DeleteOperator"("operator": "s", "authority": "s") -> ();
+        "ResetPassword"("operator": "s", "authority": "s") -> ();
+        "ListOperators"() -> ("operators": "a(sbb)");
+        "AuditHead"() -> ("sequence": "t", "hash": "s");
         "Diagnose"() -> ("checks": "a(sbs)");
     },
     properties: &[
@@ -71,6 +79,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("MerchantNumber", "s"),
         ("TerminalNumber", "s"),
         ("Operator", "s"),
+        ("Locked", "b"),
         ("SignedIn", "b"),
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),

@@ -175,6 +175,8 @@ pub struct TerminalState {
     pub terminal: String,
     /// The operator logged in, or empty.
     pub operator: String,
+    /// The screen is locked.
+    pub locked: bool,
     /// Signed in at the host.
     pub signed_in: bool,
     /// Batch number.
@@ -200,6 +202,7 @@ impl TerminalState {
             merchant: properties.take("MerchantNumber")?,
             terminal: properties.take("TerminalNumber")?,
             operator: properties.take("Operator")?,
+            locked: properties.take("Locked")?,
             signed_in: properties.take("SignedIn")?,
             batch: properties.take("BatchNumber")?,
             pending_reversals: properties.take("PendingReversalCount")?,

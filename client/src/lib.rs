@@ -17,8 +17,10 @@
 //! ```
 
 mod details;
+mod operators;
 
 pub use details::{Check, CreateOptions, Details, Job, TerminalState};
+pub use operators::{AuditHead, Operator};
 
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -82,6 +84,16 @@ impl Error {
     pub fn refused(&self) -> Option<&str> {
         match self {
             Error::Refused { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The seconds left where the terminal refused with `LockedOut`.
+    pub fn seconds_left(&self) -> Option<u32> {
+        match self {
+            Error::Refused { name, text } if name == "LockedOut" => {
+                text.strip_suffix(" s")?.rsplit(' ').next()?.parse().ok()
+            }
             _ => None,
         }
     }

@@ -7,7 +7,9 @@
 //!
 //! Start reading at [`Command`].
 
+mod audit;
 mod decode;
+mod operator;
 mod picture;
 mod show;
 mod simulated;
@@ -46,6 +48,10 @@ enum Command {
     },
     /// Log the operator out.
     LogOut,
+    /// Log in and out, lock the screen, and keep the operator table.
+    Operator(operator::Arguments),
+    /// Who did what: the journal's audit rows, and whether they are whole.
+    Audit(audit::Arguments),
     /// Check reader, PIN pad, keys, journal and host.
     Diagnose,
     /// Sell: make or find the sale, start it, follow it to its end.
@@ -179,6 +185,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             writeln!(out, "{}", simulated::run(&arguments).map_err(Failure::Usage)?)?;
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Operator(arguments) => return operator::run(arguments).await,
+        Command::Audit(arguments) => return audit::run(arguments).await,
         _ => {}
     }
     let terminal = Terminal::connect().await?;
@@ -231,7 +239,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             writeln!(out, "print job {job}")?;
         }
         Command::Receipt { id, png } => receipt(&mut out, &terminal.get(id).await?, png).await?,
-        Command::Decode(_) | Command::Sim(_) => {}
+        Command::Decode(_) | Command::Sim(_) | Command::Operator(_) | Command::Audit(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -299,6 +307,12 @@ async fn sell(terminal: &Terminal, sell: Sell) -> Result<ExitCode, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_line_is_well_made() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
 
     #[test]
     fn amounts_in_yuan() {

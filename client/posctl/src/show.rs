@@ -66,7 +66,8 @@ pub(crate) fn terminal(out: &mut impl Write, state: &TerminalState) -> io::Resul
     writeln!(out, "merchant     {} ({})", state.merchant_name, state.merchant)?;
     writeln!(out, "terminal     {}", state.terminal)?;
     writeln!(out, "signed in    {}", if state.signed_in { "yes" } else { "no" })?;
-    writeln!(out, "operator     {}", if state.operator.is_empty() { "-" } else { &state.operator })?;
+    let operator = if state.operator.is_empty() { "-" } else { &state.operator };
+    writeln!(out, "operator     {operator}{}", if state.locked { " (locked)" } else { "" })?;
     writeln!(out, "batch        {:06}", state.batch)?;
     writeln!(out, "reversals    {}", state.pending_reversals)?;
     writeln!(out, "version      {}", state.version)

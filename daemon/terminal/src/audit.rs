@@ -128,6 +128,19 @@ pub enum AuditFault {
     OtherHead(u64),
 }
 
+impl AuditFault {
+    /// The number of the first bad row, or of the first one missing.
+    pub fn row(self) -> u64 {
+        match self {
+            AuditFault::Gap(row, _)
+            | AuditFault::Link(row)
+            | AuditFault::Content(row)
+            | AuditFault::OtherHead(row) => row,
+            AuditFault::CutOff(last, _) => last + 1,
+        }
+    }
+}
+
 impl AuditRow {
     fn new(
         time: WallTime,

@@ -254,7 +254,8 @@ impl Check {
     }
 }
 
-/// Why a call was not done. Each is a named D-Bus error; none leaves a trace in the journal.
+/// Why a call was not done. Each is a named D-Bus error; none leaves a trace in the journal, but for the audit
+/// row of a refused password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// Another transaction runs, and the option `no-wait` was given; or the terminal is busy with a call of its kind.

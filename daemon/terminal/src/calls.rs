@@ -1,4 +1,5 @@
-//! What each call does. A call that is refused leaves no trace in the journal.
+//! What each call does. A call that is refused leaves no trace in the journal, but for the audit row of a refused
+//! password.
 
 use crate::{
     audit::AuditEvent,

@@ -6,6 +6,7 @@ mod clients;
 mod flow;
 mod input;
 mod interface;
+mod operators;
 mod owners;
 mod sale_key;
 mod secrets;

@@ -17,8 +17,15 @@ enum Step {
     Acknowledge(TransactionId),
     SignIn,
     LogIn,
+    Lock,
+    /// Tries a sale while the screen is locked: it must be refused.
+    TryLocked,
+    Unlock,
     Idle,
 }
+
+/// The screen is locked before each so many sales.
+const LOCKED_BEFORE: usize = 5;
 
 /// The app.
 #[derive(Debug)]
@@ -35,6 +42,8 @@ pub(crate) struct App {
     /// The call that is out.
     waiting: bool,
     allow_partial: bool,
+    /// The terminal made a sale while its screen was locked.
+    pub(crate) sold_while_locked: bool,
 }
 
 impl App {
@@ -48,6 +57,7 @@ impl App {
             after: Step::Idle,
             waiting: false,
             allow_partial: false,
+            sold_while_locked: false,
         }
     }
 
@@ -90,11 +100,11 @@ impl App {
             }
             self.begun += 1;
             self.attempts = 1;
-            self.step = Step::Create;
+            self.step = if self.begun.is_multiple_of(LOCKED_BEFORE) { Step::Lock } else { Step::Create };
         }
         self.waiting = true;
         Some(match self.step {
-            Step::Create => Call::Create {
+            Step::Create | Step::TryLocked => Call::Create {
                 reference: self.reference(),
                 kind: Kind::Sale,
                 amount: Amount::new(self.amounts[self.begun - 1], Currency::Cny)?,
@@ -107,6 +117,8 @@ impl App {
             Step::LogIn => {
                 Call::LogIn { operator: "01".to_owned(), password: Some(Secret::new(b"1357".to_vec())) }
             }
+            Step::Lock => Call::Lock,
+            Step::Unlock => Call::Unlock { operator: None, password: Some(Secret::new(b"1357".to_vec())) },
             Step::Follow(id) => Call::Get { id },
             Step::Idle => return None,
         })
@@ -119,12 +131,22 @@ impl App {
             (Step::Create | Step::NewAttempt | Step::Follow(_), Ok(Answer::Transaction(view))) => {
                 self.look(view)
             }
+            (Step::Lock, Ok(_)) => self.step = Step::TryLocked,
+            (Step::TryLocked, Ok(_)) => {
+                self.sold_while_locked = true;
+                self.step = Step::Create;
+            }
+            (Step::Unlock, Ok(_)) => self.step = self.after,
+            (_, Err(CallError::Locked)) => {
+                self.step = Step::Create;
+                self.first(Step::Unlock);
+            }
             (Step::Start(id), Ok(_)) => self.step = Step::Follow(id),
             (Step::Acknowledge(_), Ok(_)) => self.step = Step::Idle,
             (Step::SignIn | Step::LogIn, Ok(_)) => self.step = self.after,
             (_, Err(CallError::NotSignedIn)) => self.first(Step::SignIn),
             (_, Err(CallError::NoOperator)) => self.first(Step::LogIn),
-            (Step::SignIn | Step::LogIn, Err(_)) => {}
+            (Step::SignIn | Step::LogIn | Step::Unlock, Err(_)) => {}
             // Tried again a little later.
             (_, Err(CallError::NotReady(_) | CallError::Busy | CallError::StorageFailed)) => {}
             (_, Err(_)) => self.step = Step::Create,

@@ -281,6 +281,9 @@ impl World {
         };
         let mut oracle = self.oracle.borrow_mut();
         oracle.at_rest(&self.host, &attempts, self.app.begun);
+        if self.app.sold_while_locked {
+            return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
+        }
         if let Some(violation) = oracle.violations.first() {
             return Err(Violation(format!("seed {}: {}", self.plan.seed, violation.0)));
         }

@@ -252,7 +252,12 @@ fn is_digits(text: &str) -> bool {
 impl Person {
     /// When something happens next.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.borrow().acts.first().map(|(at, _)| *at)
+        let scene = self.0.borrow();
+        // What was done at once, such as keys for a second prompt, waits to be heard: no descriptor tells of it.
+        if !scene.pad.is_empty() || !scene.reader.is_empty() {
+            return Some(Instant::now());
+        }
+        scene.acts.first().map(|(at, _)| *at)
     }
 
     /// Does what has fallen due.

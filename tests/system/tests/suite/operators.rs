@@ -17,10 +17,10 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     result.unwrap_err().refused().unwrap().to_owned()
 }
 
-/// A house whose people type fast.
+/// A house whose people type at once.
 async fn house() -> House {
     let house = House::with_idle_customer().await;
-    house.devices(json!({"pace": 5}));
+    house.devices(json!({"pace": 0}));
     house
 }
 

@@ -52,6 +52,8 @@ struct Scene {
     powered: bool,
     /// A prompt stands on the pad.
     prompting: bool,
+    /// How the pad is.
+    pad_state: DeviceState,
     /// What each operator takes for its password; `None` cancels. Others try the initial one.
     passwords: BTreeMap<Operator, Option<String>>,
     /// What each operator chooses as its new password; without one it cancels.
@@ -85,6 +87,7 @@ pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) 
         customer: Customer::Types("1234".to_owned()),
         powered: false,
         prompting: false,
+        pad_state: DeviceState::Ready,
         passwords: OPERATORS
             .iter()
             .filter_map(|(number, password)| Some((Operator::new(number)?, Some((*password).to_owned()))))
@@ -234,6 +237,17 @@ fn profile(name: &str) -> Option<Profile> {
     }
 }
 
+const STATES_WANTED: &str = "a device is ready, missing or faulty";
+
+fn device_state(word: &Value) -> Option<DeviceState> {
+    match word.as_str()? {
+        "ready" => Some(DeviceState::Ready),
+        "missing" => Some(DeviceState::Missing),
+        "faulty" => Some(DeviceState::Faulty),
+        _ => None,
+    }
+}
+
 const OPERATORS_WANTED: &str = "passwords are digits, or cancel, by two-digit operator numbers";
 
 /// Passwords by operator; none if anything else is there.
@@ -274,6 +288,15 @@ impl Person {
     pub(super) fn told(&mut self, command: &Value) -> Value {
         let mut scene = self.0.borrow_mut();
         let done = json!({"ok": true});
+        let with_card = ["card", "profile", "pin"];
+        let several = command.as_object().is_some_and(|all| {
+            all.len() > 1
+                && !(all.contains_key("card") && all.keys().all(|name| with_card.contains(&name.as_str())))
+        });
+        if several {
+            // Half of it would be done and the rest forgotten.
+            return json!({"error": "one command at a time"});
+        }
         if let Some(action) = command.get("card").and_then(Value::as_str) {
             match action {
                 "insert" => {
@@ -337,6 +360,21 @@ impl Person {
             }
             return done;
         }
+        if let Some(state) = command.get("reader") {
+            let Some(state) = device_state(state) else { return json!({"error": STATES_WANTED}) };
+            if state != DeviceState::Ready {
+                scene.inserted = false;
+                scene.powered = false;
+            }
+            scene.reader.push_back(ReaderEvent::State(state));
+            return done;
+        }
+        if let Some(state) = command.get("pad") {
+            let Some(state) = device_state(state) else { return json!({"error": STATES_WANTED}) };
+            scene.pad_state = state;
+            scene.pad.push_back(PadEvent::State(state));
+            return done;
+        }
         if let Some(pace) = command.get("pace") {
             let Some(ms) = pace.as_u64().filter(|ms| *ms <= SLOWEST) else {
                 return json!({"error": "a pace is 0 to 10000 milliseconds"});
@@ -354,7 +392,7 @@ impl Person {
             let Scene { inserted, powered, prompting, .. } = *scene;
             return json!({"inserted": inserted, "powered": powered, "prompting": prompting});
         }
-        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, pace, slips, certificate or devices"})
+        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, reader, pad, pace, slips, certificate or devices"})
     }
 }
 
@@ -409,8 +447,10 @@ impl PinPad for Pad {
     fn prompt(&mut self, prompt: Option<PadPrompt>) -> DeviceState {
         let mut scene = self.0.borrow_mut();
         scene.pad.retain(|event| !matches!(event, PadEvent::Key(_)));
-        scene.prompting = prompt.is_some();
-        scene.type_for(prompt);
-        DeviceState::Ready
+        if scene.pad_state == DeviceState::Ready {
+            scene.prompting = prompt.is_some();
+            scene.type_for(prompt);
+        }
+        scene.pad_state
     }
 }

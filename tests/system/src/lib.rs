@@ -11,9 +11,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod caller;
+mod monitor;
 pub mod search;
 
-pub use caller::{Caller, NOBODY};
+pub use caller::{Caller, Heard, Library, NOBODY};
+pub use monitor::Monitor;
 
 use posd_client::{CreateOptions, Details, Terminal, Transaction};
 use posd_simulator::{Options, Stack};
@@ -177,6 +179,18 @@ impl House {
         self.reaches(transaction, state).await
     }
 
+    /// Kills the daemon with SIGKILL and starts it again, in service or not.
+    pub fn restart(&mut self) {
+        self.stack.kill_posd();
+        self.stack.start_posd().unwrap();
+    }
+
+    /// Whether the card has no power and no prompt stands on the pad.
+    pub fn devices_idle(&self) -> bool {
+        let devices = self.devices(json!({"devices": true}));
+        devices["powered"] == false && devices["prompting"] == false
+    }
+
     /// Moves a simulated device.
     pub fn devices(&self, command: Value) -> Value {
         self.stack.devices(command).unwrap()
@@ -229,6 +243,13 @@ impl House {
         run("gdbus", call.iter().chain(&["--method", method]).chain(arguments)).await
     }
 
+    /// Runs busctl on the house's bus as the second user.
+    pub async fn busctl_of_other(&self, arguments: &[&str]) -> Output {
+        let address = format!("--address={}", self.stack.bus_address());
+        let user = ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "busctl", &address];
+        run("setpriv", user.iter().chain(arguments)).await
+    }
+
     /// Runs a client in Python to its end.
     pub async fn python(&self, script: &str, arguments: &[&str]) -> String {
         let (script_path, address) = (client(script), self.stack.bus_address());
@@ -241,6 +262,21 @@ impl House {
 pub fn succeeded(name: &str, output: &Output) -> String {
     assert!(output.status.success(), "{name} failed: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// All that a child process wrote.
+pub fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The project's root, for files that are read as they are.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Runs posctl to its end, without a bus.
+pub async fn posctl(arguments: &[&str]) -> Output {
+    run(programs().join("posctl").to_str().unwrap(), arguments.iter()).await
 }
 
 /// The cause in a transaction's result.
@@ -264,11 +300,15 @@ async fn connect(address: &str) -> Terminal {
     Terminal::on(zbus::connection::Builder::address(address).build().await.unwrap())
 }
 
+/// Where cargo put the programs: one up from the test.
+fn programs() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
+}
+
 /// The programs are built before the tests are; a test builds nothing.
 fn need_programs() {
-    let here = std::env::current_exe().unwrap();
-    let directory = here.ancestors().nth(2).unwrap();
-    for name in ["posd", "posd-simulator", "posd-acquirer"] {
+    let directory = programs();
+    for name in ["posd", "posd-simulator", "posd-acquirer", "posctl"] {
         let program = directory.join(name);
         assert!(
             program.exists(),
@@ -276,7 +316,14 @@ fn need_programs() {
             program.display()
         );
     }
-    for name in [PYTHON, "/usr/bin/dbus-daemon", "/usr/bin/busctl", "/usr/bin/gdbus", "/usr/bin/setpriv"] {
+    for name in [
+        PYTHON,
+        "/usr/bin/dbus-daemon",
+        "/usr/bin/dbus-monitor",
+        "/usr/bin/busctl",
+        "/usr/bin/gdbus",
+        "/usr/bin/setpriv",
+    ] {
         assert!(Path::new(name).exists(), "{name} is missing: `make setup` installs what tests need");
     }
 }

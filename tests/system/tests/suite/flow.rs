@@ -121,12 +121,8 @@ async fn started_sales_queue_across_users_and_no_wait_does_not() {
     let mine_now = house.terminal.find("queue-2").await.unwrap();
     house.reaches(&mine_now, "waiting-card").await;
     assert_eq!(position(&mut second, &theirs), json!(1));
-    let heard = second.signals();
-    let positions: Vec<&Value> = heard
-        .iter()
-        .filter(|signal| signal[0] == json!(theirs))
-        .filter_map(|signal| signal[3][1].get("QueuePosition"))
-        .collect();
+    let heard = second.signals_of(&theirs);
+    let positions: Vec<&Value> = heard.iter().filter_map(|signal| signal.changed("QueuePosition")).collect();
     assert_eq!(positions, [&json!(2), &json!(1)], "{heard:?}");
     assert_eq!(first.transaction(&mine, "Cancel", "", json!([])), Ok(json!("accepted")));
 }

@@ -1,7 +1,7 @@
 //! Owner-only: to anybody else a transaction does not exist, and nothing of it is sent to them.
 
-use posd_system_tests::{Caller, House};
-use serde_json::{Value, json};
+use posd_system_tests::{Caller, Heard, House};
+use serde_json::json;
 
 #[tokio::test]
 async fn another_user_finds_nothing_and_hears_nothing() {
@@ -50,8 +50,7 @@ async fn another_user_finds_nothing_and_hears_nothing() {
     assert_eq!(other.terminal("ListTransactions", "tu", json!([0, 10])), Ok(json!([])));
     assert_eq!(other.terminal("UnacknowledgedResults", "", json!([])), Ok(json!([])));
 
-    let of_transaction =
-        |signals: Vec<Value>| signals.iter().filter(|signal| signal[0] == json!(path)).count();
+    let of_transaction = |signals: Vec<Heard>| signals.iter().filter(|signal| signal.path == path).count();
     let heard = other.signals();
     assert!(!heard.is_empty(), "the listener works: it hears of the terminal itself");
     assert_eq!(of_transaction(heard), 0, "another user hears nothing of a transaction");

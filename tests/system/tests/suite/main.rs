@@ -12,3 +12,4 @@ mod owners;
 mod sale_key;
 mod secrets;
 mod service;
+mod signature;

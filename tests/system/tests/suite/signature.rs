@@ -1,0 +1,87 @@
+//! `waiting-signature` follows the durable approval: whatever ends it, the outcome stays.
+
+use posd_simulator::Options;
+use posd_system_tests::{Caller, House, options};
+use serde_json::json;
+
+/// Brings a sale with the credit card to the signature: the cardholder presses enter at the PIN prompt, and the card
+/// asks for a signature instead.
+fn to_signature(house: &House, app: &mut Caller, reference: &str) -> String {
+    house.devices(json!({"pin": "wait"}));
+    let path = app.create(reference, 8800);
+    app.begin(&path).unwrap();
+    app.reaches(&path, "waiting-card");
+    house.devices(json!({"card": "insert", "profile": "credit"}));
+    app.reaches(&path, "waiting-pin");
+    house.devices(json!({"key": "enter"}));
+    let all = app.reaches(&path, "waiting-signature");
+    assert_eq!((&all["Outcome"], &all["Prompt"]), (&json!("approved"), &json!("check-signature")));
+    assert!(house.devices_idle(), "nobody needs reader or pad any more");
+    path
+}
+
+/// The card leaves, and the sale ends as it was approved.
+fn assert_approved(house: &House, app: &mut Caller, path: &str) {
+    app.reaches(path, "waiting-removal");
+    house.devices(json!({"card": "remove"}));
+    let all = app.reaches(path, "finished");
+    assert_eq!((&all["Outcome"], &all["Result"]["cause"]), (&json!("approved"), &json!("none")));
+}
+
+#[tokio::test]
+async fn the_signature_is_confirmed_and_cannot_be_cancelled() {
+    let house = House::with_idle_customer().await.opened().await;
+    let mut app = Caller::own(&house);
+    let path = to_signature(&house, &mut app, "signed-1");
+    assert_eq!(house.booked(), [8800]);
+    assert!(house.terminal.pending_reversals().await.unwrap().is_empty());
+    assert_eq!(app.cancel(&path), "too-late");
+    assert_eq!(app.properties(&path)["State"], "waiting-signature", "a cancel changes nothing");
+    app.transaction(&path, "Confirm", "", json!([])).unwrap();
+    let again = app.transaction(&path, "Confirm", "", json!([]));
+    assert_eq!(again, Err("org.posd.Error.WrongState".to_owned()));
+    assert_approved(&house, &mut app, &path);
+    assert_eq!(house.booked(), [8800]);
+    let heard = app.signals_of(&path);
+    let states: Vec<&str> = heard.iter().filter_map(|signal| signal.changed("State")?.as_str()).collect();
+    let end = ["completing", "waiting-signature", "waiting-removal", "finished"];
+    assert!(states.ends_with(&end), "{states:?}");
+}
+
+#[tokio::test]
+async fn a_signature_that_nobody_confirms_ends_at_its_deadline_and_stays_approved() {
+    let options = Options { auto: false, deadlines: "signature = 1\n".to_owned(), ..options() };
+    let house = House::with(&options).await.opened().await;
+    let mut app = Caller::own(&house);
+    let path = to_signature(&house, &mut app, "signed-2");
+    assert_approved(&house, &mut app, &path);
+    assert_eq!(house.booked(), [8800]);
+}
+
+#[tokio::test]
+async fn rule_1_the_approval_is_durable_before_the_signature_is_asked_for() {
+    let mut house = House::with_idle_customer().await.opened().await;
+    let mut app = Caller::own(&house);
+    let path = to_signature(&house, &mut app, "signed-3");
+    house.restart();
+    house.in_service().await;
+    assert_eq!(app.create("signed-3", 8800), path);
+    let all = app.reaches(&path, "finished");
+    assert_eq!((&all["Outcome"], &all["Result"]["cause"]), (&json!("approved"), &json!("none")));
+    assert_eq!(house.booked(), [8800]);
+    assert!(!house.requests().contains(&"reversal".to_owned()));
+}
+
+#[tokio::test]
+async fn rule_4_the_callers_death_at_the_signature_changes_nothing() {
+    let house = House::with_idle_customer().await.opened().await;
+    let mut app = Caller::own(&house);
+    let path = to_signature(&house, &mut app, "signed-4");
+    app.kill();
+    let mut app = Caller::own(&house);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(app.properties(&path)["State"], "waiting-signature");
+    app.transaction(&path, "Confirm", "", json!([])).unwrap();
+    assert_approved(&house, &mut app, &path);
+    assert_eq!(house.booked(), [8800]);
+}

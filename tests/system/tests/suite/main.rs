@@ -4,6 +4,7 @@
 
 mod cancel;
 mod clients;
+mod death;
 mod flow;
 mod input;
 mod interface;

@@ -5,6 +5,7 @@
 mod cancel;
 mod clients;
 mod death;
+mod diagnose;
 mod flow;
 mod input;
 mod interface;

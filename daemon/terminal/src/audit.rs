@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 words! {
     /// What an audit row records. A closed list; more may join at its end.
     AuditEvent {
+        /// The terminal went into service after a start: whoever was logged in or locked before is not any more.
+        TerminalStarted = "terminal-started",
         /// An operator logged in.
         LogIn = "log-in",
         /// A login was refused; the detail says why.

@@ -8,7 +8,7 @@ use crate::{
     audit::AuditEvent,
     call::{Answer, CallError, CallId, Caller, ConnectionId},
     event::Effect,
-    terminal::{Asked, Terminal},
+    terminal::{Asked, JournalState, Terminal},
 };
 use posd_vault_protocol::{OperatorChange, PasswordChange, PasswordCheck, Refusal, Reply, Request, Secret};
 
@@ -58,6 +58,10 @@ impl Terminal {
     /// Whether the pad, the vault and the journal are free for something that needs a password.
     fn ready_for_password(&self) -> Result<(), CallError> {
         self.writable()?;
+        // No login stands before the row of the start.
+        if self.journal == JournalState::Checking {
+            return Err(CallError::NotReady("journal-checking"));
+        }
         if self.active.is_some() || self.login.is_some() {
             return Err(CallError::Busy);
         }

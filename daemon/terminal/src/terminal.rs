@@ -1,7 +1,7 @@
 //! The state machine: what it remembers between events, and which room handles which event.
 
 use crate::{
-    audit::AuditHead,
+    audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
@@ -227,7 +227,10 @@ impl Terminal {
 
     fn journal_checked(&mut self, result: Result<(), StorageFault>) {
         match result {
-            Ok(()) if self.journal == JournalState::Checking => self.journal = JournalState::Good,
+            Ok(()) if self.journal == JournalState::Checking => {
+                self.journal = JournalState::Good;
+                self.audit(AuditEvent::TerminalStarted, None, "", String::new());
+            }
             Ok(()) => {}
             Err(fault) => {
                 self.storage_fault(fault);

@@ -184,9 +184,11 @@ impl Till {
         self.at_once(Call::Create { reference, kind: Kind::Sale, amount, options: Options::default() })
     }
 
+    /// Every row after that of the start.
     fn rows(&self) -> Vec<String> {
         let row = |row: &AuditRow| format!("{} {} {}", row.operator, row.event, row.detail).trim().to_owned();
-        self.memory.rows.iter().map(row).collect()
+        assert_eq!(self.memory.rows[0].event, "terminal-started");
+        self.memory.rows[1..].iter().map(row).collect()
     }
 
     fn chain(&self, kept: Option<AuditHead>) -> Result<AuditHead, AuditFault> {
@@ -254,8 +256,8 @@ fn logins_are_written_before_they_count() {
         "01 log-in-refused result=wrong-password",
     ];
     assert_eq!(till.rows(), rows);
-    assert!(till.memory.rows.iter().all(|row| row.uid == Some(1000)));
-    assert_eq!(till.chain(None).unwrap().sequence, 5);
+    assert!(till.memory.rows[1..].iter().all(|row| row.uid == Some(1000)));
+    assert_eq!(till.chain(None).unwrap().sequence, 6);
     assert_eq!(till.at_once(Call::AuditHead), Ok(Answer::AuditHead(till.chain(None).unwrap())));
 }
 
@@ -426,6 +428,21 @@ fn a_damaged_journal_is_not_written_and_so_nobody_logs_in() {
         assert_eq!(till.at_once(call), Err(CallError::StorageFailed));
     }
     assert_eq!(till.rows(), ["01 log-in"]);
+}
+
+#[test]
+fn nobody_logs_in_before_the_journal_is_checked_and_the_start_is_written() {
+    let mut till = Till::new();
+    let settings = till.terminal.settings.as_ref().clone();
+    let status = till.terminal.vault;
+    till.terminal = Terminal::new(settings);
+    till.event(Event::Started);
+    till.event(Event::VaultUp(status.unwrap()));
+    assert_eq!(till.at_once(log_in("01")), Err(CallError::NotReady("journal-checking")));
+    till.event(Event::JournalChecked(Ok(())));
+    till.log_in("01");
+    assert_eq!(till.rows(), ["terminal-started", "01 log-in"]);
+    assert_eq!(till.chain(None).unwrap().sequence, 3, "the chain goes on where it was");
 }
 
 #[test]

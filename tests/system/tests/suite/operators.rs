@@ -84,6 +84,7 @@ async fn a_new_operator_must_change_the_initial_password_before_anything_else() 
     assert_eq!(
         rows(&house),
         [
+            "terminal-started",
             "00 operator-add target=07 result=asked",
             "00 operator-add target=07 result=done",
             "07 log-in-refused result=initial-password",
@@ -246,6 +247,7 @@ async fn who_did_what_is_in_a_chain_that_shows_a_hand_in_it() {
     house.terminal.log_out().await.unwrap();
     let written = rows(&house);
     let expected = [
+        "terminal-started",
         "sign-in batch=000001",
         "01 log-in",
         "01 transaction-created transaction=1 kind=sale amount=1234",
@@ -258,14 +260,14 @@ async fn who_did_what_is_in_a_chain_that_shows_a_hand_in_it() {
     let journal = house.journal();
     let file = journal.to_str().unwrap();
     let head = succeeded("posctl", &posctl(&house, &["audit", "head"], "").await).trim().to_owned();
-    assert!(head.starts_with("6:"), "{head}");
+    assert!(head.starts_with("7:"), "{head}");
     let whole = posctl(&house, &["audit", "verify", file, "--head", &head], "").await;
     assert!(succeeded("posctl", &whole).contains(&format!("whole up to {head}")));
     let log = std::fs::read_to_string(house.directory().join("posd.log")).unwrap();
     assert!(log.contains(&format!("the audit chain ends at {head}")), "a log kept elsewhere has it too");
-    let listed = said(&posctl(&house, &["audit", "list", file, "--after", "1", "--json"], "").await);
+    let listed = said(&posctl(&house, &["audit", "list", file, "--after", "2", "--json"], "").await);
     let first = (&listed[0]["sequence"], &listed[0]["event"], &listed[0]["uid"]);
-    assert_eq!(first, (&json!(2), &json!("log-in"), &json!(0)));
+    assert_eq!(first, (&json!(3), &json!("log-in"), &json!(0)));
     // Somebody with the file in hand: changes who it was, or cuts off the end.
     house.stack.kill_posd();
     drop(posd_journal::Journal::open(&journal).unwrap());
@@ -277,16 +279,16 @@ async fn who_did_what_is_in_a_chain_that_shows_a_hand_in_it() {
         let output = std::process::Command::new("/usr/bin/python3").args(["-c", script, file, &sql]).output();
         succeeded("python3", &output.unwrap());
     };
-    python("UPDATE audit SET operator = '02' WHERE sequence = 4");
+    python("UPDATE audit SET operator = '02' WHERE sequence = 5");
     let changed = posctl(&house, &["audit", "verify", file], "").await;
     assert_eq!(changed.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&changed.stdout).contains("BROKEN: row 4 was changed"));
+    assert!(String::from_utf8_lossy(&changed.stdout).contains("BROKEN: row 5 was changed"));
     std::fs::write(&journal, &kept).unwrap();
-    python("DELETE FROM audit WHERE sequence = 6");
+    python("DELETE FROM audit WHERE sequence = 7");
     let cut = posctl(&house, &["audit", "verify", file, "--json"], "").await;
     assert_eq!((cut.status.code(), &said(&cut)["against-head"]), (Some(0), &json!(false)));
     let cut = posctl(&house, &["audit", "verify", file, "--head", &head, "--json"], "").await;
-    assert_eq!((cut.status.code(), &said(&cut)["row"]), (Some(1), &json!(6)));
+    assert_eq!((cut.status.code(), &said(&cut)["row"]), (Some(1), &json!(7)));
     let missing = posctl(&house, &["audit", "verify", "/nonexistent/journal"], "").await;
     assert_eq!(missing.status.code(), Some(3));
     assert_eq!(posctl(&house, &["audit", "verify", file, "--head", "6"], "").await.status.code(), Some(2));

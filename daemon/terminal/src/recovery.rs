@@ -29,6 +29,8 @@ impl Terminal {
                 attempt.outcome = Some(Outcome::Unknown);
                 attempt.cause = Cause::Interrupted;
                 attempt.ended = Some(self.now.wall);
+                // Its card may be in the reader still.
+                self.stale_card = true;
                 notes.push(Note::Recovered { transaction: attempt.id });
                 writes.extend(self.arm_to_pending(&attempt));
             }

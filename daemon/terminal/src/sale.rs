@@ -59,6 +59,8 @@ pub(crate) struct Active {
     pub(crate) kernel: Option<Box<Kernel>>,
     /// The card is powered, or is being.
     pub(crate) powered: bool,
+    /// The sale has spoken, or tried to speak, to a card.
+    pub(crate) met_card: bool,
     /// Offline PIN prompts so far.
     pub(crate) pin_prompts: u32,
     /// The enciphered PIN block of field 52.
@@ -83,6 +85,7 @@ impl Active {
             tried: BTreeSet::new(),
             kernel: None,
             powered: false,
+            met_card: false,
             pin_prompts: 0,
             pin_block: None,
             intent: None,
@@ -179,6 +182,7 @@ impl Terminal {
     fn power_on(&mut self) {
         if let Some(active) = self.active.as_mut() {
             active.powered = true;
+            active.met_card = true;
         }
         self.step(
             Step::PoweringOn,
@@ -495,7 +499,9 @@ impl Terminal {
 
     /// The signature is checked, or its time is over.
     pub(crate) fn after_signature(&mut self) {
-        if self.vault.as_ref().is_some_and(|status| status.card_present) {
+        // A card that this sale never spoke to is in nobody's way.
+        let met = self.active.as_ref().is_some_and(|active| active.met_card);
+        if met && self.vault.as_ref().is_some_and(|status| status.card_present) {
             self.stale_card = true;
             self.step(
                 Step::Removal,
@@ -525,6 +531,7 @@ impl Terminal {
     pub(crate) fn sale_without_vault(&mut self) {
         let Some(active) = self.active.as_mut() else { return };
         active.powered = false;
+        self.stale_card |= active.met_card;
         match active.step {
             Step::WindingDown | Step::Signature => {}
             Step::Removal => self.finish(),

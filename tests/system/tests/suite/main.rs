@@ -12,6 +12,7 @@ mod interface;
 mod needles;
 mod operators;
 mod owners;
+mod recovery;
 mod sale_key;
 mod secrets;
 mod service;

@@ -13,6 +13,7 @@ mod needles;
 mod operators;
 mod owners;
 mod recovery;
+mod reversal;
 mod sale_key;
 mod secrets;
 mod service;

@@ -1,0 +1,81 @@
+//! Rule 7: while a reversal is pending nothing new goes online.
+
+use posd_system_tests::{Caller, House, Library};
+use serde_json::json;
+
+#[tokio::test]
+async fn rule_7_a_sale_while_a_reversal_is_pending_fails_and_sells_once_it_is_answered() {
+    for library in Library::ALL {
+        let house = House::new().await.opened().await;
+        house.host(json!({"fault": "drop-answer", "message": "sale", "count": 1}));
+        house.host(json!({"fault": "drop-request", "message": "reversal"}));
+        let mut app = Caller::by(&house, library);
+        let first = app.create("silent", 4200);
+        app.begin(&first).unwrap();
+        let open = app.reaches(&first, "resolving");
+        assert_eq!((&open["Outcome"], &open["Prompt"]), (&json!("unknown"), &json!("resolving")));
+        assert_eq!(open["Result"]["cause"], "no-answer");
+        let attempt = app.terminal("NewAttempt", "s", json!(["silent"]));
+        assert_eq!(attempt, Err("org.posd.Error.AttemptNotClosed".to_owned()), "it may be charged still");
+        let acknowledged = app.terminal("AcknowledgeResult", "t", json!([open["Id"]]));
+        assert_eq!(acknowledged, Err("org.posd.Error.WrongState".to_owned()), "unknown is no result yet");
+
+        // The first try fails by itself; the sale makes its own.
+        let tries = |app: &mut Caller| {
+            let pending = app.terminal("PendingReversals", "", json!([])).unwrap();
+            pending[0]["tries"].as_array().unwrap().len()
+        };
+        while tries(&mut app) == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let second = app.create("behind", 700);
+        app.begin(&second).unwrap();
+        let end = app.reaches(&second, "finished");
+        assert_eq!(
+            (&end["Outcome"], &end["Result"]["cause"]),
+            (&json!("failed"), &json!("reversal-pending"))
+        );
+        assert_eq!(app.properties(&first)["State"], "resolving");
+        let requests = house.requests();
+        assert_eq!(
+            requests.iter().filter(|kind| *kind == "sale").count(),
+            1,
+            "only the first left: {requests:?}"
+        );
+        assert!(
+            requests.iter().filter(|kind| *kind == "reversal").count() >= 2,
+            "it was tried first: {requests:?}"
+        );
+        let pending = app.terminal("PendingReversals", "", json!([])).unwrap();
+        assert_eq!((&pending[0]["transaction"], &pending[0]["amount"]), (&open["Id"], &json!(4200)));
+        assert_eq!(house.booked(), [4200]);
+
+        house.host(json!({"clear": true}));
+        let end = app.reaches(&first, "finished");
+        assert_eq!((&end["Outcome"], &end["Result"]["cause"]), (&json!("failed"), &json!("reversed")));
+        assert_eq!(app.terminal("PendingReversals", "", json!([])), Ok(json!([])));
+        let again = app.terminal("NewAttempt", "s", json!(["behind"])).unwrap();
+        let again = again.as_str().unwrap().to_owned();
+        app.begin(&again).unwrap();
+        assert_eq!(app.reaches(&again, "finished")["Outcome"], "approved");
+        assert_eq!(house.booked(), [700]);
+    }
+}
+
+#[tokio::test]
+async fn rule_7_the_reader_is_free_while_a_reversal_is_pending() {
+    let house = House::with_idle_customer().await.opened().await;
+    house.host(json!({"fault": "drop-answer", "message": "sale", "count": 1}));
+    house.host(json!({"fault": "drop-request", "message": "reversal"}));
+    let mut app = Caller::own(&house);
+    let first = app.create("silent", 4200);
+    app.begin(&first).unwrap();
+    app.reaches(&first, "waiting-card");
+    house.devices(json!({"card": "insert", "profile": "debit"}));
+    app.reaches(&first, "waiting-removal");
+    assert!(house.devices_idle());
+    house.devices(json!({"card": "remove"}));
+    app.reaches(&first, "resolving");
+    assert!(house.devices_idle());
+    house.terminal_is("in service", |reasons| reasons.is_empty()).await;
+}

@@ -60,9 +60,10 @@ impl Callers {
         }
     }
 
-    /// The bus has said whose a connection is, or that it is gone. The calls that waited come back.
+    /// The bus has said whose a connection is, or that it is gone. The calls that waited come back; none where the
+    /// connection went before the bus's word was heard, as its end would never be told.
     pub(crate) fn identified(&mut self, sender: OwnedUniqueName, uid: Option<u32>) -> Vec<Message> {
-        let waiting = self.waiting.remove(&sender).unwrap_or_default();
+        let Some(waiting) = self.waiting.remove(&sender) else { return Vec::new() };
         let Some(uid) = uid else { return Vec::new() };
         self.next += 1;
         let caller = Caller { uid, connection: self.next };
@@ -79,11 +80,36 @@ impl Callers {
 
     /// A connection is gone; its number, if it had called.
     pub(crate) fn gone(&mut self, sender: &str) -> Option<ConnectionId> {
+        self.waiting.remove(sender);
         self.known.remove(sender).map(|known| known.caller.connection)
     }
 
     /// Every connection of a user.
     pub(crate) fn of_user(&self, uid: u32) -> impl Iterator<Item = &OwnedUniqueName> {
         self.known.iter().filter(move |(_, known)| known.caller.uid == uid).map(|(name, _)| name)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+    use zbus::ObjectPath;
+
+    #[test]
+    fn what_a_connection_asked_that_went_before_its_user_was_known_is_not_done() {
+        let path = ObjectPath::try_from("/org/posd/Terminal1").unwrap();
+        let call = Message::method_call(path, "SignIn").build(&()).unwrap();
+        let sender = OwnedUniqueName::try_from(":1.7").unwrap();
+        let mut callers = Callers::default();
+        assert!(matches!(callers.admit(&sender, &call), Admission::Ask));
+        assert_eq!(callers.gone(":1.7"), None);
+        assert!(callers.identified(sender.clone(), Some(1000)).is_empty());
+        assert_eq!(callers.of_user(1000).count(), 0, "nobody there is told anything");
+        // One that stays is served, once.
+        assert!(matches!(callers.admit(&sender, &call), Admission::Ask));
+        assert!(matches!(callers.admit(&sender, &call), Admission::Waits));
+        assert_eq!(callers.identified(sender.clone(), Some(1000)).len(), 2);
+        assert!(callers.gone(":1.7").is_some());
     }
 }

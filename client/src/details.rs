@@ -15,6 +15,19 @@ pub struct CreateOptions {
     pub no_wait: bool,
     /// A line for the receipt, at most 60 characters.
     pub note: Option<String>,
+    /// What it follows, where its type follows another transaction.
+    pub original: Option<Original>,
+}
+
+/// How the transaction is named that another one follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Original {
+    /// By the app's own reference.
+    Reference(String),
+    /// By the trace number on the slip (凭证号), in the present batch.
+    Trace(u32),
+    /// By the retrieval reference number on the slip (参考号).
+    Rrn(String),
 }
 
 impl CreateOptions {
@@ -25,6 +38,18 @@ impl CreateOptions {
         }
         if let Some(note) = &self.note {
             values.insert("note", Variant::from(note.as_str()));
+        }
+        match &self.original {
+            Some(Original::Reference(reference)) => {
+                values.insert("original", Variant::from(reference.as_str()));
+            }
+            Some(Original::Trace(trace)) => {
+                values.insert("original-trace", Variant::from(*trace));
+            }
+            Some(Original::Rrn(rrn)) => {
+                values.insert("original-rrn", Variant::from(rrn.as_str()));
+            }
+            None => {}
         }
         if self.allow_partial {
             values.insert("allow-partial", Variant::from(true));

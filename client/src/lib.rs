@@ -19,7 +19,7 @@
 mod details;
 mod operators;
 
-pub use details::{Check, CreateOptions, Details, Job, TerminalState};
+pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
 pub use operators::{AuditHead, Operator};
 
 use futures_util::StreamExt;
@@ -141,8 +141,22 @@ impl Terminal {
         amount: u64,
         options: &CreateOptions,
     ) -> Result<Transaction, Error> {
+        self.create_of("sale", reference, amount, options).await
+    }
+
+    /// Makes or finds a transaction of a type, such as `void`, over `amount` minor units of CNY.
+    ///
+    /// # Errors
+    /// As `CreateTransaction` documents.
+    pub async fn create_of(
+        &self,
+        kind: &str,
+        reference: &str,
+        amount: u64,
+        options: &CreateOptions,
+    ) -> Result<Transaction, Error> {
         let reply =
-            self.call("CreateTransaction", &(reference, "sale", amount, "CNY", options.values())).await?;
+            self.call("CreateTransaction", &(reference, kind, amount, "CNY", options.values())).await?;
         self.transaction(&reply)
     }
 

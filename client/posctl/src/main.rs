@@ -15,7 +15,7 @@ mod show;
 mod simulated;
 
 use clap::{Args, Parser, Subcommand};
-use posd_client::{CreateOptions, Details, Error, Terminal, Transaction};
+use posd_client::{CreateOptions, Details, Error, Original, Terminal, Transaction};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -56,6 +56,8 @@ enum Command {
     Diagnose,
     /// Sell: make or find the sale, start it, follow it to its end.
     Sell(Sell),
+    /// Undo a sale of this batch, whole (消费撤销). The supervisor types the password on the PIN pad.
+    Void(Follow),
     /// Show a transaction.
     Show {
         /// Its number.
@@ -142,6 +144,29 @@ struct Sell {
     locale: String,
 }
 
+#[derive(Debug, Args)]
+struct Follow {
+    #[command(flatten)]
+    sell: Sell,
+    #[command(flatten)]
+    original: OriginalArguments,
+}
+
+/// One way to name the original.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct OriginalArguments {
+    /// Your own name for the original.
+    #[arg(long)]
+    original: Option<String>,
+    /// Its trace number (凭证号), in the present batch.
+    #[arg(long)]
+    trace: Option<u32>,
+    /// Its reference number (参考号).
+    #[arg(long)]
+    rrn: Option<String>,
+}
+
 /// What ends the program badly.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -221,7 +246,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Sell(sell) => return self::sell(&terminal, sell).await,
+        Command::Sell(sell) => return self::sell(&terminal, "sale", sell, None).await,
+        Command::Void(follow) => return self::follow(&terminal, "void", follow).await,
         Command::Show { id } => show::transaction(&mut out, &terminal.get(id).await?.details().await?)?,
         Command::List { limit, before } => list(&mut out, &terminal.list(before, limit).await?)?,
         Command::Results => list(&mut out, &terminal.unacknowledged().await?)?,
@@ -275,15 +301,28 @@ fn minor_units(amount: &str) -> Result<u64, Failure> {
     format!("{whole}{cents:0<2}").parse().map_err(|_| wrong())
 }
 
-async fn sell(terminal: &Terminal, sell: Sell) -> Result<ExitCode, Failure> {
+async fn follow(terminal: &Terminal, kind: &str, follow: Follow) -> Result<ExitCode, Failure> {
+    let OriginalArguments { original, trace, rrn } = follow.original;
+    let original =
+        original.map(Original::Reference).or(trace.map(Original::Trace)).or(rrn.map(Original::Rrn));
+    sell(terminal, kind, follow.sell, original).await
+}
+
+async fn sell(
+    terminal: &Terminal,
+    kind: &str,
+    sell: Sell,
+    original: Option<Original>,
+) -> Result<ExitCode, Failure> {
     let amount = minor_units(&sell.amount)?;
     let options = CreateOptions {
         locale: Some(sell.locale.clone()),
         allow_partial: sell.allow_partial,
         no_wait: sell.no_wait,
         note: sell.note,
+        original,
     };
-    let mut transaction = terminal.create(&sell.reference, amount, &options).await?;
+    let mut transaction = terminal.create_of(kind, &sell.reference, amount, &options).await?;
     if sell.new_attempt {
         transaction = terminal.new_attempt(&sell.reference).await?;
     }

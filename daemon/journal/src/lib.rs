@@ -182,6 +182,18 @@ impl Records for Journal {
         read::one(&self.connection, read::LATEST_ATTEMPT, (key.uid, key.reference.as_str()))
     }
 
+    fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
+        read::one(&self.connection, read::ATTEMPT_BY_TRACE, (batch, trace))
+    }
+
+    fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::ATTEMPTS_BY_RRN, [rrn])
+    }
+
+    fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::FOLLOWERS, [original])
+    }
+
     fn attempts(
         &self,
         uid: u32,

@@ -86,6 +86,10 @@ const STEPS: &[&str] = &[
     CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
     CREATE TRIGGER audit_as_it_is BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
 ",
+    "
+    ALTER TABLE attempt ADD COLUMN original INTEGER REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED;
+    CREATE INDEX attempt_by_original ON attempt (original, id) WHERE original IS NOT NULL;
+",
 ];
 
 /// Why a file is not used.
@@ -216,6 +220,9 @@ mod tests {
         let queries = [
             read::ATTEMPT,
             read::LATEST_ATTEMPT,
+            read::ATTEMPT_BY_TRACE,
+            read::ATTEMPTS_BY_RRN,
+            read::FOLLOWERS,
             read::ATTEMPTS,
             read::UNACKNOWLEDGED,
             read::UNRESOLVED,
@@ -225,8 +232,6 @@ mod tests {
             read::PRINT_JOBS,
             audit::HEAD,
             audit::ROWS,
-            "SELECT id FROM attempt WHERE batch = 1 AND trace = 2",
-            "SELECT id FROM attempt WHERE rrn = '3'",
             "SELECT id FROM attempt WHERE authorisation_code = '4'",
             "SELECT id FROM reversal WHERE batch = 1 AND trace = 2",
             "SELECT id FROM advice WHERE batch = 1 AND trace = 2",

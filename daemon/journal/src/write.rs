@@ -37,13 +37,13 @@ fn write_attempt(transaction: &Transaction<'_>, attempt: &Attempt) -> Result<()>
     let outcome = attempt.outcome;
     let unknown = outcome == Some(Outcome::Unknown);
     let sql = "INSERT INTO attempt (id, uid, reference, number, batch, trace, rrn, authorisation_code, outcome,
-                   to_acknowledge, to_resolve, record, card)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                   to_acknowledge, to_resolve, original, record, card)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                ON CONFLICT (id) DO UPDATE SET uid = excluded.uid, reference = excluded.reference,
                    number = excluded.number, batch = excluded.batch, trace = excluded.trace, rrn = excluded.rrn,
                    authorisation_code = excluded.authorisation_code, outcome = excluded.outcome,
                    to_acknowledge = excluded.to_acknowledge, to_resolve = excluded.to_resolve,
-                   record = excluded.record, card = excluded.card";
+                   original = excluded.original, record = excluded.record, card = excluded.card";
     transaction.prepare_cached(sql)?.execute((
         attempt.id,
         attempt.key.uid,
@@ -56,6 +56,7 @@ fn write_attempt(transaction: &Transaction<'_>, attempt: &Attempt) -> Result<()>
         outcome.map(Outcome::word),
         outcome.is_some() && !unknown && !attempt.acknowledged,
         unknown || (outcome.is_none() && attempt.trace.is_some()),
+        attempt.original.as_ref().map(|link| link.transaction),
         record,
         card,
     ))?;

@@ -7,8 +7,10 @@ mod sample;
 use posd_journal::{Journal, OpenError, check};
 use posd_runner::Journal as _;
 use posd_terminal::{
-    AdviceState, Attempt, Cause, Device, Outcome, PrintState, Records, ReversalState, Sealed, Write,
+    AdviceState, Attempt, Cause, Device, Kind, Link, Outcome, PrintState, Records, ReversalState, Sealed,
+    Write,
 };
+use posd_unionpay::request::Linked;
 use rusqlite::Connection;
 use sample::{advice, attempt, key, print_job, reversal};
 use std::{
@@ -33,6 +35,56 @@ fn ids(attempts: Vec<Attempt>) -> Vec<u64> {
 
 fn with_log(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(format!("{}{ending}", path.display()))
+}
+
+#[test]
+fn attempts_are_found_by_trace_by_reference_number_and_by_what_they_follow() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let link = |transaction| {
+        Some(Link {
+            transaction,
+            family: Default::default(),
+            original: Linked { trace: 101, ..Linked::default() },
+        })
+    };
+    let void = Attempt { kind: Kind::Void, original: link(1), ..attempt(2) };
+    let again = Attempt { original: link(1), rrn: attempt(1).rrn, ..attempt(4) };
+    journal.commit(&[write(&attempt(1)), write(&void), write(&attempt(3)), write(&again)]).unwrap();
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.attempt_by_trace(1, 102).unwrap(), Some(void.clone()));
+    assert_eq!(journal.attempt_by_trace(2, 102).unwrap(), None);
+    assert_eq!(ids(journal.attempts_by_rrn("000000000001").unwrap()), [4, 1]);
+    assert_eq!(journal.followers(1).unwrap(), [void, again]);
+    assert_eq!(ids(journal.followers(2).unwrap()), [] as [u64; 0]);
+}
+
+/// Records of the first release say nothing of originals, and are of chip sales.
+#[test]
+fn records_of_the_first_release_are_read() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let writes = [write(&attempt(1)), Write::Reversal(Box::new(reversal(1, ReversalState::Pending)))];
+    journal.commit(&writes).unwrap();
+    drop(journal);
+    let connection = Connection::open(&path).unwrap();
+    let changed = connection.execute(
+        "UPDATE attempt SET record = json_remove(record, '$.original', '$.supervisor', '$.host_date',
+             '$.options.original')",
+        [],
+    );
+    assert_eq!(changed, Ok(1));
+    let changed = connection.execute(
+        "UPDATE reversal SET record = json_remove(record, '$.original.kind', '$.original.family',
+             '$.original.entry', '$.original.linked')",
+        [],
+    );
+    assert_eq!(changed, Ok(1));
+    drop(connection);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.attempt(1).unwrap(), Some(Attempt { host_date: None, ..attempt(1) }));
+    assert_eq!(journal.open_reversals().unwrap(), [reversal(1, ReversalState::Pending)]);
 }
 
 #[test]

@@ -36,6 +36,18 @@ impl Records for Evidence {
         self.refused()
     }
 
+    fn attempt_by_trace(&self, _: u32, _: u32) -> Result<Option<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
     fn attempts(&self, _: u32, _: Option<TransactionId>, _: u32) -> Result<Vec<Attempt>, StorageFault> {
         self.refused()
     }

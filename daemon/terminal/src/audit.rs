@@ -48,6 +48,10 @@ words! {
         TransactionOutcome = "transaction-outcome",
         /// Somebody resolved a reversal in writing.
         ReversalResolved = "reversal-resolved",
+        /// The supervisor gave its word for one transaction.
+        SupervisorConsent = "supervisor-consent",
+        /// It was not given; the detail says why.
+        SupervisorRefused = "supervisor-refused",
     }
 }
 

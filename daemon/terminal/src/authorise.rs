@@ -1,4 +1,4 @@
-//! The online part of a sale: the intent, the request, the host's word, and what card and host together mean.
+//! The online part of a transaction: the intent, the request, the host's word, and what card and host together mean.
 //!
 //! Two commits carry the money: the reversal intent before the first byte leaves, and the outcome before anyone hears
 //! of it (rule 1).
@@ -6,10 +6,11 @@
 use crate::{
     event::Effect,
     exchange::{End, Purpose},
-    forward::to_seal,
+    forward::{to_seal, unseal},
+    kinds::CardUse,
     prompt::Prompt,
-    record::{Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
-    sale::Step,
+    record::{Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
+    sale::{Intent, Step},
     state::{Cause, Outcome, State},
     terminal::Terminal,
 };
@@ -17,7 +18,7 @@ use posd_emv::{
     host::HostAnswer,
     kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
 };
-use posd_unionpay::{Answer, Family, Kind, Pan, Track2, field55, request};
+use posd_unionpay::{Answer, Pan, Track2, field55, request};
 use posd_vault_protocol::{Refusal, Request as VaultRequest};
 
 use crate::terminal::Asked;
@@ -36,6 +37,15 @@ pub(crate) enum Heard {
     Declined(Box<Answer>),
     /// Yes, to so many minor units.
     Approved(Box<Answer>, u64),
+}
+
+/// What a message tells of the card, and what of it its reversal repeats.
+struct Presented {
+    card: request::Card,
+    /// Chip data of the reversal.
+    reversal55: Vec<u8>,
+    masked_pan: Option<String>,
+    application_label: Option<String>,
 }
 
 impl Terminal {
@@ -61,61 +71,93 @@ impl Terminal {
         }
     }
 
-    fn make_request(&mut self, sealed: Vec<u8>) -> Option<()> {
-        let id = self.active.as_ref()?.id;
-        let attempt = &self.live.get(&id)?.attempt;
-        let (amount, allow_partial) = (attempt.amount, attempt.options.allow_partial);
-        let trace = self.allocate_trace();
-        let batch = self.device.batch;
+    /// The card as the kind's request tells of it.
+    fn presented(&self) -> Option<Presented> {
         let active = self.active.as_ref()?;
+        if self.active_rule()?.card == CardUse::Recorded {
+            let recorded = active.recorded.as_ref()?;
+            let (pan, expiry) = unseal(recorded.clear.as_ref()?)?;
+            let card = request::Card {
+                entry: request::Entry::Manual,
+                pan,
+                expiry: Some(expiry),
+                sequence: None,
+                track2: None,
+                pin_block: None,
+                field55: Vec::new(),
+            };
+            return Some(Presented {
+                card,
+                reversal55: Vec::new(),
+                masked_pan: recorded.masked_pan.clone(),
+                application_label: recorded.application_label.clone(),
+            });
+        }
         let kernel = active.kernel.as_deref()?;
         let profile = &self.settings.profile;
         let field = |tags: &[u32]| field55::build(tags, &|tag| kernel.data(tag)).ok();
-        let card_sequence = kernel.pan_sequence();
+        let pan = kernel.pan()?;
+        Some(Presented {
+            masked_pan: Some(posd_receipt::mask(&pan)),
+            card: request::Card {
+                entry: request::Entry::Chip,
+                pan: Pan::new(&pan)?,
+                expiry: Some(kernel.expiry()?.to_string()),
+                sequence: kernel.pan_sequence(),
+                track2: kernel.track2().and_then(|track| Track2::new(&track)),
+                pin_block: active.pin_block.as_deref().copied(),
+                field55: field(&profile.field55_request)?,
+            },
+            reversal55: field(&profile.field55_reversal)?,
+            application_label: kernel.label(),
+        })
+    }
+
+    fn make_request(&mut self, sealed: Vec<u8>) -> Option<()> {
+        let id = self.active.as_ref()?.id;
+        let attempt = &self.live.get(&id)?.attempt;
+        let (kind, amount, allow_partial) = (attempt.kind, attempt.amount, attempt.options.allow_partial);
+        let Link { family, original: linked, .. } = match attempt.original.clone() {
+            Some(link) => link,
+            None => Link { transaction: 0, family: kind.family(), original: request::Linked::default() },
+        };
+        let linked = kind.row().original.is_some().then_some(linked);
+        let trace = self.allocate_trace();
+        let batch = self.device.batch;
+        let Presented { card, reversal55, masked_pan, application_label } = self.presented()?;
+        let original = Original {
+            kind,
+            family,
+            entry: card.entry,
+            linked: linked.clone(),
+            batch,
+            trace,
+            amount: amount.minor(),
+            currency: amount.currency().numeric(),
+            card_sequence: card.sequence,
+            pin_entered: card.pin_block.is_some(),
+            authorisation_code: None,
+            rrn: None,
+            field55: reversal55,
+        };
         let request = request::Financial {
-            kind: Kind::Sale,
-            family: Family::Plain,
+            kind,
+            family,
             identity: self.identity(),
             trace,
             batch,
             amount: amount.minor(),
             currency: amount.currency().numeric(),
-            card: request::Card {
-                entry: request::Entry::Chip,
-                pan: Pan::new(&kernel.pan()?)?,
-                expiry: Some(kernel.expiry()?.to_string()),
-                sequence: card_sequence,
-                track2: kernel.track2().and_then(|track| Track2::new(&track)),
-                pin_block: active.pin_block.as_deref().copied(),
-                field55: field(&profile.field55_request)?,
-            },
-            linked: None,
+            card,
+            linked,
             allow_partial,
         }
-        .build(profile)
+        .build(self.profile())
         .ok()?;
-        let reversal = Reversal {
-            transaction: id,
-            state: ReversalState::Armed,
-            // What is true if nothing more is ever heard.
-            reason: ReversalReason::NoAnswer,
-            original: Original {
-                batch,
-                trace,
-                amount: amount.minor(),
-                currency: amount.currency().numeric(),
-                card_sequence,
-                pin_entered: active.pin_block.is_some(),
-                authorisation_code: None,
-                rrn: None,
-                field55: field(&profile.field55_reversal)?,
-            },
-            card: Sealed(sealed),
-            tries: Vec::new(),
-        };
         let active = self.active.as_mut()?;
-        active.intent = Some(reversal);
+        active.intent = Some(Intent { original, card: Sealed(sealed), masked_pan, application_label });
         active.pin_block = None;
+        active.recorded = None;
         active.step = Step::Authorizing;
         self.exchange_request(Purpose::Sale(id), request);
         Some(())
@@ -125,25 +167,33 @@ impl Terminal {
     /// request leaves (rules 1 and 4).
     pub(crate) fn commit_intent(&mut self) {
         let Some(active) = self.active.as_mut() else { return };
-        let Some(reversal) = active.intent.take() else { return };
+        let Some(intent) = active.intent.take() else { return };
         let id = active.id;
         active.sent = true;
-        let (pan, label) = match active.kernel.as_deref() {
-            Some(kernel) => (kernel.pan(), kernel.label()),
-            None => (None, None),
-        };
+        let Intent { original, card, masked_pan, application_label } = intent;
         let mut writes = vec![Write::Device(self.device.clone())];
         if let Some(live) = self.live.get_mut(&id) {
             let attempt = &mut live.attempt;
-            attempt.batch = Some(reversal.original.batch);
-            attempt.trace = Some(reversal.original.trace);
-            attempt.masked_pan = pan.map(|pan| posd_receipt::mask(&pan));
-            attempt.application_label = label;
-            attempt.card = Some(reversal.card.clone());
+            attempt.batch = Some(original.batch);
+            attempt.trace = Some(original.trace);
+            attempt.masked_pan = masked_pan;
+            attempt.application_label = application_label;
+            attempt.card = Some(card.clone());
             writes.push(live.record());
         }
-        writes.push(Write::Reversal(Box::new(reversal.clone())));
-        self.reversals.push(reversal);
+        if original.kind.row().reversible {
+            let reversal = Reversal {
+                transaction: id,
+                state: ReversalState::Armed,
+                // What is true if nothing more is ever heard.
+                reason: ReversalReason::NoAnswer,
+                original,
+                card,
+                tries: Vec::new(),
+            };
+            writes.push(Write::Reversal(Box::new(reversal.clone())));
+            self.reversals.push(reversal);
+        }
         self.effect(Effect::Commit(writes));
         let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
         self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));
@@ -176,6 +226,10 @@ impl Terminal {
         };
         if let Some(active) = self.active.as_mut() {
             active.heard = Some(heard);
+        }
+        if self.kernel().is_none() {
+            // No card is in it.
+            return self.conclude(None);
         }
         self.step(Step::Card, State::Completing, Prompt::LeaveCard, Some(self.settings.deadlines.reading));
         self.resume(input);
@@ -225,7 +279,8 @@ impl Terminal {
         let id = active.id;
         let heard =
             active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
-        let completed = card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
+        let cardless = active.kernel.is_none();
+        let completed = cardless || card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
         let mut writes = Vec::new();
         let mut jobs = Vec::new();
@@ -283,6 +338,7 @@ impl Terminal {
     /// What the answer says, into the attempt's row.
     fn take_answer(&mut self, id: u64, answer: &Answer) {
         if let Some(live) = self.live.get_mut(&id) {
+            live.attempt.host_date = answer.local_date().map(str::to_owned);
             live.attempt.rrn = answer.rrn().map(str::to_owned);
             live.attempt.authorisation_code = answer.authorisation_code().map(str::to_owned);
             live.attempt.response_code = Some(answer.response_code().to_owned());

@@ -2,12 +2,13 @@
 
 use crate::{
     audit::AuditHead,
+    kinds::Unfit,
     money::Amount,
     record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
-    state::Kind,
     view::{TerminalView, TransactionView},
 };
+use posd_unionpay::Kind;
 use posd_vault_protocol::{DeviceState, OperatorEntry, PasswordChange, Secret};
 
 /// Pairs a call with its reply; chosen by the bus side, unique while the reply is outstanding.
@@ -337,6 +338,9 @@ pub enum CallError {
     /// An argument is out of its documented range.
     #[error("{0}")]
     InvalidArgument(&'static str),
+    /// The original is not one that this may be done to.
+    #[error(transparent)]
+    Original(Unfit),
     /// The journal cannot be used. Nothing was charged by this call.
     #[error("the journal cannot be used; call service")]
     StorageFailed,

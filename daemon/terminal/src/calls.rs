@@ -5,15 +5,18 @@ use crate::{
     audit::AuditEvent,
     call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, ConnectionId},
     event::Effect,
+    kinds::CardUse,
     money::Amount,
-    record::{Attempt, Options, Records, TransactionId, Write},
+    original::rule_of,
+    record::{Attempt, Link, Options, Records, TransactionId, Write},
     sale::Step,
     sale_key::{Reference, SaleKey},
-    state::{Cause, Kind, Outcome, State},
+    state::{Cause, Outcome, State},
     terminal::{JournalState, Live, Terminal},
     view::TransactionView,
 };
 use posd_emv::kernel::Input;
+use posd_unionpay::Kind;
 
 /// The most transactions one `List` gives.
 const LIST_MAXIMUM: u32 = 200;
@@ -162,7 +165,8 @@ impl Terminal {
                 Err(CallError::ReferenceConflict)
             };
         }
-        self.insert(call, key, 1, kind, amount, options)
+        let original = self.link(key.uid, kind, amount, &options, records)?;
+        self.insert(call, key, 1, kind, amount, options, original)
     }
 
     fn new_attempt(
@@ -175,10 +179,12 @@ impl Terminal {
         if !latest.is_closed_without_charge() {
             return Err(CallError::AttemptNotClosed);
         }
-        let Attempt { number, kind, amount, options, .. } = latest;
-        self.insert(call, key, number + 1, kind, amount, options)
+        self.original_of(&latest, records)?;
+        let Attempt { number, kind, amount, options, original, .. } = latest;
+        self.insert(call, key, number + 1, kind, amount, options, original)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "each is a field of the record")]
     fn insert(
         &mut self,
         call: CallId,
@@ -187,6 +193,7 @@ impl Terminal {
         kind: Kind,
         amount: Amount,
         options: Options,
+        original: Option<Link>,
     ) -> Result<Option<Answer>, CallError> {
         if self.journal == JournalState::Bad {
             return Err(CallError::NotReady("journal"));
@@ -199,9 +206,11 @@ impl Terminal {
             kind,
             amount,
             options,
+            original,
             created: self.now.wall,
             sequence: 1,
             operator: None,
+            supervisor: None,
             outcome: None,
             cause: Cause::None,
             ended: None,
@@ -211,6 +220,7 @@ impl Terminal {
             rrn: None,
             authorisation_code: None,
             response_code: None,
+            host_date: None,
             charged: None,
             masked_pan: None,
             application_label: None,
@@ -275,9 +285,11 @@ impl Terminal {
         if state != State::Created {
             return Err(CallError::WrongState(state));
         }
-        if let Some(reason) = self.reasons().first() {
+        let needs_reader = rule_of(attempt.kind)?.card != CardUse::Recorded;
+        if let Some(reason) = self.reasons().into_iter().find(|reason| needs_reader || *reason != "reader") {
             return Err(CallError::NotReady(reason));
         }
+        self.original_of(&attempt, records)?;
         // A pending reversal makes its own sign-in before this sale; without one the app has to.
         if !self.device.signed_in && self.pending_reversals() == 0 {
             return Err(CallError::NotSignedIn);

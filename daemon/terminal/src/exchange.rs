@@ -5,7 +5,7 @@
 use crate::{
     call::CallId,
     event::{Effect, ExchangeId, HostResult, Note, Timer},
-    record::TransactionId,
+    record::{Records, TransactionId},
     terminal::{Asked, Terminal},
 };
 use posd_unionpay::{
@@ -103,13 +103,13 @@ impl Terminal {
     }
 
     /// Begins the next exchange that may begin now.
-    pub(crate) fn begin_exchange(&mut self) {
+    pub(crate) fn begin_exchange(&mut self, records: &dyn Records) {
         while self.exchange.is_none() && !self.is_selling() {
             if let Some(purpose) = self.wanted.pop_front() {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.leave_queue() {
+            } else if !self.leave_queue(records) {
                 return;
             }
         }

@@ -17,7 +17,7 @@ use crate::{
     terminal::{JournalState, Terminal},
 };
 use posd_unionpay::{
-    Family, Kind, Pan,
+    Pan,
     request::{self, Request},
 };
 use posd_vault_protocol::Secret;
@@ -106,20 +106,20 @@ impl Terminal {
                 let reversal = self.reversals.iter().find(|r| r.transaction == *id)?;
                 let original = &reversal.original;
                 request::Reversal {
-                    kind: Kind::Sale,
-                    family: Family::Plain,
+                    kind: original.kind,
+                    family: original.family,
                     identity: self.identity(),
                     trace: original.trace,
                     batch: original.batch,
                     amount: original.amount,
                     currency: original.currency,
-                    entry: request::Entry::Chip,
+                    entry: original.entry,
                     pan,
                     expiry: Some(expiry),
                     card_sequence: original.card_sequence,
                     pin_entered: original.pin_entered,
                     authorisation_code: original.authorisation_code.clone(),
-                    linked: None,
+                    linked: original.linked.clone(),
                     reason: reversal.reason.word().to_owned(),
                     field55: original.field55.clone(),
                 }
@@ -130,13 +130,13 @@ impl Terminal {
                 let advice = self.advices.iter().find(|a| a.transaction == *id)?;
                 let original = &advice.original;
                 request::ScriptResult {
-                    kind: Kind::Sale,
+                    kind: original.kind,
                     identity: self.identity(),
                     trace: advice.trace,
                     batch: self.device.batch,
                     amount: original.amount,
                     currency: original.currency,
-                    entry: request::Entry::Chip,
+                    entry: original.entry,
                     pan,
                     card_sequence: original.card_sequence,
                     pin_entered: original.pin_entered,
@@ -301,7 +301,7 @@ pub(crate) fn to_seal(pan: &str, expiry: &str) -> Secret {
     Secret::new(clear)
 }
 
-fn unseal(card: &Secret) -> Option<(Pan, String)> {
+pub(crate) fn unseal(card: &Secret) -> Option<(Pan, String)> {
     let text = std::str::from_utf8(card.expose()).ok()?;
     let (expiry, pan) = text.split_at_checked(4)?;
     Some((Pan::new(pan)?, expiry.to_owned()))

@@ -15,8 +15,10 @@ mod calls;
 mod event;
 mod exchange;
 mod forward;
+mod kinds;
 mod money;
 mod operators;
+mod original;
 mod printing;
 mod prompt;
 mod record;
@@ -27,20 +29,24 @@ mod session;
 mod settings;
 mod slip;
 mod state;
+mod supervisor;
 mod terminal;
 mod view;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
 pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
+pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};
+pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
 pub use record::{
-    Advice, AdviceState, Attempt, Device, Options, Original, PrintJob, PrintState, Records, Reversal,
-    ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime, Write,
+    Advice, AdviceState, Attempt, Device, Link, Options, Original, OriginalName, PrintJob, PrintState,
+    Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime,
+    Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use settings::{Deadlines, Settings};
-pub use state::{Cause, Kind, Outcome, State};
+pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
 pub use view::{TerminalState, TerminalView, TransactionView};

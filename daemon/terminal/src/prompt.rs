@@ -10,6 +10,8 @@ words! {
         None = "none",
         /// Wait.
         PleaseWait = "please-wait",
+        /// The supervisor types the password on the PIN pad.
+        SupervisorPassword = "supervisor-password",
         /// Insert a card.
         InsertCard = "insert-card",
         /// Leave the card in the reader.
@@ -57,6 +59,9 @@ impl Prompt {
         let (zh, en) = match self {
             Prompt::None => ("", ""),
             Prompt::PleaseWait => ("请稍候", "Please wait"),
+            Prompt::SupervisorPassword => {
+                ("请主管输入密码", "The supervisor types the password on the PIN pad")
+            }
             Prompt::InsertCard => ("请插入银行卡", "Insert the card"),
             Prompt::LeaveCard => ("正在读卡，请勿拔卡", "Reading the card, leave it in"),
             Prompt::ChooseApplication => ("请选择应用", "Choose the application"),

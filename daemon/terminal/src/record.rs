@@ -6,10 +6,14 @@ use crate::{
     audit::{AuditHead, AuditRow},
     money::Amount,
     prompt::Locale,
-    sale_key::SaleKey,
-    state::{Cause, Kind, Outcome, words},
+    sale_key::{Reference, SaleKey},
+    state::{Cause, Outcome, words},
 };
 use posd_receipt::Receipt;
+use posd_unionpay::{
+    Family, Kind,
+    request::{Entry, Linked},
+};
 use serde::{Deserialize, Serialize};
 
 /// A transaction's number in this journal: 1 upwards, never reused. The object path ends in it.
@@ -72,11 +76,37 @@ pub struct Options {
     pub no_wait: bool,
     /// A line for the receipt, at most 60 characters, already allow-listed.
     pub note: Option<String>,
+    /// The transaction that this one follows, as the app names it.
+    #[serde(default)]
+    pub original: Option<OriginalName>,
+}
+
+/// How an app names the transaction that another one follows. It is one of the app's own user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OriginalName {
+    /// By its own name for that sale: the latest attempt.
+    Reference(Reference),
+    /// By the trace number (凭证号) on the slip, in the present batch.
+    Trace(u32),
+    /// By the retrieval reference number (参考号) on the slip.
+    Rrn(String),
+}
+
+/// What a transaction follows, found when it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The original in this journal.
+    pub transaction: TransactionId,
+    /// What it is a case of; what follows it is the same.
+    pub family: Family,
+    /// The original as fields 37, 38 and 61 name it.
+    pub original: Linked,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { locale: Locale::ZhCn, allow_partial: false, no_wait: false, note: None }
+        Options { locale: Locale::ZhCn, allow_partial: false, no_wait: false, note: None, original: None }
     }
 }
 
@@ -95,12 +125,18 @@ pub struct Attempt {
     pub amount: Amount,
     /// The app's choices.
     pub options: Options,
+    /// What it follows.
+    #[serde(default)]
+    pub original: Option<Link>,
     /// When it was created.
     pub created: WallTime,
     /// The last sequence number made durable; after a restart it goes on with a gap.
     pub sequence: u64,
     /// Who was logged in when it started.
     pub operator: Option<String>,
+    /// Whose password let it go on, where its kind needs the supervisor's word.
+    #[serde(default)]
+    pub supervisor: Option<String>,
     /// How it ended or stands; `None` while it has not got so far. `Unknown` until its reversal is answered.
     pub outcome: Option<Outcome>,
     /// Why.
@@ -119,7 +155,10 @@ pub struct Attempt {
     pub authorisation_code: Option<String>,
     /// Response code (field 39).
     pub response_code: Option<String>,
-    /// What was charged in minor units, where the outcome is a charge.
+    /// The host's date (field 13, MMDD).
+    #[serde(default)]
+    pub host_date: Option<String>,
+    /// What was charged, or given back by a void, in minor units, where it was approved.
     pub charged: Option<u64>,
     /// The PAN, masked (first 6, last 4).
     pub masked_pan: Option<String>,
@@ -184,6 +223,18 @@ pub struct Try {
 /// What the reversal repeats of its original and is not card data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Original {
+    /// Its kind.
+    #[serde(default = "sale")]
+    pub kind: Kind,
+    /// What it is a case of.
+    #[serde(default)]
+    pub family: Family,
+    /// How the card's data came in.
+    #[serde(default = "chip")]
+    pub entry: Entry,
+    /// What it followed itself.
+    #[serde(default)]
+    pub linked: Option<Linked>,
     /// Batch of the original (60.2).
     pub batch: u32,
     /// Trace of the original (field 11), kept (reference 0.6).
@@ -202,6 +253,15 @@ pub struct Original {
     pub rrn: Option<String>,
     /// Field 55 of the reversal (the cut set), updated with script results.
     pub field55: Vec<u8>,
+}
+
+/// Records of the first release are of chip sales, and do not say so.
+fn sale() -> Kind {
+    Kind::Sale
+}
+
+fn chip() -> Entry {
+    Entry::Chip
 }
 
 /// The durable intent to reverse one request.
@@ -316,6 +376,12 @@ pub trait Records {
     fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault>;
     /// The attempt with the highest number of a sale key.
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault>;
+    /// The attempt of a batch with a trace number.
+    fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault>;
+    /// The attempts that were answered with a retrieval reference number, newest first.
+    fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault>;
+    /// The attempts that follow an original, oldest first.
+    fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault>;
     /// A user's attempts, newest first, older than `before` if given, at most `limit`.
     fn attempts(
         &self,

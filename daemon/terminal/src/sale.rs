@@ -6,8 +6,9 @@
 use crate::{
     event::{Effect, Timer},
     forward::Due,
+    kinds::{self, CardUse, Rule},
     prompt::Prompt,
-    record::{Reversal, TransactionId, Write},
+    record::{Original, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
     terminal::{Asked, Live, Terminal},
 };
@@ -15,8 +16,9 @@ use posd_emv::kernel::{
     Action, Candidate, Input, Kernel, OfflinePinResult, PinEntry, Reason, Refusal as CardRefusal,
     Transaction as CardTransaction, Verdict as CardVerdict,
 };
+use posd_unionpay::Kind;
 use posd_vault_protocol::{
-    DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest,
+    DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, Secret,
     VerifyMethod,
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -27,6 +29,8 @@ use zeroize::Zeroizing;
 pub(crate) enum Step {
     /// Older reversals and advices are tried first.
     Clearing,
+    /// The supervisor types the password.
+    Supervisor,
     /// Waits for a card.
     WaitingCard,
     /// The card is being powered on.
@@ -37,7 +41,7 @@ pub(crate) enum Step {
     Choosing,
     /// A PIN is being entered.
     Pin,
-    /// The vault seals the card data for the reversal intent.
+    /// The vault opens the original's card data, or seals the card data for the intent.
     Sealing,
     /// The request is being made, or is out.
     Authorizing,
@@ -66,7 +70,11 @@ pub(crate) struct Active {
     /// The enciphered PIN block of field 52.
     pub(crate) pin_block: Option<Zeroizing<[u8; 8]>>,
     /// What the intent will hold, from its sealing to its commit.
-    pub(crate) intent: Option<Reversal>,
+    pub(crate) intent: Option<Intent>,
+    /// Wrong passwords of the supervisor so far.
+    pub(crate) wrong_passwords: u32,
+    /// What the journal holds of the original's card.
+    pub(crate) recorded: Option<Recorded>,
     /// The intent is durable: past the point of no return.
     pub(crate) sent: bool,
     /// What the host said, once it did.
@@ -75,6 +83,27 @@ pub(crate) struct Active {
     pub(crate) decided: bool,
     /// The cardholder has to sign.
     pub(crate) signature: bool,
+}
+
+/// What becomes durable before the request leaves.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    pub(crate) original: Original,
+    pub(crate) card: Sealed,
+    pub(crate) masked_pan: Option<String>,
+    pub(crate) application_label: Option<String>,
+}
+
+/// The card of an original, as its record has it.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// The original: what the sealed data is bound to.
+    transaction: TransactionId,
+    sealed: Option<Sealed>,
+    pub(crate) masked_pan: Option<String>,
+    pub(crate) application_label: Option<String>,
+    /// Expiry and PAN, from their opening to the request.
+    pub(crate) clear: Option<Secret>,
 }
 
 impl Active {
@@ -89,6 +118,8 @@ impl Active {
             pin_prompts: 0,
             pin_block: None,
             intent: None,
+            wrong_passwords: 0,
+            recorded: None,
             sent: false,
             heard: None,
             decided: false,
@@ -128,7 +159,7 @@ impl Terminal {
     }
 
     /// Everything older was tried: the sale goes on to the card. `false` where no sale waits for that.
-    pub(crate) fn leave_queue(&mut self) -> bool {
+    pub(crate) fn leave_queue(&mut self, records: &dyn Records) -> bool {
         if !self.is_clearing() {
             return false;
         }
@@ -136,12 +167,73 @@ impl Terminal {
             self.abort(Outcome::Failed, Cause::ReversalPending);
         } else if !self.device.signed_in {
             self.abort(Outcome::Failed, Cause::KeyFault);
-        } else if self.vault.as_ref().is_none_or(|status| status.reader != DeviceState::Ready) {
+        } else if self.uses_reader()
+            && self.vault.as_ref().is_none_or(|status| status.reader != DeviceState::Ready)
+        {
             self.abort(Outcome::Failed, Cause::ReaderFault);
         } else {
-            self.wait_for_card();
+            self.meet_original(records);
         }
         true
+    }
+
+    /// The row of the running transaction's kind.
+    pub(crate) fn active_rule(&self) -> Option<&'static Rule> {
+        let id = self.active.as_ref()?.id;
+        kinds::rule(self.live.get(&id)?.attempt.kind)
+    }
+
+    /// Whether the running transaction has anything to do with the card reader.
+    fn uses_reader(&self) -> bool {
+        self.active_rule().is_none_or(|rule| rule.card != CardUse::Recorded)
+    }
+
+    /// The original is still as it was when the transaction was made; then the supervisor is asked, or the card.
+    fn meet_original(&mut self, records: &dyn Records) {
+        let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
+        let Some(attempt) = self.live.get(&id).map(|live| live.attempt.clone()) else { return };
+        match self.original_of(&attempt, records) {
+            Ok(original) => {
+                if let (Some(original), Some(active)) = (original, self.active.as_mut()) {
+                    active.recorded = Some(Recorded {
+                        transaction: original.id,
+                        sealed: original.card,
+                        masked_pan: original.masked_pan,
+                        application_label: original.application_label,
+                        clear: None,
+                    });
+                }
+                if self.active_rule().is_some_and(|rule| rule.supervisor) {
+                    self.ask_supervisor();
+                } else {
+                    self.present_card();
+                }
+            }
+            Err(_) => self.abort(Outcome::Failed, Cause::OriginalChanged),
+        }
+    }
+
+    /// Takes the card's data from where the kind has it.
+    pub(crate) fn present_card(&mut self) {
+        if self.uses_reader() {
+            return self.wait_for_card();
+        }
+        let recorded = self.active.as_ref().and_then(|active| active.recorded.as_ref());
+        let Some((sealed, context)) = recorded.and_then(|r| Some((r.sealed.clone()?, r.transaction))) else {
+            return self.abort(Outcome::Failed, Cause::CardFault);
+        };
+        self.step(Step::Sealing, State::ReadingCard, Prompt::PleaseWait, None);
+        self.ask(Asked::Unseal, VaultRequest::Open { sealed: sealed.0, context }, 0);
+    }
+
+    fn unsealed(&mut self, clear: Secret) {
+        let Some(active) = self.active.as_mut() else { return };
+        let context = active.id;
+        let again = Secret::new(clear.expose().to_vec());
+        if let Some(recorded) = active.recorded.as_mut() {
+            recorded.clear = Some(clear);
+        }
+        self.ask(Asked::Seal, VaultRequest::Seal { clear: again, context }, 0);
     }
 
     /// A delivery failed. A sale that waits for it ends, as nothing new may go online while a reversal is pending
@@ -199,7 +291,7 @@ impl Terminal {
         match (active.step, present) {
             (Step::WaitingCard, true) if !self.stale_card => self.power_on(),
             (Step::WaitingCard, false) => self.wait_for_card(),
-            (Step::Choosing | Step::Pin | Step::Sealing, false) => {
+            (Step::Choosing | Step::Pin | Step::Sealing, false) if active.powered => {
                 self.abort(Outcome::Failed, Cause::CardRemoved)
             }
             (Step::Removal, false) => self.finish(),
@@ -212,6 +304,7 @@ impl Terminal {
     pub(crate) fn reader_lost(&mut self) {
         let Some(active) = self.active.as_ref() else { return };
         match active.step {
+            Step::Sealing if !active.powered => {}
             Step::WaitingCard | Step::Choosing | Step::Pin | Step::Sealing => {
                 self.abort(Outcome::Failed, Cause::ReaderFault);
             }
@@ -251,10 +344,15 @@ impl Terminal {
             (Asked::OnlinePin, reply) => self.online_pin(reply),
             (Asked::OfflinePin, reply) => self.offline_pin(reply),
             (Asked::Seal, Reply::Sealed(sealed)) => self.sealed(sealed),
-            (Asked::Seal, Reply::Refused(Refusal::NoStorageKey | Refusal::KeyMissing)) => {
+            (Asked::Supervisor, reply) => self.supervisor_reply(reply),
+            (Asked::Unseal, Reply::Opened(clear)) => self.unsealed(clear),
+            (Asked::Unseal, Reply::Refused(Refusal::SealBroken)) => {
+                self.abort(Outcome::Failed, Cause::CardFault);
+            }
+            (Asked::Seal | Asked::Unseal, Reply::Refused(Refusal::NoStorageKey | Refusal::KeyMissing)) => {
                 self.abort(Outcome::Failed, Cause::KeyFault);
             }
-            (Asked::Seal, _) => self.abort(Outcome::Failed, Cause::SecureModuleLost),
+            (Asked::Seal | Asked::Unseal, _) => self.abort(Outcome::Failed, Cause::SecureModuleLost),
             _ => {}
         }
     }
@@ -306,7 +404,10 @@ impl Terminal {
 
     fn start_kernel(&mut self) {
         let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
-        let Some(amount) = self.live.get(&id).map(|live| live.attempt.amount) else { return };
+        let Some((kind, amount)) = self.live.get(&id).map(|live| (live.attempt.kind, live.attempt.amount))
+        else {
+            return;
+        };
         let local = self.now.local;
         let counter = self.device.next_sequence_counter;
         self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
@@ -316,7 +417,7 @@ impl Terminal {
             currency: amount.currency().numeric(),
             date: [local.year, u16::from(local.month), u16::from(local.day)].map(|part| (part % 100) as u8),
             time: [local.hour, local.minute, local.second],
-            transaction_type: 0x00,
+            transaction_type: transaction_type(kind),
             sequence_counter: counter,
         };
         let mut kernel = Box::new(Kernel::new(Arc::clone(&self.settings.card), transaction));
@@ -423,6 +524,7 @@ impl Terminal {
             Step::Removal => self.finish(),
             // The pad ends a PIN prompt itself at this deadline; the vault's patience stands behind it.
             Step::Clearing
+            | Step::Supervisor
             | Step::PoweringOn
             | Step::Pin
             | Step::Sealing
@@ -459,13 +561,18 @@ impl Terminal {
         active.kernel = None;
         active.pin_block = None;
         active.intent = None;
+        active.recorded = None;
         let powered = active.powered;
         if self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, crate::exchange::Purpose::Sale(_))) {
             self.exchange = None;
         }
         self.effect(Effect::StopTimer(Timer::Step));
         if self.vault.is_some() {
-            if self.asked.values().any(|asked| matches!(asked, Asked::OnlinePin | Asked::OfflinePin)) {
+            if self
+                .asked
+                .values()
+                .any(|asked| matches!(asked, Asked::OnlinePin | Asked::OfflinePin | Asked::Supervisor))
+            {
                 self.ask(Asked::CancelPrompt, VaultRequest::CancelPrompt, 0);
             }
             if powered {
@@ -567,4 +674,10 @@ impl Terminal {
         self.live.insert(id, live);
         self.queue.push_back(id);
     }
+}
+
+/// 9C is what field 3 begins with.
+fn transaction_type(kind: Kind) -> u8 {
+    let digits = kind.row().processing.get(..2);
+    digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }

@@ -1,8 +1,13 @@
 //! The receipt of a charge.
 
-use crate::{event::LocalTime, prompt, record::TransactionId, state::Kind, terminal::Terminal};
+use crate::{
+    event::LocalTime,
+    kinds, prompt,
+    record::{Link, TransactionId},
+    terminal::Terminal,
+};
 use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
-use posd_receipt::{Chip, Entry, Locale, Original, Receipt, TransactionType, Verification};
+use posd_receipt::{Chip, Entry, Locale, Original, Receipt, Verification};
 use posd_unionpay::Answer;
 
 /// Upper-case hexadecimal.
@@ -21,11 +26,11 @@ impl Terminal {
     ) -> Option<Receipt> {
         let attempt = &self.live.get(&id)?.attempt;
         let active = self.active.as_ref()?;
-        let kernel = active.kernel.as_deref()?;
+        let rule = kinds::rule(attempt.kind)?;
+        let kernel = active.kernel.as_deref();
+        let link = attempt.original.as_ref();
         Some(Receipt {
-            transaction_type: match attempt.kind {
-                Kind::Sale => TransactionType::Sale,
-            },
+            transaction_type: rule.slip,
             merchant_name: self.settings.merchant_name.clone(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
@@ -33,7 +38,7 @@ impl Terminal {
             issuer: answer.issuer().map(str::to_owned),
             acquirer: answer.acquirer().map(str::to_owned),
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
-            entry: Entry::Insert,
+            entry: if kernel.is_some() { Entry::Insert } else { Entry::None },
             batch: attempt.batch?,
             trace: attempt.trace?,
             authorisation_code: attempt.authorisation_code.clone(),
@@ -44,7 +49,7 @@ impl Terminal {
             reference: attempt.key.reference.as_str().to_owned(),
             note: attempt.options.note.clone(),
             host_texts: answer.host_texts(),
-            chip: card.map(|card| chip(kernel, card)),
+            chip: kernel.zip(card).map(|(kernel, card)| chip(kernel, card)),
             verification: if card.is_some_and(|card| card.signature_required) {
                 Verification::Signature
             } else {
@@ -59,7 +64,7 @@ impl Terminal {
             requested: Some(attempt.amount.minor()).filter(|requested| *requested > charged),
             instalments: None,
             balance: None,
-            original: Original::default(),
+            original: link.map_or_else(Original::default, printed),
             voucher: None,
             goods: Vec::new(),
             not_yet_authorised: false,
@@ -67,6 +72,17 @@ impl Terminal {
             mask_cardholder_copy: false,
             full_pan: None,
         })
+    }
+}
+
+/// What is printed of the original.
+fn printed(link: &Link) -> Original {
+    let original = &link.original;
+    Original {
+        trace: Some(original.trace).filter(|trace| *trace != 0),
+        rrn: original.rrn.clone(),
+        date: original.date.split_at_checked(2).map(|(month, day)| format!("{month}/{day}")),
+        authorisation_code: original.authorisation_code.clone(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The closed lists of design: kinds, states, outcomes and causes, with the strings the bus and the journal use.
+//! The closed lists of design: states, outcomes and causes, with the strings the bus and the journal use.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,14 +32,6 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
-
-words! {
-    /// What a transaction is. One row per type; later types join here.
-    Kind {
-        /// 消费: money from card to merchant.
-        Sale = "sale",
-    }
-}
 
 words! {
     /// Where a transaction stands. A closed list (design §4); documented in the interface XML.
@@ -80,7 +72,7 @@ words! {
 words! {
     /// How a transaction ended, or stands.
     Outcome {
-        /// Charged; the host and the card both said yes.
+        /// Done as asked; the host said yes, and the card where it was asked.
         Approved = "approved",
         /// Approved by card and terminal without the host.
         ApprovedOffline = "approved-offline",
@@ -157,6 +149,10 @@ words! {
         ReaderFault = "reader-fault",
         /// A key is missing or wrong: sign in.
         KeyFault = "key-fault",
+        /// The supervisor did not give the word: wrong passwords, a cancel, a lock, or nobody in time.
+        SupervisorRefused = "supervisor-refused",
+        /// Something else was done to the original since this transaction was made.
+        OriginalChanged = "original-changed",
         /// The daemon ended while it ran; it was completed at the next start.
         Interrupted = "interrupted",
     }

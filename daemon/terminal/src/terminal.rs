@@ -89,7 +89,11 @@ pub(crate) enum Asked {
     OfflinePin,
     PowerOff,
     CancelPrompt,
+    /// The card data of an original is opened.
+    Unseal,
     Seal,
+    /// The supervisor's password.
+    Supervisor,
     /// For the exchange of that number: open sealed data, make or check a MAC, load keys.
     Exchange(ExchangeId),
     Password(CallId),
@@ -199,17 +203,17 @@ impl Terminal {
             Event::Random(random) => self.random(random),
             Event::Printed(id, state) => self.printed(id, state),
         }
-        self.go_on();
+        self.go_on(records);
         self.show_terminal();
         self.chain_audit(records);
         std::mem::take(&mut self.effects)
     }
 
     /// Begins whatever can begin now: the next transaction, the next exchange.
-    fn go_on(&mut self) {
+    fn go_on(&mut self, records: &dyn Records) {
         loop {
             self.begin_next();
-            self.begin_exchange();
+            self.begin_exchange(records);
             // What begins may end at once, and its end lets the next begin.
             if !self.end_winding_down() {
                 return;

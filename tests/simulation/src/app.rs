@@ -2,7 +2,7 @@
 //! fault, opens a new attempt where the last one was no charge, and acknowledges what it was told.
 
 use posd_terminal::{
-    Amount, Answer, Call, CallError, Currency, Kind, Options, Reference, State, TransactionId,
+    Amount, Answer, Call, CallError, Currency, Kind, Options, OriginalName, Reference, State, TransactionId,
     TransactionView,
 };
 use posd_vault_protocol::Secret;
@@ -26,15 +26,26 @@ enum Step {
 
 /// The screen is locked before each so many sales.
 const LOCKED_BEFORE: usize = 5;
+/// One thing the app is to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) kind: Kind,
+    /// The amount; where it undoes a job that was approved, what that moved.
+    pub(crate) amount: u64,
+    /// The job that it follows, by its place.
+    pub(crate) original: Option<usize>,
+}
 
 /// The app.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Sales begun.
+    /// Jobs begun.
     pub(crate) begun: usize,
-    /// Sales to make in all.
-    total: usize,
-    amounts: Vec<u64>,
+    /// Jobs that the terminal refused to make a transaction for.
+    pub(crate) refused: usize,
+    jobs: Vec<Job>,
+    /// What each finished job moved.
+    moved: Vec<Option<u64>>,
     attempts: u32,
     step: Step,
     /// What to go back to after a sign-in or login.
@@ -47,11 +58,12 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(amounts: Vec<u64>) -> App {
+    pub(crate) fn new(jobs: Vec<Job>) -> App {
         App {
             begun: 0,
-            total: amounts.len(),
-            amounts,
+            refused: 0,
+            moved: vec![None; jobs.len()],
+            jobs,
             attempts: 0,
             step: Step::Idle,
             after: Step::Idle,
@@ -62,7 +74,7 @@ impl App {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.begun == self.total && self.step == Step::Idle
+        self.begun == self.jobs.len() && self.step == Step::Idle
     }
 
     /// Whether it waits for nothing and so shall act now or soon.
@@ -86,16 +98,34 @@ impl App {
         }
     }
 
+    /// The kind of its present job.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        self.begun.checked_sub(1).map(|place| self.jobs[place].kind)
+    }
+
     fn reference(&self) -> Reference {
-        let name = format!("sale-{}", self.begun);
-        // Made of letters and digits.
-        Reference::new(&name).unwrap_or_else(|| unreachable!("{name} is a reference"))
+        name_of(self.begun)
+    }
+
+    fn create(&self) -> Option<Call> {
+        let job = &self.jobs[self.begun - 1];
+        let moved = job.original.and_then(|place| self.moved[place]);
+        Some(Call::Create {
+            reference: self.reference(),
+            kind: job.kind,
+            amount: Amount::new(moved.unwrap_or(job.amount), Currency::Cny)?,
+            options: Options {
+                allow_partial: self.allow_partial,
+                original: job.original.map(|place| OriginalName::Reference(name_of(place + 1))),
+                ..Options::default()
+            },
+        })
     }
 
     /// The next call; `None` where the present sale is over and the next may begin.
     pub(crate) fn next_call(&mut self) -> Option<Call> {
         if self.step == Step::Idle {
-            if self.begun == self.total {
+            if self.begun == self.jobs.len() {
                 return None;
             }
             self.begun += 1;
@@ -104,12 +134,7 @@ impl App {
         }
         self.waiting = true;
         Some(match self.step {
-            Step::Create | Step::TryLocked => Call::Create {
-                reference: self.reference(),
-                kind: Kind::Sale,
-                amount: Amount::new(self.amounts[self.begun - 1], Currency::Cny)?,
-                options: Options { allow_partial: self.allow_partial, ..Options::default() },
-            },
+            Step::Create | Step::TryLocked => self.create()?,
             Step::Start(id) => Call::Start { id },
             Step::NewAttempt => Call::NewAttempt { reference: self.reference() },
             Step::Acknowledge(id) => Call::Acknowledge { id },
@@ -149,6 +174,11 @@ impl App {
             (Step::SignIn | Step::LogIn | Step::Unlock, Err(_)) => {}
             // Tried again a little later.
             (_, Err(CallError::NotReady(_) | CallError::Busy | CallError::StorageFailed)) => {}
+            // What it wanted to undo cannot be undone: that is its last word.
+            (step, Err(CallError::Original(_))) => {
+                self.refused += usize::from(step == Step::Create);
+                self.step = Step::Idle;
+            }
             (_, Err(_)) => self.step = Step::Create,
             (_, Ok(_)) => {}
         }
@@ -165,6 +195,7 @@ impl App {
         match view.state {
             State::Created => self.step = Step::Start(id),
             State::Finished => {
+                self.moved[self.begun - 1] = view.attempt.charged;
                 let again = view.attempt.is_closed_without_charge() && self.attempts < 3;
                 self.step = if again {
                     self.attempts += 1;
@@ -176,4 +207,11 @@ impl App {
             _ => self.step = Step::Follow(id),
         }
     }
+}
+
+/// The app's own name for its n-th job.
+fn name_of(number: usize) -> Reference {
+    let name = format!("sale-{number}");
+    // Made of letters and digits.
+    Reference::new(&name).unwrap_or_else(|| unreachable!("{name} is a reference"))
 }

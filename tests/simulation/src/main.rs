@@ -1,6 +1,7 @@
 //! Runs the simulation for many seeds: `posd-simulation FIRST COUNT`.
 
 use posd_simulation::{Faults, Plan, World};
+use posd_terminal::Kind;
 use std::{io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -9,7 +10,7 @@ fn main() -> ExitCode {
     let mut out = std::io::stdout();
     let (mut attempts, mut crashes) = (0, 0);
     for seed in first..first + count {
-        match World::run(Plan { seed, sales: 20, faults: Faults::Drawn, plant: None }) {
+        match World::run(Plan { seed, sales: 20, faults: Faults::Drawn, plant: None, kind: Kind::Sale }) {
             Ok(outcome) => {
                 attempts += outcome.attempts;
                 crashes += outcome.crashes;

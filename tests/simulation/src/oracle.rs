@@ -1,7 +1,7 @@
 //! What may never be, seen from outside: from the host's books, from what apps were told, from what left for the host.
 
-use posd_acquirer::{ChargeState, Host};
-use posd_terminal::{Attempt, Outcome, TransactionId, Write};
+use posd_acquirer::{BookingState, Host, MessageKind};
+use posd_terminal::{Attempt, Kind, Outcome, TransactionId, Write};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +26,8 @@ pub(crate) struct Oracle {
     told_charged: BTreeMap<TransactionId, Attempt>,
     /// Sequence numbers that were seen.
     sequences: BTreeMap<TransactionId, u64>,
+    /// The supervisor has typed the right password at the last prompt, and nothing has left on it yet.
+    pub(crate) supervisor_agreed: bool,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -79,16 +81,33 @@ impl Oracle {
     }
 
     /// A frame leaves for the host.
-    pub(crate) fn leaves(&mut self, frame: &[u8], profile: &Profile) -> Option<(String, u32)> {
+    pub(crate) fn leaves(&mut self, frame: &[u8], profile: &Profile) -> Option<(MessageKind, u32)> {
         let message = Message::decode(Frame::read_unprefixed(frame).ok()?.body, &profile.table()).ok()?;
         let mti = message.mti().to_string();
         let trace = u32::try_from(message.number(11)?).ok()?;
         let batch =
             message.digits(60).and_then(|digits| digits.number(2..8)).and_then(|b| u32::try_from(b).ok())?;
+        let processing = message.digits(3).map(|digits| digits.text().as_str().to_owned());
+        let kind = match (mti.as_str(), processing.as_deref()) {
+            ("0400", _) => MessageKind::Reversal,
+            ("0620", _) => MessageKind::ScriptResult,
+            ("0800", _) => MessageKind::SignIn,
+            (_, Some(processing)) => {
+                let same = |kind: &Kind| {
+                    let row = kind.row();
+                    row.mti.to_string() == mti && row.processing == processing
+                };
+                crate::world::host_kind(posd_terminal::served().find(same)?)
+            }
+            _ => return None,
+        };
+        if kind == MessageKind::Void && !std::mem::take(&mut self.supervisor_agreed) {
+            self.broken(format!("{kind:?} {trace} left without the supervisor's word"));
+        }
         match mti.as_str() {
             "0200" => {
                 if !self.intents.contains(&(batch, trace)) {
-                    self.broken(format!("sale {trace} left before its reversal intent was durable"));
+                    self.broken(format!("{kind:?} {trace} left before its reversal intent was durable"));
                 }
                 if !self.sent.insert((batch, trace)) || self.own.contains(&(batch, trace)) {
                     self.broken(format!("trace {trace} was used twice"));
@@ -105,7 +124,7 @@ impl Oracle {
                 }
             }
         }
-        Some((mti, trace))
+        Some((kind, trace))
     }
 
     /// Everything is at rest: do the books agree?
@@ -113,8 +132,8 @@ impl Oracle {
         let mut charged: BTreeMap<String, usize> = BTreeMap::new();
         let known: BTreeMap<(u32, u32), &Attempt> =
             attempts.iter().filter_map(|a| Some(((a.batch?, a.trace?), a))).collect();
-        let charges = host.ledger().charges.clone();
-        for charge in charges.iter().filter(|charge| charge.state == ChargeState::Booked) {
+        let charges = host.ledger().bookings.clone();
+        for charge in charges.iter().filter(|charge| charge.counts()) {
             match known.get(&(charge.batch, charge.trace)) {
                 None => self
                     .broken(format!("the host holds a charge of trace {} that nobody knows", charge.trace)),
@@ -150,19 +169,68 @@ impl Oracle {
                 self.broken(format!("{} is approved, and the host does not hold it", attempt.id));
             }
         }
+        self.nothing_is_undone_twice(host, attempts);
         if found.len() < references {
             self.broken(format!("{} of {references} sales are in the journal", found.len()));
         }
     }
 }
 
-/// How many charges of an attempt stand at the host.
+impl Oracle {
+    /// What voids and refunds give back is never more than what was paid, in both books; each stands at the host on
+    /// the original that it is meant for; and the terminal asks for nothing that the host refuses for the original's
+    /// sake.
+    fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt]) {
+        let ledger = host.ledger();
+        for original in attempts {
+            let back: u64 = attempts
+                .iter()
+                .filter(|a| a.original.as_ref().is_some_and(|link| link.transaction == original.id))
+                .filter(|a| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown))
+                .map(|a| a.charged.unwrap_or(a.amount.minor()))
+                .sum();
+            if back > original.charged.unwrap_or(0) {
+                self.broken(format!("{} of {:?} was given back of {}", back, original.charged, original.id));
+            }
+        }
+        for (place, booking) in ledger.bookings.iter().enumerate() {
+            let back: u64 = ledger
+                .bookings
+                .iter()
+                .filter(|other| other.original == Some(place) && other.counts())
+                .map(|other| other.amount)
+                .sum();
+            if back > booking.amount {
+                self.broken(format!("the host gave {back} back of trace {}", booking.trace));
+            }
+            let Some(original) = booking.original.map(|place| &ledger.bookings[place]) else { continue };
+            let meant = attempts
+                .iter()
+                .find(|a| a.batch == Some(booking.batch) && a.trace == Some(booking.trace))
+                .and_then(|attempt| attempt.original.as_ref())
+                .and_then(|link| attempts.iter().find(|a| a.id == link.transaction));
+            if meant.is_none_or(|meant| meant.trace != Some(original.trace)) {
+                self.broken(format!("trace {} was done to trace {}", booking.trace, original.trace));
+            }
+            if booking.counts() && original.state == BookingState::Booked && booking.amount == original.amount
+            {
+                self.broken(format!("trace {} is undone by {} and stands", original.trace, booking.trace));
+            }
+        }
+        for refusal in &ledger.refusals {
+            let linked = refusal.kind == MessageKind::Void;
+            if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
+                self.broken(format!("the host refused {:?} {}", refusal.kind, refusal.trace));
+            }
+        }
+    }
+}
+
+/// How many bookings of an attempt stand at the host, be they undone by later ones or not.
 fn standing(host: &Host, attempt: &Attempt) -> usize {
-    let charges = host.ledger().charges.iter();
-    charges
-        .filter(|c| {
-            c.state == ChargeState::Booked && Some(c.batch) == attempt.batch && Some(c.trace) == attempt.trace
-        })
+    let bookings = host.ledger().bookings.iter();
+    bookings
+        .filter(|b| b.counts() && Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace)
         .count()
 }
 

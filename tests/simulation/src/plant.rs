@@ -7,7 +7,7 @@ use posd_terminal::{
     Reference, Reversal, ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId,
     TransactionView, Write,
 };
-use posd_vault_protocol::{Reply, Secret};
+use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
 /// A planted fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +34,15 @@ pub enum Plant {
     ApproveUnknown,
     /// The transaction counter is stored too low.
     ReuseTransaction,
+    /// What was done to an original is not found.
+    ForgetFollowers,
+    /// A wrong supervisor's password is taken for a right one.
+    TrustEveryPassword,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 11] = [
+    pub const ALL: [Plant; 13] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -50,6 +54,8 @@ impl Plant {
         Plant::SendTwice,
         Plant::ApproveUnknown,
         Plant::ReuseTransaction,
+        Plant::ForgetFollowers,
+        Plant::TrustEveryPassword,
     ];
 }
 
@@ -70,6 +76,10 @@ impl Planted {
             (Some(Plant::TrustEveryMac), Event::VaultReply(id, Reply::MacChecked(_))) => {
                 Event::VaultReply(id, Reply::MacChecked(true))
             }
+            (
+                Some(Plant::TrustEveryPassword),
+                Event::VaultReply(id, Reply::Password(PasswordCheck::Wrong)),
+            ) => Event::VaultReply(id, Reply::Password(PasswordCheck::Accepted { must_change: false })),
             (
                 Some(Plant::LoseSaleKey),
                 Event::Call { id, caller, call: Call::Create { reference, kind, amount, options } },
@@ -173,6 +183,7 @@ impl Flow for Planted {
             Some(Plant::SkipRecovery) if matches!(event, Event::Started) => {
                 self.terminal.handle(event, moment, &Blind(records))
             }
+            Some(Plant::ForgetFollowers) => self.terminal.handle(event, moment, &Childless(records)),
             _ => self.terminal.handle(event, moment, records),
         };
         self.bend_effects(effects)
@@ -192,6 +203,15 @@ impl Records for Blind<'_> {
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
         self.0.latest_attempt(key)
     }
+    fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
+        self.0.attempt_by_trace(batch, trace)
+    }
+    fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.attempts_by_rrn(rrn)
+    }
+    fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.followers(original)
+    }
     fn attempts(&self, uid: u32, before: Option<u64>, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
         self.0.attempts(uid, before, limit)
     }
@@ -203,6 +223,54 @@ impl Records for Blind<'_> {
     }
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
         Ok(Vec::new())
+    }
+    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.0.open_advices()
+    }
+    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
+        self.0.open_print_jobs()
+    }
+    fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        self.0.print_jobs(transaction)
+    }
+    fn audit_head(&self) -> Result<AuditHead, StorageFault> {
+        self.0.audit_head()
+    }
+}
+
+/// A journal in which nothing follows anything.
+struct Childless<'a>(&'a dyn Records);
+
+impl Records for Childless<'_> {
+    fn device(&self) -> Result<Device, StorageFault> {
+        self.0.device()
+    }
+    fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault> {
+        self.0.attempt(id)
+    }
+    fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
+        self.0.latest_attempt(key)
+    }
+    fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
+        self.0.attempt_by_trace(batch, trace)
+    }
+    fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.attempts_by_rrn(rrn)
+    }
+    fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn attempts(&self, uid: u32, before: Option<u64>, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.attempts(uid, before, limit)
+    }
+    fn unacknowledged(&self, uid: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.unacknowledged(uid)
+    }
+    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.unresolved()
+    }
+    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
+        self.0.open_reversals()
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.0.open_advices()

@@ -140,6 +140,15 @@ impl Records for Watched {
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
         self.journal.latest_attempt(key)
     }
+    fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
+        self.journal.attempt_by_trace(batch, trace)
+    }
+    fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.attempts_by_rrn(rrn)
+    }
+    fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.followers(original)
+    }
     fn attempts(&self, uid: u32, before: Option<u64>, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.attempts(uid, before, limit)
     }

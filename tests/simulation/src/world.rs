@@ -2,7 +2,7 @@
 
 use crate::{
     Violation,
-    app::App,
+    app::{App, Job},
     disk::Disk,
     oracle::Oracle,
     plant::{Plant, Planted},
@@ -16,7 +16,7 @@ use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
 use posd_terminal::{
-    Attempt, Caller, Deadlines, Event, HostResult, PrintState, Records, Settings, State, Terminal,
+    Attempt, Caller, Deadlines, Event, HostResult, Kind, PrintState, Records, Settings, State, Terminal,
 };
 use posd_unionpay::Profile;
 use posd_vault_core::{
@@ -40,7 +40,7 @@ pub enum Faults {
     Drawn,
     /// The power goes before the n-th effect after the sale's start, and again before the m-th effect of the recovery.
     Sweep(u64, Option<u64>),
-    /// The host does this with the first sale.
+    /// The host does this with the first transaction of the plan's kind.
     Host(Fault),
     /// The card does this in the first sale.
     Card(Misbehaviour),
@@ -57,6 +57,8 @@ pub struct Plan {
     pub faults: Faults,
     /// A fault planted on purpose.
     pub plant: Option<Plant>,
+    /// Sales only, or sales each followed by one of this kind. Drawn faults come with a drawn mixture of all kinds.
+    pub kind: Kind,
 }
 
 /// What came of a run.
@@ -157,7 +159,7 @@ impl World {
 
     fn new(plan: Plan) -> World {
         let mut random = Random::new(plan.seed);
-        let amounts = (0..plan.sales).map(|_| amount(&mut random, &plan.faults)).collect();
+        let jobs = (0..plan.sales).map(|place| job(&mut random, &plan, place)).collect();
         let shared = Rc::new(RefCell::new(Shared {
             now: 0,
             wall_offset: 0,
@@ -190,7 +192,7 @@ impl World {
             vault_up: true,
             card,
             inserted: false,
-            app: App::new(amounts),
+            app: App::new(jobs),
             connection: 1,
             next_call: 1,
             calls: BTreeSet::new(),
@@ -280,7 +282,7 @@ impl World {
             None => Vec::new(),
         };
         let mut oracle = self.oracle.borrow_mut();
-        oracle.at_rest(&self.host, &attempts, self.app.begun);
+        oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused);
         if self.app.sold_while_locked {
             return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
         }
@@ -531,24 +533,17 @@ impl World {
             return self.later(20, Coming::FromHost(exchange, HostResult::NotSent));
         }
         self.open.insert(exchange);
-        if let Some((mti, trace)) = left {
-            self.draw_host_fault(&mti, trace);
+        if let Some((kind, trace)) = left {
+            self.draw_host_fault(kind, trace);
         }
         let after = 20 + self.random.below(100);
         self.later(after, Coming::Arrives(exchange, frame.expose().to_vec(), false));
     }
 
-    fn draw_host_fault(&mut self, mti: &str, trace: u32) {
+    fn draw_host_fault(&mut self, kind: MessageKind, trace: u32) {
         if !self.faults_on || !self.random.percent(30) {
             return;
         }
-        let kind = match mti {
-            "0200" => MessageKind::Sale,
-            "0400" => MessageKind::Reversal,
-            "0620" => MessageKind::ScriptResult,
-            "0800" => MessageKind::SignIn,
-            _ => return,
-        };
         let mut all = vec![
             Fault::DropRequest,
             Fault::DropAnswer,
@@ -572,7 +567,7 @@ impl World {
             all.extend([Fault::WrongMac, Fault::MissingMac]);
         }
         let fault = self.random.pick(&all);
-        if kind == MessageKind::Sale && matches!(fault, Fault::WrongMac | Fault::MissingMac) {
+        if host_kind_is_financial(kind) && matches!(fault, Fault::WrongMac | Fault::MissingMac) {
             self.oracle.borrow_mut().tainted.insert(trace);
         }
         self.host.add_fault(Rule::once(fault, kind));
@@ -681,7 +676,8 @@ impl World {
         if self.app.begun > begun {
             self.draw_faults();
         }
-        let starts = matches!(call, posd_terminal::Call::Start { .. });
+        let starts =
+            matches!(call, posd_terminal::Call::Start { .. }) && self.app.kind() == Some(self.plan.kind);
         if starts {
             if let (Faults::Sweep(at, _), None) = (self.plan.faults.clone(), self.sale_effects) {
                 self.shared.borrow_mut().crash_in = Some(at);
@@ -696,9 +692,10 @@ impl World {
     /// What will go wrong with the next sale.
     fn draw_faults(&mut self) {
         self.card.behave();
-        if self.app.begun == 1 {
+        let first = if self.plan.kind == Kind::Sale { 1 } else { 2 };
+        if self.app.begun == first {
             match self.plan.faults.clone() {
-                Faults::Host(fault) => self.host.add_fault(Rule::once(fault, MessageKind::Sale)),
+                Faults::Host(fault) => self.host.add_fault(Rule::once(fault, host_kind(self.plan.kind))),
                 Faults::Card(misbehaviour) => self.card.misbehave(misbehaviour),
                 _ => {}
             }
@@ -832,10 +829,18 @@ impl World {
             }
             Output::Prompt(prompt) => {
                 self.coming.retain(|_, coming| !matches!(coming, Coming::Key(_)));
-                if let Some(PadPrompt::Pin { .. }) = prompt {
+                let pin: Option<&[u8]> = match prompt {
+                    Some(PadPrompt::Pin { .. }) => Some(&[1, 2, 3, 4]),
+                    Some(PadPrompt::OperatorPassword(_)) => Some(&[1, 3, 5, 7]),
+                    _ => None,
+                };
+                if let Some(right) = pin {
                     let wrong = self.faults_on && self.random.percent(10);
                     let cancels = self.faults_on && self.random.percent(3);
-                    let pin: &[u8] = if wrong { &[9, 9, 9, 9] } else { &[1, 2, 3, 4] };
+                    let pin: &[u8] = if wrong { &[9, 9, 9, 9] } else { right };
+                    if matches!(prompt, Some(PadPrompt::OperatorPassword(_))) {
+                        self.oracle.borrow_mut().supervisor_agreed = !wrong && !cancels;
+                    }
                     let mut after = 300;
                     for digit in pin {
                         after += 200;
@@ -847,6 +852,39 @@ impl World {
             }
         }
     }
+}
+
+/// The job at a place: with drawn faults a drawn one, which may well be one that must be refused.
+fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
+    let amount = amount(random, &plan.faults);
+    let follows = match plan.faults {
+        Faults::Drawn => place > 0 && random.percent(30),
+        _ => plan.kind != Kind::Sale && place % 2 == 1,
+    };
+    if !follows {
+        return Job { kind: Kind::Sale, amount, original: None };
+    }
+    let (kind, original) = match plan.faults {
+        // Mostly a late one.
+        Faults::Drawn => (random.pick(&UNDOING), place - 1 - random.below(place.min(3) as u64) as usize),
+        _ => (plan.kind, place - 1),
+    };
+    Job { kind, amount, original: Some(original) }
+}
+
+/// What is drawn to follow an earlier job.
+const UNDOING: [Kind; 1] = [Kind::Void];
+
+/// The host's word for a kind.
+pub(crate) fn host_kind(kind: Kind) -> MessageKind {
+    match kind {
+        Kind::Void => MessageKind::Void,
+        _ => MessageKind::Sale,
+    }
+}
+
+fn host_kind_is_financial(kind: MessageKind) -> bool {
+    posd_terminal::served().any(|served| host_kind(served) == kind)
 }
 
 fn amount(random: &mut Random, faults: &Faults) -> u64 {
@@ -872,7 +910,7 @@ fn new_vault(random: &mut Random, store: &Rc<RefCell<Option<Vec<u8>>>>) -> Core 
     /// argon2id of "1357" at the least cost, made once.
     static HASH: LazyLock<String> = LazyLock::new(posd_vault_core_hash);
     let people = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), HASH.clone())).collect();
-    let settings = VaultSettings::new(people(&["01"]), people(&["a", "b"]))
+    let settings = VaultSettings::new(people(&["00", "01"]), people(&["a", "b"]))
         .unwrap_or_else(|error| unreachable!("the made-up people are fine: {error}"));
     let mut seed = Random::new(random.next());
     let random = move |buffer: &mut [u8]| {

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use posd_simulation::{Faults, Plan, Plant, World};
+use posd_terminal::Kind;
 use std::thread;
 
 fn plan(seed: u64) -> Plan {
-    Plan { seed, sales: 20, faults: Faults::Drawn, plant: None }
+    Plan { seed, sales: 20, faults: Faults::Drawn, plant: None, kind: Kind::Sale }
 }
 
 #[test]
@@ -48,15 +49,15 @@ fn twenty_thousand_transactions_keep_every_promise() {
     assert!(attempts >= 20_000 && crashes > 1_000, "{attempts} transactions, {crashes} crashes");
 }
 
-/// The power goes before every effect of a sale, and before every effect of each recovery.
-#[test]
-fn a_crash_at_every_effect_and_again_at_every_effect_of_its_recovery() {
+/// The power goes before every effect of a transaction, and before every effect of each recovery.
+fn crash_everywhere(kind: Kind, fewest: u64) {
+    let sales = if kind == Kind::Sale { 1 } else { 2 };
     let sweep = |at, again| {
-        let plan = Plan { faults: Faults::Sweep(at, again), sales: 1, ..plan(77) };
+        let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(77) };
         World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
     };
-    let length = World::run(Plan { faults: Faults::None, sales: 1, ..plan(77) }).unwrap().sale_effects;
-    assert!(length > 50, "a sale has {length} effects");
+    let length = World::run(Plan { faults: Faults::None, sales, kind, ..plan(77) }).unwrap().sale_effects;
+    assert!(length > fewest, "a {kind} has {length} effects");
     let mut runs = 0;
     for at in 0..=length {
         let once = sweep(at, None);
@@ -68,7 +69,23 @@ fn a_crash_at_every_effect_and_again_at_every_effect_of_its_recovery() {
             runs += 1;
         }
     }
-    assert!(runs > 1_000, "{runs} double crashes");
+    assert!(runs > 10 * fewest, "{runs} double crashes");
+}
+
+#[test]
+fn a_crash_at_every_effect_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::Sale, 100);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_void_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::Void, 20);
+}
+
+#[test]
+fn a_day_without_faults_voids_everything() {
+    let outcome = World::run(Plan { faults: Faults::None, sales: 40, kind: Kind::Void, ..plan(5) }).unwrap();
+    assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (40, 40, 0));
 }
 
 #[test]

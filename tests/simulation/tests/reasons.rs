@@ -5,11 +5,17 @@
 use posd_acquirer::Fault;
 use posd_card::{CryptogramType, Fault as CardFault, Misbehaviour, When};
 use posd_simulation::{Faults, Outcome, Plan, World};
+use posd_terminal::Kind;
 
 /// One sale with a fault in its first attempt; the app then tries again, up to three times.
 fn run(faults: Faults) -> Outcome {
+    run_kind(faults, Kind::Sale)
+}
+
+fn run_kind(faults: Faults, kind: Kind) -> Outcome {
+    let sales = if kind == Kind::Sale { 1 } else { 2 };
     (1..4)
-        .map(|seed| World::run(Plan { seed, sales: 1, faults: faults.clone(), plant: None }))
+        .map(|seed| World::run(Plan { seed, sales, faults: faults.clone(), plant: None, kind }))
         .map(|outcome| outcome.unwrap_or_else(|violation| panic!("{}", violation.0)))
         .reduce(|first, next| {
             assert_eq!(first.causes, next.causes, "the seed does not matter");
@@ -23,6 +29,11 @@ fn reversed_for(reason: &str, fault: Fault) {
     assert!(!outcome.reasons.is_empty(), "{fault:?}: nothing was reversed");
     assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
     assert_eq!(outcome.causes, ["reversed", "none"], "{fault:?}: the next attempt is the one charge");
+    // A void too: its reversal undoes it, and the next attempt voids.
+    let outcome = run_kind(Faults::Host(fault.clone()), Kind::Void);
+    assert!(!outcome.reasons.is_empty(), "{fault:?}: no void was reversed");
+    assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
+    assert_eq!(outcome.causes, ["none", "reversed", "none"], "{fault:?}: the next attempt voids");
 }
 
 #[test]

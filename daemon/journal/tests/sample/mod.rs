@@ -18,9 +18,11 @@ pub(crate) fn attempt(id: u64) -> Attempt {
         kind: Kind::Sale,
         amount: Amount::new(1234, Currency::Cny).unwrap(),
         options: Options { note: Some("第一桌".to_owned()), ..Options::default() },
+        original: None,
         created: 1_767_225_600_000,
         sequence: 9,
         operator: Some("01".to_owned()),
+        supervisor: None,
         outcome: Some(Outcome::Approved),
         cause: Cause::None,
         ended: Some(1_767_225_612_000),
@@ -30,6 +32,7 @@ pub(crate) fn attempt(id: u64) -> Attempt {
         rrn: Some(format!("{id:012}")),
         authorisation_code: Some(format!("A{id:05}")),
         response_code: Some("00".to_owned()),
+        host_date: Some("0101".to_owned()),
         charged: Some(1234),
         masked_pan: Some("621234******0019".to_owned()),
         application_label: Some("UnionPay Debit".to_owned()),
@@ -41,6 +44,10 @@ pub(crate) fn attempt(id: u64) -> Attempt {
 
 pub(crate) fn original(id: u64) -> Original {
     Original {
+        kind: Kind::Sale,
+        family: Default::default(),
+        entry: posd_unionpay::request::Entry::Chip,
+        linked: None,
         batch: 1,
         trace: u32::try_from(100 + id).unwrap(),
         amount: 1234,

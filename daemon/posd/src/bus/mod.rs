@@ -16,8 +16,7 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, Event, Kind, Reference, State, TransactionId,
-    TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, Event, Reference, State, TransactionId, TransactionView,
 };
 use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
@@ -559,8 +558,9 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
                 HashMap<String, OwnedVariant>,
             ) = body.deserialize()?;
             let reference = reference(&name)?;
-            let kind = Kind::from_word(&kind)
-                .ok_or_else(|| Refused::new("UnknownKind", "this terminal knows the type \"sale\""))?;
+            let kind = posd_terminal::served()
+                .find(|served| served.word() == kind)
+                .ok_or_else(|| Refused::new("UnknownKind", "this terminal does not serve that type"))?;
             let currency = values::currency(&code)?;
             let amount = Amount::new(minor, currency).ok_or_else(|| {
                 Refused::new("InvalidAmount", "an amount is 1 to 999,999,999,999 minor units")

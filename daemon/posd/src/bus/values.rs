@@ -2,7 +2,8 @@
 
 use posd_receipt::Copy;
 use posd_terminal::{
-    CallError, Cause, Currency, Locale, Options, PendingReversal, PrintJob, TerminalView, TransactionView,
+    CallError, Cause, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, Reference,
+    TerminalView, TransactionView, Unfit,
 };
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
@@ -55,6 +56,13 @@ impl From<CallError> for Refused {
             CallError::NoReceipt => "NoReceipt",
             CallError::InvalidArgument(_) => "InvalidArgument",
             CallError::StorageFailed => "StorageFailed",
+            CallError::Original(Unfit::NotFound) => "OriginalNotFound",
+            CallError::Original(Unfit::Kind) => "OriginalOfOtherKind",
+            CallError::Original(Unfit::NotApproved) => "OriginalNotApproved",
+            CallError::Original(Unfit::Unresolved) => "OriginalUnresolved",
+            CallError::Original(Unfit::AlreadyVoided) => "AlreadyVoided",
+            CallError::Original(Unfit::OtherBatch) => "OtherBatch",
+            CallError::Original(Unfit::Amount(_)) => "AmountMismatch",
         };
         Refused { name, text: error.to_string() }
     }
@@ -139,6 +147,7 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         ("application-label", attempt.application_label.as_deref()),
         ("transaction-certificate", attempt.transaction_certificate.as_deref()),
         ("operator", attempt.operator.as_deref()),
+        ("supervisor", attempt.supervisor.as_deref()),
     ];
     for (key, value) in strings {
         if let Some(value) = value {
@@ -227,9 +236,12 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
             "Only a part was approved; being reversed",
             "Wait for the result",
         ),
-        Cause::Reversed => {
-            ("交易已冲正，未扣款", "可重新收款", "Reversed; not charged", "A new attempt may be made")
-        }
+        Cause::Reversed => (
+            "交易已冲正，未生效",
+            "可重新发起",
+            "Reversed; it did not take place",
+            "A new attempt may be made",
+        ),
         Cause::ReversalPending => (
             "上笔冲正未完成，未扣款",
             "检查网络后重试",
@@ -246,6 +258,15 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
             ("读卡器故障", "检查读卡器", "The card reader is missing or faulty", "Check the reader")
         }
         Cause::KeyFault => ("密钥有误", "重新签到", "A key is missing or wrong", "Sign in again"),
+        Cause::SupervisorRefused => (
+            "主管未授权",
+            "请主管重新输入密码",
+            "The supervisor did not agree",
+            "Ask the supervisor, then try again",
+        ),
+        Cause::OriginalChanged => {
+            ("原交易状态已变", "查询原交易", "The original has changed since", "Look at the original's state")
+        }
         Cause::Interrupted => (
             "终端中断，正在冲正",
             "等待结果，请勿重复收款",
@@ -324,6 +345,24 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
                 options.note = Some(good.ok_or_else(|| wrong("at most 60 printable characters"))?);
             }
             ("note", _) => return Err(wrong("a string")),
+            ("original" | "original-trace" | "original-rrn", _) if options.original.is_some() => {
+                return Err(Refused::new("InvalidOption", "an original is named in one way"));
+            }
+            ("original", Variant::Str(name)) => {
+                let name = Reference::new(name).ok_or_else(|| wrong("a reference"))?;
+                options.original = Some(OriginalName::Reference(name));
+            }
+            ("original-trace", Variant::U32(trace)) if (1..=999_999).contains(trace) => {
+                options.original = Some(OriginalName::Trace(*trace));
+            }
+            ("original-trace", _) => return Err(wrong("a number from 1 to 999999")),
+            ("original-rrn", Variant::Str(rrn))
+                if rrn.len() == 12 && rrn.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+            {
+                options.original = Some(OriginalName::Rrn(rrn.to_string()));
+            }
+            ("original-rrn", _) => return Err(wrong("12 letters and digits")),
+            ("original", _) => return Err(wrong("a reference")),
             _ => {
                 return Err(Refused::new(
                     "UnknownOption",

@@ -31,6 +31,15 @@ impl Records for Memory {
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
         Ok(self.attempts.values().filter(|attempt| attempt.key == *key).max_by_key(|a| a.number).cloned())
     }
+    fn attempt_by_trace(&self, _: u32, _: u32) -> Result<Option<Attempt>, StorageFault> {
+        Ok(None)
+    }
+    fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
     fn attempts(&self, _: u32, _: Option<u64>, _: u32) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
     }

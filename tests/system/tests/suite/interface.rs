@@ -1,7 +1,7 @@
 //! The interface files are the documentation: the daemon says the same of itself, and each of its words stands there.
 
 use posd_system_tests::{House, succeeded};
-use posd_terminal::{Cause, Kind, Outcome, PrintState, Prompt, ReversalReason, State};
+use posd_terminal::{Cause, Outcome, PrintState, Prompt, ReversalReason, State};
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -56,7 +56,7 @@ fn every_word_of_the_daemon_stands_in_the_xml() {
     let words = words.chain(Outcome::ALL.iter().map(|word| word.word()));
     let words = words.chain(Cause::ALL.iter().map(|word| word.word()));
     let words = words.chain(Prompt::ALL.iter().map(|word| word.word()));
-    let words = words.chain(Kind::ALL.iter().map(|word| word.word()));
+    let words = words.chain(posd_terminal::served().map(|kind| kind.word()));
     let words = words.chain(PrintState::ALL.iter().map(|word| word.word()));
     for word in words {
         assert!(text.contains(&format!("\"{word}\"")), "{word} is not documented");

@@ -9,6 +9,7 @@ mod diagnose;
 mod flow;
 mod input;
 mod interface;
+mod kinds;
 mod needles;
 mod operators;
 mod owners;

@@ -172,6 +172,10 @@ impl Template {
             state: ReversalState::Disarmed,
             reason: ReversalReason::NoAnswer,
             original: Original {
+                kind: posd_unionpay::Kind::Sale,
+                family: Default::default(),
+                entry: posd_unionpay::request::Entry::Chip,
+                linked: None,
                 batch: attempt.batch.unwrap(),
                 trace: attempt.trace.unwrap(),
                 amount: 1234,

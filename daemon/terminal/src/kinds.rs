@@ -63,6 +63,13 @@ pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
     Some(match kind {
         Kind::Sale => &SALE,
         Kind::Void => &Rule { originals: &[Kind::Sale], slip: TransactionType::Void, ..UNDO },
+        Kind::PreAuth => &Rule { partial: false, slip: TransactionType::PreAuth, ..SALE },
+        Kind::PreAuthCancel => &Rule {
+            originals: &[Kind::PreAuth],
+            same_batch: false,
+            slip: TransactionType::PreAuthCancel,
+            ..UNDO
+        },
         _ => return None,
     })
 }
@@ -200,6 +207,18 @@ mod tests {
         let part = Attempt { charged: Some(400), ..attempt(1, Kind::Sale, Some(Outcome::PartiallyApproved)) };
         assert_eq!(void(&part, &[]), Err(Unfit::Amount(400)));
         assert_eq!(fits(Kind::Void, 400, 1, None, &part, &[]), Ok(()));
+    }
+
+    #[test]
+    fn a_pre_authorisation_is_cancelled_whole_in_any_batch_and_is_not_voided() {
+        let held = attempt(1, Kind::PreAuth, Some(Outcome::Approved));
+        assert_eq!(fits(Kind::PreAuthCancel, 1000, 7, None, &held, &[]), Ok(()));
+        assert_eq!(fits(Kind::PreAuthCancel, 999, 1, None, &held, &[]), Err(Unfit::Amount(1000)));
+        assert_eq!(void(&held, &[]), Err(Unfit::Kind));
+        let sale = attempt(1, Kind::Sale, Some(Outcome::Approved));
+        assert_eq!(fits(Kind::PreAuthCancel, 1000, 1, None, &sale, &[]), Err(Unfit::Kind));
+        let gone = attempt(2, Kind::PreAuthCancel, Some(Outcome::Approved));
+        assert_eq!(fits(Kind::PreAuthCancel, 1000, 1, None, &held, &[gone]), Err(Unfit::AlreadyVoided));
     }
 
     #[test]

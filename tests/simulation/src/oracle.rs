@@ -101,11 +101,13 @@ impl Oracle {
             }
             _ => return None,
         };
-        if kind == MessageKind::Void && !std::mem::take(&mut self.supervisor_agreed) {
+        if matches!(kind, MessageKind::Void | MessageKind::PreAuthCancel)
+            && !std::mem::take(&mut self.supervisor_agreed)
+        {
             self.broken(format!("{kind:?} {trace} left without the supervisor's word"));
         }
         match mti.as_str() {
-            "0200" => {
+            "0200" | "0100" => {
                 if !self.intents.contains(&(batch, trace)) {
                     self.broken(format!("{kind:?} {trace} left before its reversal intent was durable"));
                 }
@@ -218,7 +220,7 @@ impl Oracle {
             }
         }
         for refusal in &ledger.refusals {
-            let linked = refusal.kind == MessageKind::Void;
+            let linked = matches!(refusal.kind, MessageKind::Void | MessageKind::PreAuthCancel);
             if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
                 self.broken(format!("the host refused {:?} {}", refusal.kind, refusal.trace));
             }

@@ -692,7 +692,7 @@ impl World {
     /// What will go wrong with the next sale.
     fn draw_faults(&mut self) {
         self.card.behave();
-        let first = if self.plan.kind == Kind::Sale { 1 } else { 2 };
+        let first = if matches!(self.plan.kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
         if self.app.begun == first {
             match self.plan.faults.clone() {
                 Faults::Host(fault) => self.host.add_fault(Rule::once(fault, host_kind(self.plan.kind))),
@@ -859,10 +859,14 @@ fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
     let amount = amount(random, &plan.faults);
     let follows = match plan.faults {
         Faults::Drawn => place > 0 && random.percent(30),
-        _ => plan.kind != Kind::Sale && place % 2 == 1,
+        _ => !matches!(plan.kind, Kind::Sale | Kind::PreAuth) && place % 2 == 1,
     };
     if !follows {
-        return Job { kind: Kind::Sale, amount, original: None };
+        let holds = match plan.faults {
+            Faults::Drawn => random.percent(20),
+            _ => matches!(plan.kind, Kind::PreAuth | Kind::PreAuthCancel),
+        };
+        return Job { kind: if holds { Kind::PreAuth } else { Kind::Sale }, amount, original: None };
     }
     let (kind, original) = match plan.faults {
         // Mostly a late one.
@@ -873,12 +877,14 @@ fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
 }
 
 /// What is drawn to follow an earlier job.
-const UNDOING: [Kind; 1] = [Kind::Void];
+const UNDOING: [Kind; 2] = [Kind::Void, Kind::PreAuthCancel];
 
 /// The host's word for a kind.
 pub(crate) fn host_kind(kind: Kind) -> MessageKind {
     match kind {
         Kind::Void => MessageKind::Void,
+        Kind::PreAuth => MessageKind::PreAuth,
+        Kind::PreAuthCancel => MessageKind::PreAuthCancel,
         _ => MessageKind::Sale,
     }
 }

@@ -51,7 +51,7 @@ fn twenty_thousand_transactions_keep_every_promise() {
 
 /// The power goes before every effect of a transaction, and before every effect of each recovery.
 fn crash_everywhere(kind: Kind, fewest: u64) {
-    let sales = if kind == Kind::Sale { 1 } else { 2 };
+    let sales = if matches!(kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
     let sweep = |at, again| {
         let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(77) };
         World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
@@ -83,9 +83,21 @@ fn a_crash_at_every_effect_of_a_void_and_again_at_every_effect_of_its_recovery()
 }
 
 #[test]
-fn a_day_without_faults_voids_everything() {
-    let outcome = World::run(Plan { faults: Faults::None, sales: 40, kind: Kind::Void, ..plan(5) }).unwrap();
-    assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (40, 40, 0));
+fn a_crash_at_every_effect_of_a_pre_authorisation_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::PreAuth, 100);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_its_cancel_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::PreAuthCancel, 20);
+}
+
+#[test]
+fn a_day_without_faults_undoes_everything() {
+    for kind in [Kind::Void, Kind::PreAuthCancel] {
+        let outcome = World::run(Plan { faults: Faults::None, sales: 40, kind, ..plan(5) }).unwrap();
+        assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (40, 40, 0));
+    }
 }
 
 #[test]

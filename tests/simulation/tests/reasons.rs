@@ -13,7 +13,7 @@ fn run(faults: Faults) -> Outcome {
 }
 
 fn run_kind(faults: Faults, kind: Kind) -> Outcome {
-    let sales = if kind == Kind::Sale { 1 } else { 2 };
+    let sales = if matches!(kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
     (1..4)
         .map(|seed| World::run(Plan { seed, sales, faults: faults.clone(), plant: None, kind }))
         .map(|outcome| outcome.unwrap_or_else(|violation| panic!("{}", violation.0)))
@@ -29,11 +29,15 @@ fn reversed_for(reason: &str, fault: Fault) {
     assert!(!outcome.reasons.is_empty(), "{fault:?}: nothing was reversed");
     assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
     assert_eq!(outcome.causes, ["reversed", "none"], "{fault:?}: the next attempt is the one charge");
-    // A void too: its reversal undoes it, and the next attempt voids.
-    let outcome = run_kind(Faults::Host(fault.clone()), Kind::Void);
-    assert!(!outcome.reasons.is_empty(), "{fault:?}: no void was reversed");
-    assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
-    assert_eq!(outcome.causes, ["none", "reversed", "none"], "{fault:?}: the next attempt voids");
+    // The other kinds too. The reversal of a void or a cancel undoes it, and the next attempt does it again.
+    for kind in [Kind::PreAuth, Kind::Void, Kind::PreAuthCancel] {
+        let outcome = run_kind(Faults::Host(fault.clone()), kind);
+        assert!(!outcome.reasons.is_empty(), "{fault:?}: no {kind} was reversed");
+        assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
+        let causes: &[_] =
+            if kind == Kind::PreAuth { &["reversed", "none"] } else { &["none", "reversed", "none"] };
+        assert_eq!(outcome.causes, causes, "{fault:?}: the next attempt of the {kind}");
+    }
 }
 
 #[test]

@@ -115,3 +115,21 @@ async fn without_the_supervisors_word_nothing_is_voided() {
     assert_eq!(cause(&end), "supervisor-refused");
     assert_eq!(bookings(&house), [booking("sale", 800, "booked")]);
 }
+
+#[tokio::test]
+async fn a_pre_authorisation_holds_and_its_cancel_gives_the_hold_up() {
+    let house = House::new().await.opened().await;
+    let none = CreateOptions::default();
+    let held = house.terminal.create_of("pre-auth", "hold-1", 5000, &none).await.unwrap();
+    assert_eq!(house.finish(&held).await.outcome, "approved");
+    assert_eq!(refused(&house, "v", 5000, &named("hold-1")).await, "OriginalOfOtherKind");
+    let cancel = house.terminal.create_of("pre-auth-cancel", "free-1", 5000, &named("hold-1")).await.unwrap();
+    assert_eq!(house.finish(&cancel).await.outcome, "approved");
+    assert_eq!(
+        bookings(&house),
+        [booking("pre-auth", 5000, "cancelled"), booking("pre-auth-cancel", 5000, "booked")]
+    );
+    let (held, freed) = (held.receipt().await.unwrap(), cancel.receipt().await.unwrap());
+    assert_eq!(freed.0.original.authorisation_code, held.0.authorisation_code);
+    assert!(freed.1.contains("预授权撤销"), "{}", freed.1);
+}

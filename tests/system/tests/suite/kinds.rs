@@ -45,6 +45,7 @@ async fn a_void_undoes_a_sale_with_the_supervisors_word_and_without_the_card() {
     let end = house.finish(&transaction).await;
     assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("approved", "none"));
     assert_eq!(end.result_text("supervisor").as_deref(), Some("00"));
+    assert_eq!(words_of_supervisor(&house), [format!("00 supervisor-consent transaction={}", end.id)]);
     assert_eq!(end.result_text("masked-pan"), sale.result_text("masked-pan"));
     assert_eq!(bookings(&house), [booking("sale", 1234, "voided"), booking("void", 1234, "booked")]);
     let (receipt, text) = transaction.receipt().await.unwrap();
@@ -102,6 +103,13 @@ async fn two_voids_of_one_sale_that_wait_together_undo_it_once() {
     assert_eq!(bookings(&house), [booking("sale", 900, "voided"), booking("void", 900, "booked")]);
 }
 
+/// The audit rows about the supervisor's word, and whose they are.
+fn words_of_supervisor(house: &House) -> Vec<String> {
+    let rows = posd_journal::audit_rows(&house.journal(), 0, 1000).unwrap();
+    let rows = rows.iter().filter(|row| row.event.starts_with("supervisor-"));
+    rows.map(|row| format!("{} {} {}", row.operator, row.event, row.detail)).collect()
+}
+
 #[tokio::test]
 async fn without_the_supervisors_word_nothing_is_voided() {
     let house = House::new().await.opened().await;
@@ -109,6 +117,8 @@ async fn without_the_supervisors_word_nothing_is_voided() {
     house.devices(json!({"password": {"00": "000000"}}));
     let end = house.finish(&void(&house, "guess", 800, &named("guarded")).await).await;
     assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("failed", "supervisor-refused"));
+    let wrong = format!("00 supervisor-refused transaction={} result=wrong-password", end.id);
+    assert_eq!(words_of_supervisor(&house), [wrong.as_str(); 3]);
     house.devices(json!({"password": {"00": "cancel"}}));
     let transaction = void(&house, "no", 800, &named("guarded")).await;
     let end = house.finish(&transaction).await;

@@ -143,6 +143,8 @@ pub(crate) fn prepare(connection: &mut Connection, synchronous: &str) -> Result<
     connection.pragma_update(None, "secure_delete", true)?;
     // Nothing of a statement goes to a file of its own.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Every query follows an index, so that few pages serve; the default lets each journal hold 2 MB (negative: KiB).
+    connection.pragma_update(None, "cache_size", -256)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         return Err(Refused::NoLog(mode));

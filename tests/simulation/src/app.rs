@@ -176,7 +176,7 @@ impl App {
             (_, Err(CallError::NotReady(_) | CallError::Busy | CallError::StorageFailed)) => {}
             // What it wanted to undo cannot be undone: that is its last word.
             (step, Err(CallError::Original(_))) => {
-                self.refused += usize::from(step == Step::Create);
+                self.refused += usize::from(matches!(step, Step::Create | Step::TryLocked));
                 self.step = Step::Idle;
             }
             (_, Err(_)) => self.step = Step::Create,

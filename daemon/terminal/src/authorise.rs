@@ -181,19 +181,17 @@ impl Terminal {
             attempt.card = Some(card.clone());
             writes.push(live.record());
         }
-        if original.kind.row().reversible {
-            let reversal = Reversal {
-                transaction: id,
-                state: ReversalState::Armed,
-                // What is true if nothing more is ever heard.
-                reason: ReversalReason::NoAnswer,
-                original,
-                card,
-                tries: Vec::new(),
-            };
-            writes.push(Write::Reversal(Box::new(reversal.clone())));
-            self.reversals.push(reversal);
-        }
+        let reversal = Reversal {
+            transaction: id,
+            state: ReversalState::Armed,
+            // What is true if nothing more is ever heard.
+            reason: ReversalReason::NoAnswer,
+            original,
+            card,
+            tries: Vec::new(),
+        };
+        writes.push(Write::Reversal(Box::new(reversal.clone())));
+        self.reversals.push(reversal);
         self.effect(Effect::Commit(writes));
         let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
         self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));

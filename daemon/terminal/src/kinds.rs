@@ -233,4 +233,10 @@ mod tests {
         let idle = Attempt { trace: None, ..voided(3, None) };
         assert_eq!(void(&sale, &[voided(2, Some(Outcome::Failed)), idle, voided(9, None)]), Ok(()));
     }
+
+    #[test]
+    fn rule_1_whatever_is_served_can_be_reversed() {
+        // The intent of every request is a reversal. A kind that has none needs another way out of not knowing.
+        assert!(served().all(|kind| kind.row().reversible));
+    }
 }

@@ -181,17 +181,20 @@ impl Flow for Planted {
         let event = self.bend_event(event);
         let effects = match self.plant {
             Some(Plant::SkipRecovery) if matches!(event, Event::Started) => {
-                self.terminal.handle(event, moment, &Blind(records))
+                self.terminal.handle(event, moment, &Blind(records, Plant::SkipRecovery))
             }
-            Some(Plant::ForgetFollowers) => self.terminal.handle(event, moment, &Childless(records)),
+            Some(Plant::ForgetFollowers) => {
+                self.terminal.handle(event, moment, &Blind(records, Plant::ForgetFollowers))
+            }
             _ => self.terminal.handle(event, moment, records),
         };
         self.bend_effects(effects)
     }
 }
 
-/// A journal in which recovery finds nothing to do.
-struct Blind<'a>(&'a dyn Records);
+/// A journal that does not tell what a planted bug does not look at: what recovery has to do, or what follows an
+/// original.
+struct Blind<'a>(&'a dyn Records, Plant);
 
 impl Records for Blind<'_> {
     fn device(&self) -> Result<Device, StorageFault> {
@@ -210,7 +213,7 @@ impl Records for Blind<'_> {
         self.0.attempts_by_rrn(rrn)
     }
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
-        self.0.followers(original)
+        if self.1 == Plant::ForgetFollowers { Ok(Vec::new()) } else { self.0.followers(original) }
     }
     fn attempts(&self, uid: u32, before: Option<u64>, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
         self.0.attempts(uid, before, limit)
@@ -219,58 +222,10 @@ impl Records for Blind<'_> {
         self.0.unacknowledged(uid)
     }
     fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
-        Ok(Vec::new())
+        if self.1 == Plant::SkipRecovery { Ok(Vec::new()) } else { self.0.unresolved() }
     }
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
-        self.0.open_advices()
-    }
-    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
-        self.0.open_print_jobs()
-    }
-    fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
-        self.0.print_jobs(transaction)
-    }
-    fn audit_head(&self) -> Result<AuditHead, StorageFault> {
-        self.0.audit_head()
-    }
-}
-
-/// A journal in which nothing follows anything.
-struct Childless<'a>(&'a dyn Records);
-
-impl Records for Childless<'_> {
-    fn device(&self) -> Result<Device, StorageFault> {
-        self.0.device()
-    }
-    fn attempt(&self, id: TransactionId) -> Result<Option<Attempt>, StorageFault> {
-        self.0.attempt(id)
-    }
-    fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
-        self.0.latest_attempt(key)
-    }
-    fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
-        self.0.attempt_by_trace(batch, trace)
-    }
-    fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
-        self.0.attempts_by_rrn(rrn)
-    }
-    fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn attempts(&self, uid: u32, before: Option<u64>, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
-        self.0.attempts(uid, before, limit)
-    }
-    fn unacknowledged(&self, uid: u32) -> Result<Vec<Attempt>, StorageFault> {
-        self.0.unacknowledged(uid)
-    }
-    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
-        self.0.unresolved()
-    }
-    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
-        self.0.open_reversals()
+        if self.1 == Plant::SkipRecovery { Ok(Vec::new()) } else { self.0.open_reversals() }
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.0.open_advices()

@@ -1,8 +1,8 @@
 //! Durable memory: the SQLite journal.
 //!
-//! What it is for: it keeps every attempt, reversal, advice and print job, the counters, and the audit chain. One commit is one
-//! transaction with one fsync (WAL, synchronous=FULL): what [`Journal::commit`] has answered `Ok` to survives a power
-//! cut. It is the only room that knows SQL.
+//! What it is for: it keeps every attempt, reversal, advice and print job, the counters, and the audit chain. One
+//! commit is one transaction with one fsync (WAL, synchronous=FULL): what [`Journal::commit`] has answered `Ok` to
+//! survives a power cut. It is the only room that knows SQL.
 //!
 //! What it never does: it deletes no row, decides nothing, and never repairs or replaces a file that is damaged. It
 //! holds card data only as the secure module sealed it (rule 10), and erases it from the file, not just from the row.

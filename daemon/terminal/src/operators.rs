@@ -8,6 +8,7 @@ use crate::{
     audit::AuditEvent,
     call::{Answer, CallError, CallId, Caller, ConnectionId},
     event::Effect,
+    supervisor::SUPERVISOR,
     terminal::{Asked, JournalState, Terminal},
 };
 use posd_vault_protocol::{OperatorChange, PasswordChange, PasswordCheck, Refusal, Reply, Request, Secret};
@@ -15,8 +16,6 @@ use posd_vault_protocol::{OperatorChange, PasswordChange, PasswordCheck, Refusal
 #[cfg(test)]
 mod tests;
 
-/// Supervisor 主管.
-const SUPERVISOR: &str = "00";
 /// System manager.
 const MANAGER: &str = "99";
 

@@ -10,7 +10,7 @@ use crate::{
 use posd_vault_protocol::{PasswordCheck, Refusal, Reply, Request as VaultRequest};
 
 /// The supervisor's operator number (reference section 7).
-const SUPERVISOR: &str = "00";
+pub(crate) const SUPERVISOR: &str = "00";
 /// Wrong passwords after which the transaction ends.
 const TRIES: u32 = 3;
 

@@ -18,9 +18,11 @@
 
 mod details;
 mod operators;
+mod queue;
 
 pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
 pub use operators::{AuditHead, Operator};
+pub use queue::QueueRow;
 
 use futures_util::StreamExt;
 use std::collections::HashMap;

@@ -11,6 +11,7 @@ mod audit;
 mod decode;
 mod operator;
 mod picture;
+mod queue;
 mod show;
 mod simulated;
 
@@ -96,6 +97,8 @@ enum Command {
         /// Place in the list, from 0.
         index: u32,
     },
+    /// What the host has still to take, or did not take.
+    Queue(queue::Arguments),
     /// Reversals that the host has not answered.
     Reversals,
     /// Print a copy of a receipt.
@@ -212,6 +215,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Operator(arguments) => return operator::run(arguments).await,
         Command::Audit(arguments) => return audit::run(arguments).await,
+        Command::Queue(arguments) => return queue::run(arguments).await,
         _ => {}
     }
     let terminal = Terminal::connect().await?;
@@ -265,7 +269,11 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             writeln!(out, "print job {job}")?;
         }
         Command::Receipt { id, png } => receipt(&mut out, &terminal.get(id).await?, png).await?,
-        Command::Decode(_) | Command::Sim(_) | Command::Operator(_) | Command::Audit(_) => {}
+        Command::Decode(_)
+        | Command::Sim(_)
+        | Command::Operator(_)
+        | Command::Audit(_)
+        | Command::Queue(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

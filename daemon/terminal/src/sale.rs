@@ -243,7 +243,7 @@ impl Terminal {
             self.abort(Outcome::Failed, Cause::ReversalPending);
         } else if self.is_clearing() {
             // Only advices are open: they block nobody.
-            let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.transaction)).collect();
+            let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.id)).collect();
             if let Some(active) = self.active.as_mut() {
                 active.tried.extend(all);
             }

@@ -250,6 +250,13 @@ impl House {
         run("setpriv", user.iter().chain(arguments)).await
     }
 
+    /// Runs posctl on the house's bus.
+    pub async fn posctl(&self, arguments: &[&str]) -> Output {
+        let bus = format!("DBUS_SYSTEM_BUS_ADDRESS={}", self.stack.bus_address());
+        let program = programs().join("posctl");
+        run("env", [bus.as_str(), program.to_str().unwrap()].iter().chain(arguments)).await
+    }
+
     /// Runs a client in Python to its end.
     pub async fn python(&self, script: &str, arguments: &[&str]) -> String {
         let (script_path, address) = (client(script), self.stack.bus_address());

@@ -70,6 +70,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "RetryQueued"("advice": "t") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
     },
     properties: &[
@@ -83,6 +86,8 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("SignedIn", "b"),
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
+        ("QueueLength", "u"),
+        ("NeedsActionCount", "u"),
         ("HostRequirement", "y"),
         ("Version", "s"),
     ],

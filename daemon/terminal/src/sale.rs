@@ -13,8 +13,8 @@ use crate::{
     terminal::{Asked, Live, Terminal},
 };
 use posd_emv::kernel::{
-    Action, Candidate, Input, Kernel, OfflinePinResult, PinEntry, Reason, Refusal as CardRefusal,
-    Transaction as CardTransaction, Verdict as CardVerdict,
+    Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Reason,
+    Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
 use posd_unionpay::Kind;
 use posd_vault_protocol::{
@@ -419,6 +419,7 @@ impl Terminal {
             time: [local.hour, local.minute, local.second],
             transaction_type: transaction_type(kind),
             sequence_counter: counter,
+            offline: OfflineApproval::Never,
         };
         let mut kernel = Box::new(Kernel::new(Arc::clone(&self.settings.card), transaction));
         let action = kernel.start();

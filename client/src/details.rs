@@ -155,6 +155,11 @@ impl Details {
         }
     }
 
+    /// A yes or no of the result, such as `try-again`; no where it says nothing.
+    pub fn result_flag(&self, key: &str) -> bool {
+        matches!(self.result.get(key).map(|value| &**value), Some(Variant::Bool(true)))
+    }
+
     /// Whether the customer has been charged.
     pub fn is_charged(&self) -> bool {
         matches!(self.outcome.as_str(), "approved" | "approved-offline" | "partially-approved")

@@ -42,6 +42,7 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details) -> io::Result
         ("text", "text"),
         ("to do", "cashier-action"),
         ("code", "response-code"),
+        ("class", "response-class"),
         ("card", "masked-pan"),
         ("RRN", "rrn"),
         ("auth code", "authorisation-code"),
@@ -51,6 +52,9 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details) -> io::Result
         if let Some(value) = details.result_text(key).filter(|value| !value.is_empty() && value != "none") {
             writeln!(out, "{label:12} {value}")?;
         }
+    }
+    if details.result_flag("try-again") {
+        writeln!(out, "try again    yes: the same command with --new-attempt")?;
     }
     for (label, key) in [("batch", "batch"), ("trace", "trace")] {
         if let Some(value) = details.result_number(key) {

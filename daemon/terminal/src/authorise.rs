@@ -217,7 +217,7 @@ impl Terminal {
             }
             End::BadMac(_) => {
                 // The work keys are not to be trusted any more (rule 8).
-                self.device.signed_in = false;
+                self.end_sign_in("bad-mac", true);
                 (Heard::Bad(ReversalReason::BadMac, Cause::BadMac), Input::HostFailed)
             }
             End::Answered(answer) => self.judge(answer),

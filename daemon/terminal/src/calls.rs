@@ -290,8 +290,9 @@ impl Terminal {
             return Err(CallError::NotReady(reason));
         }
         self.original_of(&attempt, records)?;
-        // A pending reversal makes its own sign-in before this sale; without one the app has to.
-        if !self.device.signed_in && self.pending_reversals() == 0 {
+        // A pending reversal makes its own sign-in before this sale, and so does a host that ended the last one;
+        // else the app has to.
+        if !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
             return Err(CallError::NotSignedIn);
         }
         if self.operator.is_none() {

@@ -309,9 +309,14 @@ impl Terminal {
             self.effect(Effect::Note(Note::HostRequirement(requirement)));
         }
         self.device.host_requirement = requirement;
-        let again = self.profile().sign_in_again.iter().any(|code| code == answer.response_code());
-        if requirement == 3 || again {
-            self.device.signed_in = false;
+        let code = answer.response_code();
+        // The answer to a sign-in is the host's word on the sign-in that it ends.
+        let signs_in =
+            self.exchange.as_ref().is_some_and(|exchange| matches!(exchange.purpose, Purpose::SignIn(_)));
+        if self.profile().sign_in_again.iter().any(|again| again == code) {
+            self.end_sign_in(&format!("code={code}"), !signs_in);
+        } else if requirement == 3 {
+            self.end_sign_in("requirement=3", !signs_in);
         }
     }
 }

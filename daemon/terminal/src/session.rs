@@ -105,6 +105,28 @@ impl Terminal {
         Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
     }
 
+    /// The host, or its bad MAC, ends the sign-in. It is durable at once, with its row. Where nobody else does it, the
+    /// terminal then signs in again by itself, so that the cashier need only repeat what was refused.
+    pub(crate) fn end_sign_in(&mut self, why: &str, again: bool) {
+        if !self.device.signed_in || self.journal == JournalState::Bad {
+            return;
+        }
+        self.device.signed_in = false;
+        let operator = self.operator.as_deref().unwrap_or_default();
+        let detail = format!("batch={:06} {why}", self.device.batch);
+        let row = self.audit_row(AuditEvent::SignInEnded, None, operator, detail);
+        self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
+        if again && !self.is_signing_in() {
+            self.wanted.push_back(Purpose::SignIn(Vec::new()));
+        }
+    }
+
+    /// Whether a sign-in is under way or about to begin.
+    pub(crate) fn is_signing_in(&self) -> bool {
+        let current = self.exchange.as_ref().map(|exchange| &exchange.purpose);
+        current.into_iter().chain(&self.wanted).any(|purpose| matches!(purpose, Purpose::SignIn(_)))
+    }
+
     fn session_row(&self, event: AuditEvent, uid: Option<u32>) -> Write {
         let operator = self.operator.as_deref().unwrap_or_default();
         self.audit_row(event, uid, operator, format!("batch={:06}", self.device.batch))

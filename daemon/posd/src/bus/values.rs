@@ -134,8 +134,12 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         };
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
+        result.insert("response-class", Variant::from(meaning.class.letter().to_string()));
+        result.insert("try-again", Variant::from(meaning.try_again && attempt.is_closed_without_charge()));
     } else {
         let (text, action) = cause_texts(attempt.cause, locale);
+        let again = may_try_again(attempt.cause) && attempt.is_closed_without_charge();
+        result.insert("try-again", Variant::from(again));
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
     }
@@ -278,6 +282,14 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         Locale::ZhCn => (zh, zh_do),
         Locale::En => (en, en_do),
     }
+}
+
+/// Whether the same may help where the host said nothing of it: not where the card itself or the original says no.
+fn may_try_again(cause: Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::CardBlocked | Cause::NoApplication | Cause::DeclinedByCard | Cause::OriginalChanged
+    )
 }
 
 /// A pending reversal.

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod clients;
+mod codes;
 mod death;
 mod diagnose;
 mod flow;

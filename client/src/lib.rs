@@ -19,7 +19,7 @@
 mod details;
 mod operators;
 
-pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
+pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState};
 pub use operators::{AuditHead, Operator};
 
 use futures_util::StreamExt;
@@ -248,6 +248,14 @@ impl Terminal {
     /// As `LogOut` documents.
     pub async fn log_out(&self) -> Result<(), Error> {
         self.call("LogOut", &()).await.map(drop)
+    }
+
+    /// Asks for a download; [`TerminalState::downloads`] tells how it goes.
+    ///
+    /// # Errors
+    /// As `Download` documents.
+    pub async fn download(&self, set: &str) -> Result<(), Error> {
+        self.call("Download", &set).await.map(drop)
     }
 
     /// Checks devices, keys, journal and host.

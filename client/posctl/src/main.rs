@@ -9,6 +9,7 @@
 
 mod audit;
 mod decode;
+mod download;
 mod operator;
 mod picture;
 mod show;
@@ -52,6 +53,9 @@ enum Command {
     Operator(operator::Arguments),
     /// Who did what: the journal's audit rows, and whether they are whole.
     Audit(audit::Arguments),
+    /// Download what the host has for this terminal: parameters, CA keys, card applications, contactless parameters, the
+    /// blacklist (下载). Without a set: how each stands.
+    Download(download::Arguments),
     /// Check reader, PIN pad, keys, journal and host.
     Diagnose,
     /// Sell: make or find the sale, start it, follow it to its end.
@@ -212,6 +216,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Operator(arguments) => return operator::run(arguments).await,
         Command::Audit(arguments) => return audit::run(arguments).await,
+        Command::Download(arguments) => return download::run(arguments).await,
         _ => {}
     }
     let terminal = Terminal::connect().await?;
@@ -265,7 +270,11 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             writeln!(out, "print job {job}")?;
         }
         Command::Receipt { id, png } => receipt(&mut out, &terminal.get(id).await?, png).await?,
-        Command::Decode(_) | Command::Sim(_) | Command::Operator(_) | Command::Audit(_) => {}
+        Command::Decode(_)
+        | Command::Sim(_)
+        | Command::Operator(_)
+        | Command::Audit(_)
+        | Command::Download(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -54,6 +54,8 @@ words! {
         SupervisorRefused = "supervisor-refused",
         /// The sign-in holds no longer, by the host's word or for a bad MAC; the detail says which.
         SignInEnded = "sign-in-ended",
+        /// A set was downloaded and is in force.
+        Download = "download",
     }
 }
 

@@ -58,14 +58,16 @@ impl Terminal {
         Ok(None)
     }
 
-    fn refuse_if_selling(&self) -> Result<(), CallError> {
-        if self.journal != JournalState::Good {
-            return Err(CallError::NotReady(if self.journal == JournalState::Bad {
-                "journal"
-            } else {
-                "journal-checking"
-            }));
+    pub(crate) fn journal_ready(&self) -> Result<(), CallError> {
+        match self.journal {
+            JournalState::Good => Ok(()),
+            JournalState::Bad => Err(CallError::NotReady("journal")),
+            JournalState::Checking => Err(CallError::NotReady("journal-checking")),
         }
+    }
+
+    fn refuse_if_selling(&self) -> Result<(), CallError> {
+        self.journal_ready()?;
         if self.is_selling() { Err(CallError::Busy) } else { Ok(()) }
     }
 
@@ -92,7 +94,7 @@ impl Terminal {
                 Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent),
                 Purpose::SignOut(call) => self.sign_out_answered(call, End::NotSent),
                 Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
-                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) => {}
+                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) | Purpose::Download => {}
             },
         }
     }

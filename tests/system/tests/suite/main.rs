@@ -7,6 +7,7 @@ mod clients;
 mod codes;
 mod death;
 mod diagnose;
+mod downloads;
 mod flow;
 mod input;
 mod interface;

@@ -43,7 +43,7 @@ fn asked(house: &House, word: &str) -> usize {
 
 #[tokio::test]
 async fn every_set_comes_down_is_confirmed_and_survives_a_restart() {
-    let mut house = House::with(&with(json!({"page": 1}), json!({}))).await.opened().await;
+    let mut house = House::with(&with(json!({"page": 3}), json!({}))).await.opened().await;
     let before = house.terminal.state().await.unwrap();
     assert!(before.downloads.iter().all(|one| one.stage == "none" && one.taken == 0));
     let unknown = house.terminal.download("firmware").await.unwrap_err();
@@ -58,7 +58,6 @@ async fn every_set_comes_down_is_confirmed_and_survives_a_restart() {
         "key-query",
         "key-download",
         "key-end",
-        "aid-query",
         "aid-query",
         "aid-download",
         "aid-download",
@@ -126,12 +125,12 @@ async fn the_next_sale_goes_by_the_downloaded_keys_and_applications() {
     let theirs = verification_results(&house, &sold).await;
     assert_ne!(u8::from_str_radix(&theirs[..2], 16).unwrap() & 0x48, 0, "not by the host's: {theirs}");
     // Applications: none of the host's is the card's.
-    let other = House::with(&with(
+    let other = with(
         json!({"aids": ["9F0607A0000000031010DF0101009F08020140DF1105D84000A800DF1205D84004F800DF1305001000\
             00009F1B0400000000DF150400000000DF160199DF170199DF14039F3704DF180101"]}),
         json!({}),
-    ));
-    let house = other.await.opened().await;
+    );
+    let house = House::with(&other).await.opened().await;
     assert_eq!(download(&house, "aids").await.stage, "applied");
     let refused = house.sell("no-application", 100).await;
     assert_eq!((refused.outcome.as_str(), cause(&refused).as_str()), ("failed", "no-application"));
@@ -200,13 +199,13 @@ async fn a_set_that_is_not_whole_or_not_right_changes_nothing() {
 
 #[tokio::test]
 async fn the_hosts_header_begins_a_download_once_and_asks_for_an_update() {
-    let house = House::with(&with(json!({}), json!({"requirement": 5}))).await;
+    let house = House::with(&with(json!({"page": 1}), json!({"requirement": 5}))).await;
     house.terminal.sign_in().await.unwrap();
     house.log_in().await;
     assert_eq!(settled(&house, "aids").await.stage, "applied");
     assert_eq!(house.sell("asked-again", 100).await.outcome, "approved");
     house.terminal.diagnose().await.unwrap();
-    assert_eq!(asked(&house, "aid-query"), 1, "not at each answer that asks for it");
+    assert_eq!(asked(&house, "aid-query"), 2, "two pages, and not at each answer that asks for it");
     assert!(!house.terminal.state().await.unwrap().update_requested);
     let mut house = House::with(&with(json!({}), json!({"requirement": 6}))).await.opened().await;
     let state = house.terminal.state().await.unwrap();

@@ -225,6 +225,11 @@ impl Details {
         }
     }
 
+    /// A yes or no of the result, such as `try-again`; no where it says nothing.
+    pub fn result_flag(&self, key: &str) -> bool {
+        matches!(self.result.get(key).map(|value| &**value), Some(Variant::Bool(true)))
+    }
+
     /// Whether the customer has been charged.
     pub fn is_charged(&self) -> bool {
         matches!(self.outcome.as_str(), "approved" | "approved-offline" | "partially-approved")
@@ -280,8 +285,31 @@ pub struct TerminalState {
     pub pending_reversals: u32,
     /// The host's processing requirement digit.
     pub host_requirement: u8,
+    /// The host wants another release of the daemon.
+    pub update_requested: bool,
+    /// The daemon may be replaced now.
+    pub update_safe: bool,
+    /// Every set that can be downloaded.
+    pub downloads: Vec<Download>,
     /// The daemon's version.
     pub version: String,
+}
+
+/// How a set that can be downloaded stands. The words are those of the interface XML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// Which.
+    pub set: String,
+    /// How it stands.
+    pub stage: String,
+    /// Entries that have come.
+    pub done: u32,
+    /// Entries that the host has listed.
+    pub total: u32,
+    /// When the set in force was whole, milliseconds since 1970; 0 for never.
+    pub taken: i64,
+    /// Why the last try failed, or empty.
+    pub fault: String,
 }
 
 impl TerminalState {
@@ -308,6 +336,7 @@ impl TerminalState {
     ) -> Result<TerminalState, Error> {
         let copies = properties.iter().map(|(key, value)| Ok((key.clone(), value.try_clone()?)));
         let mut properties = Properties(copies.collect::<Result<_, zbus::Error>>()?);
+        let downloads: Vec<(String, String, u32, u32, i64, String)> = properties.take("Downloads")?;
         Ok(TerminalState {
             state: properties.take("State")?,
             reasons: properties.take("Reasons")?,
@@ -320,6 +349,19 @@ impl TerminalState {
             batch: properties.take("BatchNumber")?,
             pending_reversals: properties.take("PendingReversalCount")?,
             host_requirement: properties.take("HostRequirement")?,
+            update_requested: properties.take("UpdateRequested")?,
+            update_safe: properties.take("UpdateSafe")?,
+            downloads: downloads
+                .into_iter()
+                .map(|(set, stage, done, total, taken, fault)| Download {
+                    set,
+                    stage,
+                    done,
+                    total,
+                    taken,
+                    fault,
+                })
+                .collect(),
             version: properties.take("Version")?,
         })
     }

@@ -20,7 +20,7 @@ mod details;
 mod kinds;
 mod operators;
 
-pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState, json};
+pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState, json};
 pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
 
@@ -251,6 +251,14 @@ impl Terminal {
     /// As `LogOut` documents.
     pub async fn log_out(&self) -> Result<(), Error> {
         self.call("LogOut", &()).await.map(drop)
+    }
+
+    /// Asks for a download; [`TerminalState::downloads`] tells how it goes.
+    ///
+    /// # Errors
+    /// As `Download` documents.
+    pub async fn download(&self, set: &str) -> Result<(), Error> {
+        self.call("Download", &set).await.map(drop)
     }
 
     /// Checks devices, keys, journal and host.

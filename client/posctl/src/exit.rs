@@ -50,7 +50,11 @@ const TABLE: [(Exit, &str, &str); 14] = [
     (Exit::Password, "密码错误或未输入", "the password was wrong or not given"),
     (Exit::LockedOut, "密码错误次数过多，请等待", "locked out after wrong passwords; wait"),
     (Exit::ChangePassword, "必须先修改初始密码", "the initial password must be changed first"),
-    (Exit::NotGood, "检查未通过（diagnose、audit verify）", "a check says no (diagnose, audit verify)"),
+    (
+        Exit::NotGood,
+        "检查未通过或下载失败（diagnose、audit verify、download）",
+        "a check says no, or a download failed (diagnose, audit verify, download)",
+    ),
 ];
 
 impl Exit {

@@ -40,6 +40,11 @@ const CHINESE: &[(&str, &str)] = &[
     ("audit list --after", "只列出此编号之后的记录"),
     ("audit list --limit", "最多列出多少条"),
     ("audit head", "链尾（编号:散列），请另外保存"),
+    ("download", "从主机下载：参数、公钥、卡应用、非接参数、黑名单；不写名称则显示各项状态"),
+    (
+        "download --set",
+        "parameters、ca-keys、aids、contactless、blacklist 或 all；parameters-upload 上送参数",
+    ),
     ("diagnose", "自检：读卡器、密码键盘、密钥、流水、主机"),
     ("show", "显示一笔交易"),
     ("show --id", "交易编号"),

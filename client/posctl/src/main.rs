@@ -9,6 +9,7 @@
 
 mod audit;
 mod decode;
+mod download;
 mod exit;
 mod help;
 mod language;
@@ -58,6 +59,9 @@ enum Command {
     Operator(operator::Arguments),
     /// Who did what: the journal's audit rows, and whether they are whole.
     Audit(audit::Arguments),
+    /// Download what the host has for this terminal: parameters, CA keys, card applications, contactless parameters, the
+    /// blacklist (下载). Without a set: how each stands.
+    Download(download::Arguments),
     /// Check reader, PIN pad, keys, journal and host.
     Diagnose,
     /// Show a transaction.
@@ -214,6 +218,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         }
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
+        Command::Download(arguments) => return download::run(arguments, voice).await,
         _ => {}
     }
     let terminal = Terminal::connect().await?;
@@ -279,7 +284,11 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             )?;
         }
         Command::Receipt { id, png } => receipt(&terminal.get(id).await?, png, voice).await?,
-        Command::Decode(_) | Command::Sim(_) | Command::Operator(_) | Command::Audit(_) => {}
+        Command::Decode(_)
+        | Command::Sim(_)
+        | Command::Operator(_)
+        | Command::Audit(_)
+        | Command::Download(_) => {}
     }
     Ok(Exit::Done)
 }

@@ -110,6 +110,7 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details, language: Lan
         ("说明", "text", "text"),
         ("处理", "to do", "cashier-action"),
         ("应答码", "code", "response-code"),
+        ("类别", "class", "response-class"),
         ("卡号", "card", "masked-pan"),
         ("参考号", "RRN", "rrn"),
         ("授权码", "auth code", "authorisation-code"),
@@ -117,6 +118,13 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details, language: Lan
     ];
     for (zh, en, key) in rows {
         row(zh, en, &details.result_text(key).filter(|value| value != "none").unwrap_or_default())?;
+    }
+    if details.result_flag("try-again") {
+        row(
+            "再试",
+            "try again",
+            language.pick("可以：同一命令加 --new-attempt", "yes: the same command with --new-attempt"),
+        )?;
     }
     for (zh, en, key) in [("批次号", "batch", "batch"), ("凭证号", "trace", "trace")] {
         let value = details.result_number(key).map(|value| format!("{value:06}"));

@@ -3,8 +3,8 @@
 
 use posd_runner::Journal;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId,
-    Write,
+    Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, StoredSet,
+    TransactionId, Write,
 };
 
 /// What refused it.
@@ -73,6 +73,10 @@ impl Records for Evidence {
     }
 
     fn print_jobs(&self, _: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        self.refused()
+    }
+
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
         self.refused()
     }
 

@@ -12,6 +12,7 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod download;
 mod event;
 mod exchange;
 mod forward;
@@ -26,6 +27,7 @@ mod recovery;
 mod sale;
 mod sale_key;
 mod session;
+mod sets;
 mod settings;
 mod slip;
 mod state;
@@ -46,7 +48,8 @@ pub use record::{
     Write,
 };
 pub use sale_key::{Reference, SaleKey};
+pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};
 pub use settings::{Deadlines, Settings};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
-pub use view::{TerminalState, TerminalView, TransactionView};
+pub use view::{DownloadView, TerminalState, TerminalView, TransactionView};

@@ -70,6 +70,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
+        "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
     },
     properties: &[
@@ -84,6 +85,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
         ("HostRequirement", "y"),
+        ("UpdateRequested", "b"),
+        ("UpdateSafe", "b"),
+        ("Downloads", "a(ssuuxs)"),
         ("Version", "s"),
     ],
     signals: &[],

@@ -4,8 +4,10 @@
 
 mod cancel;
 mod clients;
+mod codes;
 mod death;
 mod diagnose;
+mod downloads;
 mod flow;
 mod input;
 mod interface;

@@ -1,28 +1,16 @@
 //! The queue (store and forward): what the host has still to take, and what it did not take.
 
-use crate::Failure;
+use crate::{Failure, exit::Exit, language::Language, voice::Voice};
 use clap::{Args, Subcommand, ValueEnum};
-use posd_client::{Error, QueueRow, Terminal};
+use posd_client::{QueueRow, Terminal};
 use serde_json::{Value, json};
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::io::{self, Write};
 
-/// What the host has still to take: reversals, script results, offline sales and other advices (存储转发).
-///
-/// Exit codes: 0 done, and nothing is left; 1 any other failure; 2 wrong usage; 3 rows are left for later; 4 rows need
-/// somebody's action; 6 busy or not ready, try again later.
+/// Exit code 0: nothing is left. 9: rows are left for later. 13: rows need somebody's action.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Say it as JSON.
-    #[arg(long, global = true)]
-    json: bool,
-    /// Language of texts: `zh-CN` or `en`.
-    #[arg(long, global = true, default_value = "en")]
-    locale: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,95 +50,53 @@ impl Filter {
     }
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let chinese = match arguments.locale.as_str() {
-        "zh-CN" => true,
-        "en" => false,
-        other => return Err(Failure::Usage(format!("{other:?} is neither zh-CN nor en"))),
-    };
-    let mut out = io::stdout();
+pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let terminal = Terminal::connect().await?;
-    let done = match arguments.action.unwrap_or(Action::List { filter: Filter::Open }) {
-        Action::List { filter } => list(&mut out, &terminal, filter.word(), arguments.json, chinese).await,
-        Action::Forward => forward(&mut out, &terminal, arguments.json, chinese).await,
-        Action::Retry { advice } => match terminal.retry_queued(advice).await {
-            Ok(()) if arguments.json => Ok(writeln!(out, "{}", json!({ "queued": advice })).map(|()| 0)?),
-            Ok(()) => {
-                let text = if chinese { "已重新排队" } else { "queued again" };
-                Ok(writeln!(out, "{advice}: {text}").map(|()| 0)?)
-            }
-            Err(error) => Err(error.into()),
-        },
-    };
-    match done {
-        Ok(code) => Ok(ExitCode::from(code)),
-        Err(Failure::Terminal(error @ Error::Refused { .. })) => {
-            let name = error.refused().unwrap_or_default();
-            if arguments.json {
-                writeln!(out, "{}", json!({"error": name, "text": error.to_string()}))?;
+    match arguments.action.unwrap_or(Action::List { filter: Filter::Open }) {
+        Action::List { filter } => {
+            let rows = terminal.queue(filter.word()).await?;
+            let mut out = io::stdout();
+            if voice.json {
+                writeln!(out, "{}", rows.iter().map(value).collect::<Value>())?;
+            } else if rows.is_empty() {
+                writeln!(out, "{}", voice.pick("没有待上送的交易", "nothing"))?;
             } else {
-                // With no standard error stream there is only the exit status.
-                let _ = writeln!(io::stderr(), "posctl: {error}");
+                rows.iter().try_for_each(|row| writeln!(out, "{}", line(row, voice.language)))?;
             }
-            Ok(ExitCode::from(if matches!(name, "Busy" | "NotReady") { 6 } else { 1 }))
+            Ok(exit(&rows))
         }
-        Err(failure) => Err(failure),
-    }
-}
-
-async fn list(
-    out: &mut impl Write,
-    terminal: &Terminal,
-    filter: &str,
-    json: bool,
-    chinese: bool,
-) -> Result<u8, Failure> {
-    let rows = terminal.queue(filter).await?;
-    if json {
-        writeln!(out, "{}", rows.iter().map(value).collect::<Value>())?;
-    } else if rows.is_empty() {
-        writeln!(out, "{}", if chinese { "没有待上送的交易" } else { "nothing" })?;
-    } else {
-        for row in &rows {
-            writeln!(out, "{}", line(row, chinese))?;
+        Action::Forward => {
+            let left = terminal.forward_now().await?;
+            let action = terminal.state().await?.needs_action;
+            voice.say(
+                format!("剩余 {left} 笔，需处理 {action} 笔"),
+                format!("{left} left, {action} need action"),
+                &json!({"left": left, "needs-action": action}),
+            )?;
+            Ok(match (left, action) {
+                (0, 0) => Exit::Done,
+                (0, _) => Exit::NotGood,
+                _ => Exit::Later,
+            })
+        }
+        Action::Retry { advice } => {
+            terminal.retry_queued(advice).await?;
+            let (zh, en) = (format!("{advice}：已重新排队"), format!("{advice}: queued again"));
+            voice.say(zh, en, &json!({"done": "retry", "advice": advice}))?;
+            Ok(Exit::Done)
         }
     }
-    Ok(code(&rows))
-}
-
-async fn forward(
-    out: &mut impl Write,
-    terminal: &Terminal,
-    json: bool,
-    chinese: bool,
-) -> Result<u8, Failure> {
-    let left = terminal.forward_now().await?;
-    let action = terminal.state().await?.needs_action;
-    if json {
-        writeln!(out, "{}", json!({"left": left, "needs-action": action}))?;
-    } else if chinese {
-        writeln!(out, "剩余 {left} 笔，需处理 {action} 笔")?;
-    } else {
-        writeln!(out, "{left} left, {action} need action")?;
-    }
-    Ok(if left > 0 {
-        3
-    } else if action > 0 {
-        4
-    } else {
-        0
-    })
 }
 
 /// The exit code that rows of the queue stand for.
-fn code(rows: &[QueueRow]) -> u8 {
+fn exit(rows: &[QueueRow]) -> Exit {
     let any = |state: &str| rows.iter().any(|row| row.state == state);
     if any("queued") || any("pending") {
-        3
+        Exit::Later
     } else if any("needs-action") {
-        4
+        Exit::NotGood
     } else {
-        0
+        Exit::Done
     }
 }
 
@@ -164,19 +110,16 @@ fn value(row: &QueueRow) -> Value {
     })
 }
 
-fn line(row: &QueueRow, chinese: bool) -> String {
+fn line(row: &QueueRow, language: Language) -> String {
     let name = if row.advice == 0 { "-".to_owned() } else { row.advice.to_string() };
     let amount = format!("{} {}.{:02}", row.currency, row.amount / 100, row.amount % 100);
-    let (kind, state) = if chinese {
-        (kind_zh(&row.kind), state_zh(&row.state))
-    } else {
-        (row.kind.as_str(), row.state.as_str())
-    };
+    let kind = language.pick(kind_zh(&row.kind), row.kind.as_str());
+    let state = language.pick(state_zh(&row.state), row.state.as_str());
     let last = row.tries.last().map_or("", |(_, result)| result.as_str());
-    let tries = match (row.tries.len(), chinese) {
+    let tries = match (row.tries.len(), language) {
         (0, _) => String::new(),
-        (count, true) => format!("  已试 {count} 次，{last}"),
-        (count, false) => format!("  {count} tries, {last}"),
+        (count, Language::ZhCn) => format!("  已试 {count} 次，{last}"),
+        (count, Language::En) => format!("  {count} tries, {last}"),
     };
     format!("{name:>4}  {kind:18} {:06}/{:06} {amount:>16}  {state}{tries}", row.batch, row.trace)
 }
@@ -227,21 +170,21 @@ mod tests {
 
     #[test]
     fn the_exit_code_says_what_is_left_to_do() {
-        assert_eq!(code(&[]), 0);
-        assert_eq!(code(&[row("accepted")]), 0);
-        assert_eq!(code(&[row("needs-action")]), 4);
-        assert_eq!(code(&[row("needs-action"), row("queued")]), 3);
-        assert_eq!(code(&[row("pending")]), 3);
+        assert_eq!(exit(&[]), Exit::Done);
+        assert_eq!(exit(&[row("accepted")]), Exit::Done);
+        assert_eq!(exit(&[row("needs-action")]), Exit::NotGood);
+        assert_eq!(exit(&[row("needs-action"), row("queued")]), Exit::Later);
+        assert_eq!(exit(&[row("pending")]), Exit::Later);
     }
 
     #[test]
     fn a_row_says_what_it_is_in_both_languages() {
-        let english = line(&row("queued"), false);
+        let english = line(&row("queued"), Language::En);
         assert_eq!(
             english,
             "   3  script-result      000001/000012        CNY 12.34  queued  1 tries, no-answer"
         );
-        assert!(line(&row("needs-action"), true).contains("脚本结果通知"));
-        assert!(line(&row("needs-action"), true).contains("需处理"));
+        let chinese = line(&row("needs-action"), Language::ZhCn);
+        assert!(chinese.contains("脚本结果通知") && chinese.contains("需处理"), "{chinese}");
     }
 }

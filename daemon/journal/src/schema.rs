@@ -90,6 +90,14 @@ const STEPS: &[&str] = &[
     ALTER TABLE attempt ADD COLUMN original INTEGER REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED;
     CREATE INDEX attempt_by_original ON attempt (original, id) WHERE original IS NOT NULL;
 ",
+    // A row for each of the few sets that the host sends down; the blacklist is sealed.
+    "
+    CREATE TABLE downloaded (
+        name TEXT PRIMARY KEY,
+        record TEXT NOT NULL,
+        card BLOB
+    ) STRICT, WITHOUT ROWID;
+",
     // Advices of several kinds, under numbers of their own. Those that are here are script results, one of an attempt.
     "
     CREATE TABLE advice_of_any_kind (
@@ -288,6 +296,7 @@ mod tests {
             read::RECENT_REVERSALS,
             read::OPEN_PRINT_JOBS,
             read::PRINT_JOBS,
+            read::SETS,
             audit::HEAD,
             audit::ROWS,
             "SELECT id FROM attempt WHERE authorisation_code = '4'",
@@ -301,7 +310,7 @@ mod tests {
             let mut rows = statement.raw_query();
             while let Some(row) = rows.next().unwrap() {
                 let plan: String = row.get(3).unwrap();
-                let by_index = ["INTEGER PRIMARY KEY", "USING INDEX", "USING COVERING INDEX"];
+                let by_index = ["PRIMARY KEY", "SCAN downloaded", "USING INDEX", "USING COVERING INDEX"];
                 assert!(by_index.iter().any(|words| plan.contains(words)), "{query}: {plan}");
                 let scans_part = [
                     "attempt_to_resolve",
@@ -309,6 +318,7 @@ mod tests {
                     "advice_open",
                     "advice_to_look_at",
                     "print_job_open",
+                    "downloaded",
                 ];
                 let whole = plan.starts_with("SCAN") && !scans_part.iter().any(|index| plan.contains(index));
                 assert!(!whole, "{query}: {plan}");

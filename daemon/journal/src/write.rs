@@ -2,7 +2,8 @@
 
 use crate::audit;
 use posd_terminal::{
-    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, Write,
+    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, SetContent,
+    StoredSet, Write,
 };
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -22,6 +23,7 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()
             Write::Advice(advice) => write_advice(&transaction, advice)?,
             Write::PrintJob(job) => write_print_job(&transaction, job)?,
             Write::Audit(row) => audit::write(&transaction, row)?,
+            Write::Set(set) => write_set(&transaction, set)?,
         }
     }
     transaction.commit()
@@ -113,6 +115,18 @@ fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> 
         open,
         json(job)?,
     ))?;
+    Ok(())
+}
+
+fn write_set(transaction: &Transaction<'_>, set: &StoredSet) -> Result<()> {
+    let mut stored = set.clone();
+    let card = match &mut stored.content {
+        SetContent::Blacklist { cards, .. } => Some(std::mem::take(&mut cards.0)),
+        _ => None,
+    };
+    let sql = "INSERT INTO downloaded (name, record, card) VALUES (?1, ?2, ?3)
+               ON CONFLICT (name) DO UPDATE SET record = excluded.record, card = excluded.card";
+    transaction.prepare_cached(sql)?.execute((set.set.word(), json(&stored)?, card))?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::{
     queue::{QueueFilter, QueueRow},
     record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
+    sets::DownloadSet,
     view::{TerminalView, TransactionView},
 };
 use posd_unionpay::Kind;
@@ -173,6 +174,12 @@ pub enum Call {
     RetryQueued {
         /// The advice.
         advice: AdviceId,
+    },
+    /// Download a set from the host, or send parameters up, when the terminal is idle. Answer: [`Answer::Done`] at
+    /// once; the terminal's view tells how it goes.
+    Download {
+        /// Which.
+        set: DownloadSet,
     },
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
@@ -361,6 +368,9 @@ pub enum CallError {
     /// The original is not one that this may be done to.
     #[error(transparent)]
     Original(Unfit),
+    /// The host's parameters do not let this terminal do that kind of transaction.
+    #[error("the acquirer has switched this type of transaction off for this terminal")]
+    SwitchedOff,
     /// The journal cannot be used. Nothing was charged by this call.
     #[error("the journal cannot be used; call service")]
     StorageFailed,

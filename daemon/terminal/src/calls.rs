@@ -98,6 +98,7 @@ impl Terminal {
             Call::ForwardNow => self.call_forward(id),
             Call::ListQueue { filter } => self.call_queue(caller.uid, filter, records),
             Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
+            Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
         }
     }
@@ -202,6 +203,9 @@ impl Terminal {
             return Err(CallError::NotReady("journal"));
         }
         self.refuse_if_locked()?;
+        if !self.in_force.allows(kind) {
+            return Err(CallError::SwitchedOff);
+        }
         let attempt = Attempt {
             id: self.device.next_transaction,
             key,
@@ -293,8 +297,9 @@ impl Terminal {
             return Err(CallError::NotReady(reason));
         }
         self.original_of(&attempt, records)?;
-        // A pending reversal makes its own sign-in before this sale; without one the app has to.
-        if !self.device.signed_in && self.pending_reversals() == 0 {
+        // A pending reversal makes its own sign-in before this sale, and so does a host that ended the last one;
+        // else the app has to.
+        if !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
             return Err(CallError::NotSignedIn);
         }
         if self.operator.is_none() {

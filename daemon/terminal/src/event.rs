@@ -98,6 +98,8 @@ pub enum Timer {
     Vault,
     /// The next background try of a reversal or advice.
     Retry,
+    /// A downloaded set may be old.
+    Download,
 }
 
 /// What to do. The runner performs effects in order; after a [`Effect::Commit`] that fails none of the later ones are.

@@ -13,6 +13,7 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod download;
 mod event;
 mod exchange;
 mod forward;
@@ -29,6 +30,7 @@ mod reversal;
 mod sale;
 mod sale_key;
 mod session;
+mod sets;
 mod settings;
 mod slip;
 mod state;
@@ -50,7 +52,8 @@ pub use record::{
     TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
+pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};
 pub use settings::{Deadlines, Settings};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
-pub use view::{TerminalState, TerminalView, TransactionView};
+pub use view::{DownloadView, TerminalState, TerminalView, TransactionView};

@@ -7,6 +7,7 @@ use crate::{
     money::Amount,
     prompt::Locale,
     sale_key::{Reference, SaleKey},
+    sets::StoredSet,
     state::{Cause, Outcome, words},
 };
 use posd_receipt::Receipt;
@@ -55,6 +56,9 @@ pub struct Device {
     pub signed_in: bool,
     /// The last processing requirement digit of the host's header (reference 2.1); 0 when none.
     pub host_requirement: u8,
+    /// The version that the host wanted to be replaced by another (digit 6).
+    #[serde(default)]
+    pub update_requested: Option<String>,
 }
 
 impl Default for Device {
@@ -68,6 +72,7 @@ impl Default for Device {
             next_sequence_counter: 1,
             signed_in: false,
             host_requirement: 0,
+            update_requested: None,
         }
     }
 }
@@ -397,6 +402,8 @@ pub enum Write {
     PrintJob(PrintJob),
     /// An audit row; it is only ever added.
     Audit(Box<AuditRow>),
+    /// A downloaded set, in the place of the older one.
+    Set(Box<StoredSet>),
 }
 
 /// The journal cannot be read or written.
@@ -448,6 +455,8 @@ pub trait Records {
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
     /// A transaction's print jobs, oldest first.
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault>;
+    /// Every downloaded set.
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault>;
     /// The last audit row's number and hash.
     fn audit_head(&self) -> Result<AuditHead, StorageFault>;
 }

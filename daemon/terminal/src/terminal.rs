@@ -3,6 +3,7 @@
 use crate::{
     audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
+    download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
     forward::{Round, Turns},
@@ -10,6 +11,7 @@ use crate::{
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
+    sets::{Blacklist, DownloadSet, InForce},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
     state::State,
     view::{TerminalState, TerminalView, TransactionView},
@@ -95,6 +97,10 @@ pub(crate) enum Asked {
     Seal,
     /// The supervisor's password.
     Supervisor,
+    /// The blacklist that has come is sealed.
+    SealBlacklist,
+    /// The stored blacklist is opened.
+    OpenBlacklist,
     /// For the exchange of that number: open sealed data, make or check a MAC, load keys.
     Exchange(ExchangeId),
     Password(CallId),
@@ -143,6 +149,14 @@ pub struct Terminal {
     pub(crate) turns: Turns,
     /// Everything is being tried once.
     pub(crate) round: Option<Round>,
+    /// The configuration with what the host has sent down.
+    pub(crate) in_force: InForce,
+    /// The download under way.
+    pub(crate) download: Option<Job>,
+    pub(crate) downloads_wanted: VecDeque<(DownloadSet, Trigger)>,
+    pub(crate) downloads: Vec<Progress>,
+    /// When the timer of ages ends, by the monotonic clock.
+    pub(crate) ages_at: Option<u64>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
     pub(crate) shown: Option<TerminalView>,
@@ -154,6 +168,11 @@ impl Terminal {
     /// A terminal that has not started: hand it [`Event::Started`] first.
     pub fn new(settings: Settings) -> Terminal {
         Terminal {
+            in_force: InForce::new(Arc::clone(&settings.card)),
+            download: None,
+            downloads_wanted: VecDeque::new(),
+            downloads: Vec::new(),
+            ages_at: None,
             settings: Arc::new(settings),
             device: Device::default(),
             journal: JournalState::Checking,
@@ -203,10 +222,12 @@ impl Terminal {
             Event::Timer(Timer::Reply) => self.reply_timer(),
             Event::Timer(Timer::Vault) => self.vault_timer(),
             Event::Timer(Timer::Retry) => {}
+            Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
             Event::Printed(id, state) => self.printed(id, state),
         }
         self.go_on(records);
+        self.watch_ages();
         self.show_terminal();
         self.chain_audit(records);
         std::mem::take(&mut self.effects)
@@ -259,6 +280,7 @@ impl Terminal {
         self.stale_card &= status.card_present;
         self.vault = Some(status);
         self.turns.retry_at = None;
+        self.open_blacklist();
     }
 
     /// No reply will come any more: what waited for one ends here.
@@ -277,6 +299,7 @@ impl Terminal {
         }
         self.login_lost();
         self.exchange_without_vault();
+        self.download_without_vault();
         self.sale_without_vault();
     }
 
@@ -317,6 +340,8 @@ impl Terminal {
             Asked::Password(call) => self.password_reply(call, reply),
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
+            Asked::SealBlacklist => self.blacklist_sealed(reply),
+            Asked::OpenBlacklist => self.blacklist_opened(reply),
             _ => self.sale_reply(asked, reply),
         }
     }
@@ -426,6 +451,9 @@ impl Terminal {
                 if status.master_key.is_none() {
                     reasons.push("master-key");
                 }
+                if matches!(self.in_force.blacklist, Blacklist::Closed) {
+                    reasons.push("blacklist");
+                }
             }
         }
         reasons
@@ -443,7 +471,7 @@ impl Terminal {
         TerminalView {
             state,
             reasons,
-            merchant_name: self.settings.merchant_name.clone(),
+            merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: self.operator.clone(),
@@ -454,6 +482,9 @@ impl Terminal {
             queue_length: self.queue_length(),
             needs_action: self.needs_action,
             host_requirement: self.device.host_requirement,
+            update_requested: self.device.update_requested.as_deref() == Some(env!("CARGO_PKG_VERSION")),
+            update_safe: self.is_update_safe(),
+            downloads: self.download_views(),
         }
     }
 

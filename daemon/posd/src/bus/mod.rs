@@ -16,7 +16,8 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, Event, Reference, State, TransactionId, TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, State, TransactionId,
+    TransactionView,
 };
 use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
@@ -639,6 +640,12 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
             (Call::ListQueue { filter }, Shape::Queue)
         }
         "RetryQueued" => (Call::RetryQueued { advice: body.deserialize()? }, Shape::Nothing),
+        "Download" => {
+            let word: String = body.deserialize()?;
+            let set = DownloadSet::from_word(&word)
+                .ok_or_else(|| Refused::new("InvalidArgument", "there is no such set; see Downloads"))?;
+            (Call::Download { set }, Shape::Nothing)
+        }
         "Diagnose" => (Call::Diagnose, Shape::Checks),
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };

@@ -73,6 +73,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ForwardNow"() -> ("left": "u");
         "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
         "RetryQueued"("advice": "t") -> ();
+        "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
     },
     properties: &[
@@ -89,6 +90,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("QueueLength", "u"),
         ("NeedsActionCount", "u"),
         ("HostRequirement", "y"),
+        ("UpdateRequested", "b"),
+        ("UpdateSafe", "b"),
+        ("Downloads", "a(ssuuxs)"),
         ("Version", "s"),
     ],
     signals: &[],

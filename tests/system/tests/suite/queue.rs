@@ -22,7 +22,7 @@ async fn queue_is(house: &House, left: u32, needs_action: u32) {
 
 /// The rows that `posctl queue` lists, and its exit code.
 async fn listed(house: &House, filter: &str) -> (Value, i32) {
-    let output = house.posctl(&["queue", "list", filter, "--json"]).await;
+    let output = house.posctl(&["queue", "list", filter, "--json"], "").await;
     (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
 }
 
@@ -34,14 +34,14 @@ async fn an_advice_without_an_answer_stays_in_the_queue_until_forward_now_delive
     assert_eq!(sale.outcome, "approved");
     queue_is(&house, 1, 0).await;
     let (rows, code) = listed(&house, "open").await;
-    assert_eq!((rows.as_array().unwrap().len(), code), (1, 3), "{rows}");
+    assert_eq!((rows.as_array().unwrap().len(), code), (1, 9), "{rows}");
     let row = &rows[0];
     assert_eq!((&row["kind"], &row["state"]), (&json!("script-result"), &json!("queued")));
     assert_eq!((&row["transaction"], &row["amount"]), (&json!(sale.id), &json!(WITH_SCRIPTS)));
     // The line is good, and this one host message is lost: a round says what is left.
-    let output = house.posctl(&["queue", "forward", "--json"]).await;
+    let output = house.posctl(&["queue", "forward", "--json"], "").await;
     let left: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((left, output.status.code()), (json!({"left": 1, "needs-action": 0}), Some(3)));
+    assert_eq!((left, output.status.code()), (json!({"left": 1, "needs-action": 0}), Some(9)));
     // A sale goes on meanwhile.
     assert_eq!(house.sell("meanwhile", 500).await.outcome, "approved");
     house.host(json!({"clear": true}));
@@ -67,9 +67,9 @@ async fn a_refused_advice_needs_action_blocks_nobody_and_can_be_sent_again() {
     assert_eq!(house.sell("next", WITH_SCRIPTS).await.outcome, "approved");
     queue_is(&house, 0, 1).await;
     let (rows, code) = listed(&house, "needs-action").await;
-    assert_eq!((rows.as_array().unwrap().len(), code), (1, 4), "{rows}");
+    assert_eq!((rows.as_array().unwrap().len(), code), (1, 13), "{rows}");
     assert_eq!(rows[0]["tries"][0]["result"], "30");
-    let output = house.posctl(&["queue", "--locale", "zh-CN"]).await;
+    let output = house.posctl(&["queue", "--lang", "zh-CN"], "").await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("脚本结果通知") && text.contains("需处理"), "{text}");
     // Another user sees that there is one, not whose; and may not touch it.
@@ -79,10 +79,10 @@ async fn a_refused_advice_needs_action_blocks_nobody_and_can_be_sent_again() {
     let advice = rows[0]["advice"].as_u64().unwrap();
     let refused = stranger.terminal("RetryQueued", "t", json!([advice]));
     assert_eq!(refused, Err("org.posd.Error.NotFound".to_owned()));
-    let output = house.posctl(&["queue", "retry", &advice.to_string()]).await;
+    let output = house.posctl(&["queue", "retry", &advice.to_string()], "").await;
     assert_eq!(output.status.code(), Some(0));
     queue_is(&house, 0, 0).await;
-    let again = house.posctl(&["queue", "retry", &advice.to_string(), "--json"]).await;
+    let again = house.posctl(&["queue", "retry", &advice.to_string(), "--json"], "").await;
     let again: Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!(again["error"], "NoActionNeeded");
 }

@@ -22,8 +22,8 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 
 use posd_runner::Journal as Port;
 use posd_terminal::{
-    Advice, AdviceId, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey,
-    StorageFault, StoredSet, TransactionId, Write,
+    Admission, Advice, AdviceId, AtRisk, Attempt, AuditHead, AuditRow, CardKey, Cause, Device, PrintJob,
+    Records, Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -158,7 +158,26 @@ impl Port for Journal {
         if writes.is_empty() {
             return Ok(());
         }
-        if let Err(error) = write::commit(&mut self.connection, writes) {
+        let done = write::commit(&mut self.connection, writes);
+        self.after_commit(done)
+    }
+
+    fn commit_if(
+        &mut self,
+        admission: &Admission,
+        writes: &[Write],
+    ) -> Result<Result<(), Cause>, StorageFault> {
+        match write::commit_if(&mut self.connection, admission, writes) {
+            Ok(Err(cause)) => Ok(Err(cause)),
+            Ok(Ok(())) => self.after_commit(Ok(())).map(Ok),
+            Err(error) => self.after_commit(Err(error)).map(Ok),
+        }
+    }
+}
+
+impl Journal {
+    fn after_commit(&mut self, done: rusqlite::Result<()>) -> Result<(), StorageFault> {
+        if let Err(error) = done {
             // It may be whole in the log although its fsync failed. The next start decides that, once: if this process
             // tidied up without it, a power cut could bring the log back, and the commit with it.
             let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
@@ -237,6 +256,10 @@ impl Records for Journal {
 
     fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
         read::many(&self.connection, read::RECENT_REVERSALS, [limit])
+    }
+
+    fn at_risk(&self, card: Option<CardKey>, operator: &str) -> Result<AtRisk, StorageFault> {
+        read::at_risk(&self.connection, card, operator).map_err(fault)
     }
 
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {

@@ -27,6 +27,10 @@ pub(crate) const RECENT_ADVICES: &str =
     "SELECT record, card FROM advice WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
 pub(crate) const RECENT_REVERSALS: &str =
     "SELECT record, card FROM reversal WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
+pub(crate) const AT_RISK: &str = "SELECT coalesce(sum(amount), 0), count(*),
+        coalesce(sum(amount) FILTER (WHERE card = ?1), 0), count(*) FILTER (WHERE card = ?1),
+        coalesce(sum(amount) FILTER (WHERE operator = ?2), 0), count(*) FILTER (WHERE operator = ?2)
+    FROM offline_sale WHERE at_risk";
 pub(crate) const OPEN_PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE open ORDER BY id";
 pub(crate) const PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id";
 /// All of them: there are never more than the few sets that a host has.
@@ -105,4 +109,23 @@ pub(crate) fn device(connection: &Connection) -> Result<Device, StorageFault> {
         None => Ok(Device::default()),
         Some(text) => serde_json::from_str(&text).map_err(|error| StorageFault(error.to_string())),
     }
+}
+
+/// What stands at risk, as the connection sees it: inside a transaction with that transaction's own writes.
+pub(crate) fn at_risk(
+    connection: &Connection,
+    card: Option<CardKey>,
+    operator: &str,
+) -> rusqlite::Result<AtRisk> {
+    let card = card.map(|card| card.0.to_vec());
+    connection.prepare_cached(AT_RISK)?.query_row((card, operator), |row| {
+        Ok(AtRisk {
+            total: row.get(0)?,
+            count: row.get(1)?,
+            card_total: row.get(2)?,
+            card_count: row.get(3)?,
+            operator_total: row.get(4)?,
+            operator_count: row.get(5)?,
+        })
+    })
 }

@@ -124,6 +124,17 @@ const STEPS: &[&str] = &[
     UPDATE device SET record =
         json_set(record, '$.next_advice', (SELECT coalesce(max(id), 0) + 1 FROM advice));
 ",
+    // Offline sales; those that the host has not accepted are at risk, and are counted before each new one.
+    "
+    CREATE TABLE offline_sale (
+        id INTEGER PRIMARY KEY REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
+        amount INTEGER NOT NULL,
+        operator TEXT NOT NULL,
+        card BLOB,
+        at_risk INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX offline_at_risk ON offline_sale (card, operator, amount) WHERE at_risk;
+",
 ];
 
 /// Why a file is not used.
@@ -294,6 +305,7 @@ mod tests {
             read::ADVICE,
             read::RECENT_ADVICES,
             read::RECENT_REVERSALS,
+            read::AT_RISK,
             read::OPEN_PRINT_JOBS,
             read::PRINT_JOBS,
             read::SETS,
@@ -318,6 +330,7 @@ mod tests {
                     "advice_open",
                     "advice_to_look_at",
                     "print_job_open",
+                    "offline_at_risk",
                     "downloaded",
                 ];
                 let whole = plan.starts_with("SCAN") && !scans_part.iter().any(|index| plan.contains(index));

@@ -1,9 +1,9 @@
 //! Records to rows.
 
-use crate::audit;
+use crate::{audit, read};
 use posd_terminal::{
-    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, SetContent,
-    StoredSet, Write,
+    Admission, Advice, AdviceState, Attempt, Cause, Outcome, PrintJob, PrintState, Reversal, ReversalState,
+    Sealed, SetContent, StoredSet, Write,
 };
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -11,6 +11,26 @@ use serde::Serialize;
 /// Makes the writes durable, all or none.
 pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    write_all(&transaction, writes)?;
+    transaction.commit()
+}
+
+/// The same if the limits allow it, over what stands at risk in this very transaction; else nothing is written.
+pub(crate) fn commit_if(
+    connection: &mut Connection,
+    admission: &Admission,
+    writes: &[Write],
+) -> Result<std::result::Result<(), Cause>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let at_risk = read::at_risk(&transaction, admission.card, &admission.operator)?;
+    if let Err(cause) = admission.judge(&at_risk) {
+        return transaction.rollback().map(|()| Err(cause));
+    }
+    write_all(&transaction, writes)?;
+    transaction.commit().map(Ok)
+}
+
+fn write_all(transaction: &Transaction<'_>, writes: &[Write]) -> Result<()> {
     for write in writes {
         match write {
             Write::Device(device) => {
@@ -18,15 +38,24 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()
                            ON CONFLICT (id) DO UPDATE SET record = excluded.record";
                 transaction.prepare_cached(sql)?.execute([json(device)?])?;
             }
-            Write::Attempt(attempt) => write_attempt(&transaction, attempt)?,
-            Write::Reversal(reversal) => write_reversal(&transaction, reversal)?,
-            Write::Advice(advice) => write_advice(&transaction, advice)?,
-            Write::PrintJob(job) => write_print_job(&transaction, job)?,
-            Write::Audit(row) => audit::write(&transaction, row)?,
-            Write::Set(set) => write_set(&transaction, set)?,
+            Write::Attempt(attempt) => write_attempt(transaction, attempt)?,
+            Write::Reversal(reversal) => write_reversal(transaction, reversal)?,
+            Write::Advice(advice) => write_advice(transaction, advice)?,
+            Write::OfflineSale { transaction: id, amount, operator, card } => {
+                let sql = "INSERT INTO offline_sale (id, amount, operator, card, at_risk) VALUES (?1, ?2, ?3, ?4, 1)";
+                transaction.prepare_cached(sql)?.execute((id, amount, operator, &card.0[..]))?;
+            }
+            Write::OfflineTaken(id) => {
+                // By what a card is counted goes with the risk.
+                let sql = "UPDATE offline_sale SET at_risk = 0, card = NULL WHERE id = ?1";
+                transaction.prepare_cached(sql)?.execute([id])?;
+            }
+            Write::PrintJob(job) => write_print_job(transaction, job)?,
+            Write::Audit(row) => audit::write(transaction, row)?,
+            Write::Set(set) => write_set(transaction, set)?,
         }
     }
-    transaction.commit()
+    Ok(())
 }
 
 fn json<T: Serialize>(record: &T) -> Result<String> {

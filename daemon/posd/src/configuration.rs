@@ -2,7 +2,7 @@
 
 use posd_emv::configuration::Configuration as CardConfiguration;
 use posd_receipt::Copy;
-use posd_terminal::{Deadlines, Settings};
+use posd_terminal::{Deadlines, OfflineLimits, OfflinePolicy, Settings};
 use posd_unionpay::Profile;
 use serde::Deserialize;
 use std::{
@@ -45,6 +45,8 @@ pub(crate) struct Configuration {
     /// Slips carry the test mark.
     #[serde(default)]
     test: bool,
+    /// What may be sold without the host; nothing without it.
+    offline: Option<Offline>,
     /// Deadlines of steps, in seconds.
     #[serde(default)]
     deadlines: Seconds,
@@ -78,6 +80,52 @@ pub(crate) struct Printer {
     pub(crate) baud: Option<u32>,
     /// `address:port`.
     pub(crate) tcp: Option<String>,
+}
+
+/// Offline policy; amounts in minor units.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Offline {
+    /// Of one sale.
+    amount: u64,
+    /// Of all that the host has not accepted.
+    total: u64,
+    /// How many.
+    count: u32,
+    /// Of one card; `total` where absent.
+    card_total: Option<u64>,
+    card_count: Option<u32>,
+    /// Of one operator; `total` where absent.
+    operator_total: Option<u64>,
+    operator_count: Option<u32>,
+    /// Longest silence of the host: hours and days together.
+    #[serde(default)]
+    hours: u32,
+    #[serde(default)]
+    days: u32,
+    /// Card organisations (63.1).
+    brands: Vec<String>,
+    /// The supervisor's word is needed above this amount.
+    supervisor_above: Option<u64>,
+}
+
+impl Offline {
+    fn policy(&self) -> OfflinePolicy {
+        OfflinePolicy {
+            limits: OfflineLimits {
+                amount: self.amount,
+                total: self.total,
+                count: self.count,
+                card_total: self.card_total.unwrap_or(self.total),
+                card_count: self.card_count.unwrap_or(self.count),
+                operator_total: self.operator_total.unwrap_or(self.total),
+                operator_count: self.operator_count.unwrap_or(self.count),
+                silence_h: self.days.saturating_mul(24).saturating_add(self.hours),
+            },
+            brands: self.brands.clone(),
+            supervisor_above: self.supervisor_above,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -142,6 +190,7 @@ impl Configuration {
             copies: self.copies.clone(),
             profile: Arc::new(profile),
             card: Arc::new(card),
+            offline: self.offline.as_ref().map(Offline::policy),
             deadlines: Deadlines {
                 card: or(self.deadlines.card, default.card),
                 choice: or(self.deadlines.choice, default.choice),

@@ -3,8 +3,8 @@
 
 use posd_runner::Journal;
 use posd_terminal::{
-    Advice, AdviceId, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault,
-    StoredSet, TransactionId, Write,
+    Admission, Advice, AdviceId, AtRisk, Attempt, AuditHead, CardKey, Cause, Device, PrintJob, Records,
+    Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
 };
 
 /// What refused it.
@@ -19,6 +19,10 @@ impl Evidence {
 
 impl Journal for Evidence {
     fn commit(&mut self, _: &[Write]) -> Result<(), StorageFault> {
+        self.refused()
+    }
+
+    fn commit_if(&mut self, _: &Admission, _: &[Write]) -> Result<Result<(), Cause>, StorageFault> {
         self.refused()
     }
 }
@@ -81,6 +85,10 @@ impl Records for Evidence {
     }
 
     fn recent_reversals(&self, _: u32) -> Result<Vec<Reversal>, StorageFault> {
+        self.refused()
+    }
+
+    fn at_risk(&self, _: Option<CardKey>, _: &str) -> Result<AtRisk, StorageFault> {
         self.refused()
     }
 

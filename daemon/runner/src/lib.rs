@@ -96,6 +96,10 @@ impl<F: Flow, J: Journal, P: Ports> Runner<F, J, P> {
         }
         match effect {
             Effect::Commit(writes) => self.journal.commit(&writes)?,
+            // Nothing may come between the question and its answer.
+            Effect::CommitIf(admission, writes) => {
+                events.push_front(Event::Admitted(self.journal.commit_if(&admission, &writes)?));
+            }
             Effect::Reply(call, answer) => self.ports.reply(call, answer),
             Effect::Vault(id, request) => self.ports.ask_vault(id, request),
             Effect::ResetVault => self.ports.reset_vault(),

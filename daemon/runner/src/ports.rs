@@ -2,8 +2,8 @@
 
 use posd_receipt::Receipt;
 use posd_terminal::{
-    Answer, CallError, CallId, Effect, Event, ExchangeId, Moment, Note, PrintJob, Records, StorageFault,
-    Terminal, TerminalView, TransactionView, Write,
+    Admission, Answer, CallError, CallId, Cause, Effect, Event, ExchangeId, Moment, Note, PrintJob, Records,
+    StorageFault, Terminal, TerminalView, TransactionView, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use std::ops::ControlFlow;
@@ -27,6 +27,17 @@ pub trait Journal: Records {
     /// # Errors
     /// [`StorageFault`]; the caller treats it as the end of this process.
     fn commit(&mut self, writes: &[Write]) -> Result<(), StorageFault>;
+
+    /// The same where the limits allow it, which is judged over what stands at risk inside the same transaction. The
+    /// inner error is the limit that refuses it: then nothing was written.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    fn commit_if(
+        &mut self,
+        admission: &Admission,
+        writes: &[Write],
+    ) -> Result<Result<(), Cause>, StorageFault>;
 }
 
 /// Everything else. No call here may block for long; what takes time comes back as an [`Event`].

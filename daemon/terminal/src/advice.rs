@@ -7,11 +7,14 @@ use crate::{
     event::{Effect, Note},
     exchange::End,
     forward::{Due, note_try},
-    record::{Advice, AdviceId, AdviceKind, AdviceState, Original, Sealed, TransactionId, WallTime, Write},
+    offline::Told,
+    record::{
+        Advice, AdviceId, AdviceKind, AdviceState, Original, Records, Sealed, TransactionId, WallTime, Write,
+    },
     terminal::Terminal,
 };
 use posd_unionpay::{
-    Pan,
+    Answer, Pan,
     request::{self, Card, Linked, Request},
 };
 
@@ -29,13 +32,27 @@ impl Terminal {
         card: Sealed,
         original_date: String,
     ) -> Write {
+        let advice = self.new_advice(kind, transaction, original, card, original_date);
+        self.advices.push(advice.clone());
+        Write::Advice(Box::new(advice))
+    }
+
+    /// A new row, under a number of its own.
+    pub(crate) fn new_advice(
+        &mut self,
+        kind: AdviceKind,
+        transaction: TransactionId,
+        original: Original,
+        card: Sealed,
+        original_date: String,
+    ) -> Advice {
         let trace = match kind {
             AdviceKind::ScriptResult => self.allocate_trace(),
             AdviceKind::Transaction => original.trace,
         };
         let id = self.device.next_advice;
         self.device.next_advice += 1;
-        let advice = Advice {
+        Advice {
             id,
             transaction,
             kind,
@@ -47,9 +64,7 @@ impl Terminal {
             original,
             card,
             tries: Vec::new(),
-        };
-        self.advices.push(advice.clone());
-        Write::Advice(Box::new(advice))
+        }
     }
 
     /// The message of an advice, from its record and the card data that the vault opened.
@@ -126,10 +141,17 @@ impl Terminal {
             AdviceState::Accepted | AdviceState::NeedsAction => self.advices.remove(place),
         };
         let transaction = advice.transaction;
-        self.effect(Effect::Commit(vec![
-            Write::Device(self.device.clone()),
-            Write::Advice(Box::new(advice)),
-        ]));
+        match &end {
+            End::Answered(answer)
+                if state == AdviceState::Accepted && advice.kind == AdviceKind::Transaction =>
+            {
+                self.accepted.push((advice, told(answer)));
+            }
+            _ => self.effect(Effect::Commit(vec![
+                Write::Device(self.device.clone()),
+                Write::Advice(Box::new(advice)),
+            ])),
+        }
         match state {
             AdviceState::Queued => self.delivery_failed(Due::Advice(id), &end),
             AdviceState::Accepted => self.delivered(Due::Advice(id)),
@@ -145,6 +167,23 @@ impl Terminal {
                     self.delivered(Due::Advice(id));
                 }
             }
+        }
+    }
+
+    /// Files what the host has accepted: the advice, and what the host said in the transaction that it tells, in one
+    /// commit.
+    pub(crate) fn file_advices(&mut self, records: &dyn Records) {
+        for (advice, told) in std::mem::take(&mut self.accepted) {
+            let writes = vec![Write::Device(self.device.clone()), Write::Advice(Box::new(advice.clone()))];
+            match self.file_accepted(writes, &advice, &told, records) {
+                Ok(writes) => self.effect(Effect::Commit(writes)),
+                Err(fault) => {
+                    self.storage_fault(fault);
+                }
+            }
+        }
+        for id in std::mem::take(&mut self.tell_later) {
+            self.report(id);
         }
     }
 
@@ -167,6 +206,15 @@ impl Terminal {
             End::CannotBeMade => AdviceState::NeedsAction,
             _ => AdviceState::Queued,
         }
+    }
+}
+
+fn told(answer: &Answer) -> Told {
+    Told {
+        rrn: answer.rrn().map(str::to_owned),
+        authorisation_code: answer.authorisation_code().map(str::to_owned),
+        response_code: answer.response_code().to_owned(),
+        host_date: answer.local_date().map(str::to_owned),
     }
 }
 

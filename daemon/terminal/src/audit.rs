@@ -279,7 +279,14 @@ impl Terminal {
         let mut decided = BTreeMap::new();
         let mut noteworthy = false;
         for effect in &mut effects {
-            let Effect::Commit(writes) = effect else { continue };
+            let writes = match effect {
+                Effect::Commit(writes) => writes,
+                Effect::CommitIf(_, writes) => {
+                    self.audit_head_before = self.audit_head;
+                    writes
+                }
+                _ => continue,
+            };
             match self.rows_of(writes, &mut decided, records) {
                 Ok(rows) => writes.extend(rows),
                 Err(fault) => {

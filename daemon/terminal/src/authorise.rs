@@ -55,6 +55,10 @@ impl Terminal {
 
     /// The card wants the issuer asked. First the vault seals what a reversal will need of the card (rule 10).
     pub(crate) fn go_online(&mut self, _request: OnlineRequest) {
+        if self.active_rule().is_some_and(|rule| rule.stored) {
+            // An offline sale asks nobody: where the card will not have that, it ends here.
+            return self.resume(Input::UnableToGoOnline);
+        }
         let card = self.kernel().and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
         let Some(clear) = card else { return self.abort(Outcome::Failed, Cause::CardFault) };
         let Some(active) = self.active.as_mut() else { return };
@@ -260,7 +264,10 @@ impl Terminal {
 
     /// The kernel has ended.
     pub(crate) fn card_finished(&mut self, outcome: CardOutcome) {
-        if self.active.as_ref().is_some_and(|active| active.sent) {
+        let stored = self.active_rule().is_some_and(|rule| rule.stored);
+        if stored && outcome.verdict == CardVerdict::Approved {
+            self.approved_by_card(outcome);
+        } else if self.active.as_ref().is_some_and(|active| active.sent) {
             self.conclude(Some(outcome));
         } else {
             let (outcome, cause) = self.ended_at_card(&outcome.verdict);
@@ -304,7 +311,10 @@ impl Terminal {
                 self.take_answer(id, &answer);
                 let partial = answer.response_code() == "10";
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
-                let receipt = self.slip(id, &answer, charged, card.as_ref());
+                let receipt = self.live.get(&id).and_then(|live| {
+                    let kernel = self.kernel().zip(card.as_ref());
+                    self.slip(&live.attempt, Some(&answer), charged, kernel)
+                });
                 if let Some(live) = self.live.get_mut(&id) {
                     live.attempt.charged = Some(charged);
                     live.attempt.transaction_certificate =

@@ -4,10 +4,12 @@ use crate::{
     audit::AuditHead,
     kinds::Unfit,
     money::Amount,
+    offline::OfflineReadiness,
     queue::{QueueFilter, QueueRow},
     record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
     sets::DownloadSet,
+    state::Cause,
     view::{TerminalView, TransactionView},
 };
 use posd_unionpay::Kind;
@@ -181,6 +183,8 @@ pub enum Call {
         /// Which.
         set: DownloadSet,
     },
+    /// What is left to sell without the host. Answer: [`Answer::OfflineReadiness`].
+    OfflineReadiness,
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
 }
@@ -208,6 +212,8 @@ pub enum Answer {
     QueueLength(u32),
     /// Rows of the queue.
     Queue(Vec<QueueRow>),
+    /// What is left to sell without the host.
+    OfflineReadiness(Box<OfflineReadiness>),
     /// One line per thing checked.
     Diagnosis(Vec<Check>),
     /// The operator table, in the order of numbers.
@@ -356,6 +362,9 @@ pub enum CallError {
     /// The screen is locked.
     #[error("the terminal is locked; call Unlock")]
     Locked,
+    /// No offline sale now.
+    #[error("no offline sale now: {0}")]
+    Offline(Cause),
     /// The row does not need action.
     #[error("that row of the queue does not need action")]
     NoActionNeeded,

@@ -97,6 +97,7 @@ impl Terminal {
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
             Call::ForwardNow => self.call_forward(id),
             Call::ListQueue { filter } => self.call_queue(caller.uid, filter, records),
+            Call::OfflineReadiness => self.call_readiness(records),
             Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
             Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
@@ -299,13 +300,17 @@ impl Terminal {
         self.original_of(&attempt, records)?;
         // A pending reversal makes its own sign-in before this sale, and so does a host that ended the last one;
         // else the app has to.
-        if !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
+        let stored = rule_of(attempt.kind)?.stored;
+        if !stored && !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
             return Err(CallError::NotSignedIn);
         }
         if self.operator.is_none() {
             return Err(CallError::NoOperator);
         }
         self.refuse_if_locked()?;
+        if stored {
+            self.may_begin_offline(&attempt, records)?;
+        }
         let busy = self.active.is_some() || self.login.is_some() || !self.queue.is_empty();
         if busy && attempt.options.no_wait {
             return Err(CallError::Busy);

@@ -3,7 +3,9 @@
 use crate::{
     audit::AuditHead,
     call::{Answer, Call, CallError, CallId, Caller, ConnectionId},
+    offline::Admission,
     record::{PrintJob, PrintState, StorageFault, WallTime, Write},
+    state::Cause,
     view::{TerminalView, TransactionView},
 };
 use posd_receipt::Receipt;
@@ -69,6 +71,8 @@ pub enum Event {
     Timer(Timer),
     /// Eight bytes asked for by [`Effect::DrawRandom`], fresh from the system's generator.
     Random([u8; 8]),
+    /// Whether an [`Effect::CommitIf`] was made durable, or which limit refused it and nothing was written.
+    Admitted(Result<(), Cause>),
     /// A print job moved on.
     Printed(u64, PrintState),
 }
@@ -107,6 +111,9 @@ pub enum Timer {
 pub enum Effect {
     /// Make these writes durable together, before anything that follows.
     Commit(Vec<Write>),
+    /// Make these writes durable together if the journal, inside the same transaction, finds that the limits allow
+    /// it. The answer comes at once as [`Event::Admitted`], before any other event.
+    CommitIf(Box<Admission>, Vec<Write>),
     /// Answer a call.
     Reply(CallId, Result<Answer, CallError>),
     /// Ask the vault.

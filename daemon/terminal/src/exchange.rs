@@ -200,9 +200,13 @@ impl Terminal {
             }
             (Stage::MakingMac, Reply::Mac(mac)) => self.send(Some(mac)),
             (Stage::CheckingMac(answer), Reply::MacChecked(good)) => {
+                self.heard_host(good);
                 self.end_exchange(if good { End::Answered(answer) } else { End::BadMac(answer) });
             }
-            (Stage::LoadingKeys(answer), Reply::Done) => self.end_exchange(End::Answered(answer)),
+            (Stage::LoadingKeys(answer), Reply::Done) => {
+                self.heard_host(true);
+                self.end_exchange(End::Answered(answer));
+            }
             (Stage::Opening, Reply::Refused(Refusal::SealBroken)) => self.end_exchange(End::CannotBeMade),
             (stage, reply) => {
                 let refusal = match reply {
@@ -270,6 +274,13 @@ impl Terminal {
             (true, Some(_), _) => self.end_exchange(End::VaultAfter(None)),
             (true, None, _) if self.needs_mac(&answer) => self.end_exchange(End::BadMac(answer)),
             _ => self.end_exchange(End::Answered(answer)),
+        }
+    }
+
+    /// Only the host itself can say that it is there. It becomes durable with the commit that follows.
+    fn heard_host(&mut self, good: bool) {
+        if good {
+            self.device.last_contact = Some(self.now.wall);
         }
     }
 

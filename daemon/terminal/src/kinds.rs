@@ -39,6 +39,8 @@ pub(crate) struct Rule {
     pub(crate) amount: AmountRule,
     /// The app may allow a part of the amount.
     pub(crate) partial: bool,
+    /// It is done without the host, stored, and forwarded when that can be reached.
+    pub(crate) stored: bool,
     /// What the slip calls it.
     pub(crate) slip: TransactionType,
 }
@@ -51,6 +53,7 @@ const SALE: Rule = Rule {
     same_batch: true,
     amount: AmountRule::Free,
     partial: true,
+    stored: false,
     slip: TransactionType::Sale,
 };
 
@@ -70,6 +73,9 @@ pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
             slip: TransactionType::PreAuthCancel,
             ..UNDO
         },
+        Kind::OfflineSale => {
+            &Rule { partial: false, stored: true, slip: TransactionType::OfflineSale, ..SALE }
+        }
         _ => return None,
     })
 }
@@ -237,6 +243,7 @@ mod tests {
     #[test]
     fn rule_1_whatever_is_served_can_be_reversed() {
         // The intent of every request is a reversal. A kind that has none needs another way out of not knowing.
-        assert!(served().all(|kind| kind.row().reversible));
+        let stored = |kind: Kind| rule(kind).is_some_and(|rule| rule.stored);
+        assert!(served().all(|kind| kind.row().reversible || stored(kind)));
     }
 }

@@ -19,6 +19,7 @@ mod exchange;
 mod forward;
 mod kinds;
 mod money;
+mod offline;
 mod operators;
 mod original;
 mod printing;
@@ -43,13 +44,14 @@ pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, Con
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};
+pub use offline::{Admission, AtRisk, OfflineLimits, OfflinePolicy, OfflineReadiness, OfflineTighter};
 pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
 pub use queue::{QueueFilter, QueueRow};
 pub use record::{
-    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Device, Link, Options, Original, OriginalName,
-    PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault,
-    TransactionId, Try, WallTime, Write,
+    Advice, AdviceId, AdviceKind, AdviceState, Attempt, CardKey, Device, Link, Options, Original,
+    OriginalName, PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed,
+    StorageFault, TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};

@@ -5,6 +5,7 @@
 use crate::{
     audit::{AuditHead, AuditRow},
     money::Amount,
+    offline::{AtRisk, OfflineTighter},
     prompt::Locale,
     sale_key::{Reference, SaleKey},
     sets::StoredSet,
@@ -54,6 +55,9 @@ pub struct Device {
     pub next_sequence_counter: u32,
     /// The host has accepted a sign-in and its work keys are in the vault.
     pub signed_in: bool,
+    /// When the host was last heard, by an answer with a good MAC or keys that checked.
+    #[serde(default)]
+    pub last_contact: Option<WallTime>,
     /// The last processing requirement digit of the host's header (reference 2.1); 0 when none.
     pub host_requirement: u8,
     /// The version that the host wanted to be replaced by another (digit 6).
@@ -71,6 +75,7 @@ impl Default for Device {
             next_advice: 1,
             next_sequence_counter: 1,
             signed_in: false,
+            last_contact: None,
             host_requirement: 0,
             update_requested: None,
         }
@@ -91,6 +96,20 @@ pub struct Options {
     /// The transaction that this one follows, as the app names it.
     #[serde(default)]
     pub original: Option<OriginalName>,
+    /// Tighter limits for an offline sale than the device's.
+    #[serde(default)]
+    pub offline: Option<OfflineTighter>,
+}
+
+/// By what offline sales of one card are counted together: a keyed hash of its number under a key of the secure module,
+/// so that whoever has the journal cannot try all numbers out. It opens nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CardKey(pub [u8; 16]);
+
+impl std::fmt::Debug for CardKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CardKey(…)")
+    }
 }
 
 /// How an app names the transaction that another one follows. It is one of the app's own user.
@@ -118,7 +137,14 @@ pub struct Link {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { locale: Locale::ZhCn, allow_partial: false, no_wait: false, note: None, original: None }
+        Options {
+            locale: Locale::ZhCn,
+            allow_partial: false,
+            no_wait: false,
+            note: None,
+            original: None,
+            offline: None,
+        }
     }
 }
 
@@ -398,6 +424,19 @@ pub enum Write {
     Reversal(Box<Reversal>),
     /// An advice.
     Advice(Box<Advice>),
+    /// An offline sale, which stands at risk until the host accepts it.
+    OfflineSale {
+        /// The transaction.
+        transaction: TransactionId,
+        /// Amount in minor units.
+        amount: u64,
+        /// Who sold it.
+        operator: String,
+        /// Of which card.
+        card: CardKey,
+    },
+    /// The host has accepted an offline sale.
+    OfflineTaken(TransactionId),
     /// A print job.
     PrintJob(PrintJob),
     /// An audit row; it is only ever added.
@@ -451,6 +490,8 @@ pub trait Records {
     fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault>;
     /// The newest reversals, whatever their state, newest first, at most `limit`.
     fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault>;
+    /// Offline sales that the host has not accepted: of all, of a card, of an operator.
+    fn at_risk(&self, card: Option<CardKey>, operator: &str) -> Result<AtRisk, StorageFault>;
     /// Print jobs that are neither done nor failed, oldest first.
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
     /// A transaction's print jobs, oldest first.

@@ -7,8 +7,9 @@ use crate::{
     event::{Effect, Timer},
     forward::Due,
     kinds::{self, CardUse, Rule},
+    offline::Storing,
     prompt::Prompt,
-    record::{Original, Records, Sealed, TransactionId, Write},
+    record::{CardKey, Original, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
     terminal::{Asked, Live, Terminal},
 };
@@ -43,6 +44,8 @@ pub(crate) enum Step {
     Pin,
     /// The vault opens the original's card data, or seals the card data for the intent.
     Sealing,
+    /// The journal is asked to store an offline sale.
+    Storing,
     /// The request is being made, or is out.
     Authorizing,
     /// The outcome is durable; prompt and card are being put away.
@@ -75,6 +78,12 @@ pub(crate) struct Active {
     pub(crate) wrong_passwords: u32,
     /// What the journal holds of the original's card.
     pub(crate) recorded: Option<Recorded>,
+    /// Card and terminal have approved it without the host.
+    pub(crate) approved: Option<posd_emv::kernel::Outcome>,
+    /// The card's data for the advice of an offline sale.
+    pub(crate) sealed: Option<Sealed>,
+    /// An offline sale on its way into the journal.
+    pub(crate) storing: Option<Box<Storing>>,
     /// The intent is durable: past the point of no return.
     pub(crate) sent: bool,
     /// What the host said, once it did.
@@ -120,6 +129,9 @@ impl Active {
             intent: None,
             wrong_passwords: 0,
             recorded: None,
+            approved: None,
+            sealed: None,
+            storing: None,
             sent: false,
             heard: None,
             decided: false,
@@ -168,14 +180,20 @@ impl Terminal {
             self.abort(Outcome::Failed, Cause::ReversalPending);
         } else if !self.device.signed_in {
             self.abort(Outcome::Failed, Cause::KeyFault);
-        } else if self.uses_reader()
-            && self.vault.as_ref().is_none_or(|status| status.reader != DeviceState::Ready)
+        } else {
+            self.go_to_original(records);
+        }
+        true
+    }
+
+    /// The reader must be there where it is needed; then the original.
+    pub(crate) fn go_to_original(&mut self, records: &dyn Records) {
+        if self.uses_reader() && self.vault.as_ref().is_none_or(|status| status.reader != DeviceState::Ready)
         {
             self.abort(Outcome::Failed, Cause::ReaderFault);
         } else {
             self.meet_original(records);
         }
-        true
     }
 
     /// The row of the running transaction's kind.
@@ -204,7 +222,9 @@ impl Terminal {
                         clear: None,
                     });
                 }
-                if self.active_rule().is_some_and(|rule| rule.supervisor) {
+                if self.active_rule().is_some_and(|rule| rule.supervisor)
+                    || self.offline_needs_supervisor(&attempt)
+                {
                     self.ask_supervisor();
                 } else {
                     self.present_card();
@@ -344,16 +364,23 @@ impl Terminal {
             (Asked::Apdu, _) => self.resume(Input::CardLost),
             (Asked::OnlinePin, reply) => self.online_pin(reply),
             (Asked::OfflinePin, reply) => self.offline_pin(reply),
+            (Asked::Seal, Reply::Sealed(sealed)) if active.approved.is_some() => self.sealed_offline(sealed),
             (Asked::Seal, Reply::Sealed(sealed)) => self.sealed(sealed),
+            (Asked::CardKey, Reply::CardKey(key)) => self.store_offline(CardKey(key)),
             (Asked::Supervisor, reply) => self.supervisor_reply(reply),
             (Asked::Unseal, Reply::Opened(clear)) => self.unsealed(clear),
             (Asked::Unseal, Reply::Refused(Refusal::SealBroken)) => {
                 self.abort(Outcome::Failed, Cause::CardFault);
             }
-            (Asked::Seal | Asked::Unseal, Reply::Refused(Refusal::NoStorageKey | Refusal::KeyMissing)) => {
+            (
+                Asked::Seal | Asked::Unseal | Asked::CardKey,
+                Reply::Refused(Refusal::NoStorageKey | Refusal::KeyMissing),
+            ) => {
                 self.abort(Outcome::Failed, Cause::KeyFault);
             }
-            (Asked::Seal | Asked::Unseal, _) => self.abort(Outcome::Failed, Cause::SecureModuleLost),
+            (Asked::Seal | Asked::Unseal | Asked::CardKey, _) => {
+                self.abort(Outcome::Failed, Cause::SecureModuleLost)
+            }
             _ => {}
         }
     }
@@ -412,6 +439,7 @@ impl Terminal {
         let local = self.now.local;
         let counter = self.device.next_sequence_counter;
         self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
+        let stored = kinds::rule(kind).is_some_and(|rule| rule.stored);
         let transaction = CardTransaction {
             amount: amount.minor(),
             amount_other: 0,
@@ -420,9 +448,10 @@ impl Terminal {
             time: [local.hour, local.minute, local.second],
             transaction_type: transaction_type(kind),
             sequence_counter: counter,
-            offline: OfflineApproval::Never,
+            offline: if stored { OfflineApproval::First } else { OfflineApproval::Never },
         };
-        let mut kernel = Box::new(Kernel::new(Arc::clone(&self.in_force.card), transaction));
+        let card = if stored { self.offline_configuration() } else { Arc::clone(&self.in_force.card) };
+        let mut kernel = Box::new(Kernel::new(card, transaction));
         let action = kernel.start();
         if let Some(active) = self.active.as_mut() {
             active.step = Step::Card;
@@ -447,6 +476,9 @@ impl Terminal {
     fn act(&mut self, action: Action) {
         if self.is_blacklisted() {
             return self.abort(Outcome::Declined, Cause::CardOnBlacklist);
+        }
+        if self.is_not_taken_offline() {
+            return self.abort(Outcome::Declined, Cause::OfflineBrand);
         }
         match action {
             Action::Transmit(apdu) => self.ask(Asked::Apdu, VaultRequest::Transmit { apdu }, 0),
@@ -540,6 +572,7 @@ impl Terminal {
             | Step::PoweringOn
             | Step::Pin
             | Step::Sealing
+            | Step::Storing
             | Step::Authorizing
             | Step::WindingDown => {}
         }

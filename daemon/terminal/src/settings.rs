@@ -1,5 +1,6 @@
 //! What a terminal is told once, at its start.
 
+use crate::offline::OfflinePolicy;
 use posd_emv::configuration::Configuration;
 use posd_receipt::Copy;
 use posd_unionpay::Profile;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub profile: Arc<Profile>,
     /// What the card kernel is told.
     pub card: Arc<Configuration>,
+    /// What may be sold without the host; nothing where absent.
+    pub offline: Option<OfflinePolicy>,
     /// The deadlines of steps that wait for people.
     pub deadlines: Deadlines,
 }

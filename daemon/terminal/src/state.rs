@@ -155,6 +155,24 @@ words! {
         SupervisorRefused = "supervisor-refused",
         /// Something else was done to the original since this transaction was made.
         OriginalChanged = "original-changed",
+        /// This device sells nothing offline.
+        OfflineOff = "offline-off",
+        /// The amount is above the limit of one offline sale.
+        OfflineAmountLimit = "offline-amount-limit",
+        /// Offline sales that the host has not accepted reach their limit.
+        OfflineTotalLimit = "offline-total-limit",
+        /// So many offline sales wait for the host already.
+        OfflineCountLimit = "offline-count-limit",
+        /// Those of this card reach their limit.
+        OfflineCardLimit = "offline-card-limit",
+        /// Those of this operator reach their limit.
+        OfflineOperatorLimit = "offline-operator-limit",
+        /// The host was silent for too long, or was never heard.
+        OfflineSilence = "offline-silence",
+        /// The clock was set back, which hides how long the host was silent.
+        OfflineClock = "offline-clock",
+        /// Cards of this organisation are not taken offline.
+        OfflineBrand = "offline-brand",
         /// The daemon ended while it ran; it was completed at the next start.
         Interrupted = "interrupted",
     }

@@ -7,6 +7,7 @@ use crate::{
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
     forward::{Round, Turns},
+    offline::Told,
     operators::Login,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
@@ -95,6 +96,8 @@ pub(crate) enum Asked {
     /// The card data of an original is opened.
     Unseal,
     Seal,
+    /// The key by which offline sales of a card are counted.
+    CardKey,
     /// The supervisor's password.
     Supervisor,
     /// The blacklist that has come is sealed.
@@ -140,6 +143,12 @@ pub struct Terminal {
     pub(crate) session_callers: BTreeMap<CallId, u32>,
     /// The end of the audit chain, with everything that was given to be committed.
     pub(crate) audit_head: AuditHead,
+    /// The same before the rows of a commit that the journal may refuse.
+    pub(crate) audit_head_before: AuditHead,
+    /// Advices that the host has accepted, on their way into the journal with what it said.
+    pub(crate) accepted: Vec<(Advice, Told)>,
+    /// Whose owner is to be told once that is durable.
+    pub(crate) tell_later: Vec<TransactionId>,
     /// Every reversal that is armed or pending, oldest first, as the journal holds it.
     pub(crate) reversals: Vec<Reversal>,
     /// Every queued advice, oldest first, as the journal holds it.
@@ -193,6 +202,9 @@ impl Terminal {
             told_locked_out: BTreeSet::new(),
             session_callers: BTreeMap::new(),
             audit_head: AuditHead::default(),
+            audit_head_before: AuditHead::default(),
+            accepted: Vec::new(),
+            tell_later: Vec::new(),
             reversals: Vec::new(),
             advices: Vec::new(),
             needs_action: 0,
@@ -224,8 +236,10 @@ impl Terminal {
             Event::Timer(Timer::Retry) => {}
             Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
+            Event::Admitted(answer) => self.admitted(answer),
             Event::Printed(id, state) => self.printed(id, state),
         }
+        self.file_advices(records);
         self.go_on(records);
         self.watch_ages();
         self.show_terminal();
@@ -237,6 +251,7 @@ impl Terminal {
     fn go_on(&mut self, records: &dyn Records) {
         loop {
             self.begin_next();
+            self.begin_stored(records);
             self.begin_exchange(records);
             // What begins may end at once, and its end lets the next begin.
             if !self.end_winding_down() {

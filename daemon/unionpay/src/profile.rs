@@ -102,6 +102,9 @@ pub struct Profile {
     /// Tags of field 55 in a reversal.
     #[serde(with = "tags")]
     pub field55_reversal: Vec<u32>,
+    /// Tags of field 55 in the advice of an offline sale: 8A says `Y1` there.
+    #[serde(with = "tags")]
+    pub field55_offline: Vec<u32>,
     /// Tags of field 55 in a script result.
     #[serde(with = "tags")]
     pub field55_script_result: Vec<u32>,
@@ -263,6 +266,10 @@ impl Default for Profile {
                 0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A,
                 0x9F03, 0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41,
             ],
+            field55_offline: vec![
+                0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A,
+                0x9F03, 0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41, 0x8A,
+            ],
             field55_reversal: vec![0x95, 0x9F1E, 0x9F10, 0x9F36, 0xDF31],
             field55_script_result: vec![
                 0x9F33, 0x95, 0x9F37, 0x9F1E, 0x9F10, 0x9F26, 0x9F36, 0x82, 0xDF31, 0x9F1A, 0x9A,
@@ -371,6 +378,7 @@ impl Profile {
         for (entry, tags) in [
             ("field55_request", &self.field55_request),
             ("field55_reversal", &self.field55_reversal),
+            ("field55_offline", &self.field55_offline),
             ("field55_script_result", &self.field55_script_result),
         ] {
             let named = tags.iter().any(|tag| CARD_TAGS.contains(tag));

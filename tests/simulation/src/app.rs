@@ -2,8 +2,8 @@
 //! fault, opens a new attempt where the last one was no charge, and acknowledges what it was told.
 
 use posd_terminal::{
-    Amount, Answer, Call, CallError, Currency, Kind, Options, OriginalName, Reference, State, TransactionId,
-    TransactionView,
+    Amount, Answer, Call, CallError, Cause, Currency, Kind, Options, OriginalName, Reference, State,
+    TransactionId, TransactionView,
 };
 use posd_vault_protocol::Secret;
 
@@ -47,6 +47,8 @@ pub(crate) struct App {
     /// What each finished job moved.
     moved: Vec<Option<u64>>,
     attempts: u32,
+    /// The job for whose sake it has signed in.
+    asked_host: usize,
     step: Step,
     /// What to go back to after a sign-in or login.
     after: Step,
@@ -65,6 +67,7 @@ impl App {
             moved: vec![None; jobs.len()],
             jobs,
             attempts: 0,
+            asked_host: 0,
             step: Step::Idle,
             after: Step::Idle,
             waiting: false,
@@ -174,6 +177,14 @@ impl App {
             (Step::SignIn | Step::LogIn | Step::Unlock, Err(_)) => {}
             // Tried again a little later.
             (_, Err(CallError::NotReady(_) | CallError::Busy | CallError::StorageFailed)) => {}
+            // The host must be heard first; where that does not help, there is no offline sale.
+            (Step::Start(_), Err(CallError::Offline(Cause::OfflineSilence | Cause::OfflineClock)))
+                if self.asked_host != self.begun =>
+            {
+                self.asked_host = self.begun;
+                self.first(Step::SignIn);
+            }
+            (Step::Start(_), Err(CallError::Offline(_))) => self.step = Step::Idle,
             // What it wanted to undo cannot be undone: that is its last word.
             (step, Err(CallError::Original(_))) => {
                 self.refused += usize::from(matches!(step, Step::Create | Step::TryLocked));

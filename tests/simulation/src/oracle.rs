@@ -24,6 +24,10 @@ pub(crate) struct Oracle {
     pub(crate) tainted: BTreeSet<u32>,
     /// Transactions that an app was ever told are charged.
     told_charged: BTreeMap<TransactionId, Attempt>,
+    /// Offline sales that are durable, by batch and trace.
+    stored: BTreeSet<(u32, u32)>,
+    /// Offline sales that are durable and that the host has not accepted, with their amounts.
+    at_risk: BTreeMap<TransactionId, u64>,
     /// Sequence numbers that were seen.
     sequences: BTreeMap<TransactionId, u64>,
     /// The supervisor has typed the right password at the last prompt, and nothing has left on it yet.
@@ -42,6 +46,7 @@ impl Oracle {
             match write {
                 Write::Attempt(attempt) => {
                     self.durable.insert(attempt.id, attempt.outcome);
+                    self.offline_stands(attempt);
                 }
                 Write::Reversal(reversal) => {
                     self.intents.insert((reversal.original.batch, reversal.original.trace));
@@ -55,6 +60,31 @@ impl Oracle {
     /// power went.
     pub(crate) fn reopened(&mut self, attempts: &[Attempt]) {
         self.durable = attempts.iter().map(|attempt| (attempt.id, attempt.outcome)).collect();
+        self.stored.clear();
+        self.at_risk.clear();
+        for attempt in attempts {
+            self.offline_stands(attempt);
+        }
+    }
+
+    /// An offline sale stands at risk until the host has said something to it; the limits hold at all times.
+    fn offline_stands(&mut self, attempt: &Attempt) {
+        if attempt.outcome != Some(Outcome::ApprovedOffline) {
+            return;
+        }
+        self.stored.extend(attempt.batch.zip(attempt.trace));
+        if attempt.response_code.is_some() {
+            self.at_risk.remove(&attempt.id);
+        } else {
+            self.at_risk.insert(attempt.id, attempt.amount.minor());
+        }
+        let limits = crate::world::OFFLINE_LIMITS;
+        let (count, total) = (self.at_risk.len(), self.at_risk.values().sum::<u64>());
+        // There is one card.
+        let most = limits.total.min(limits.card_total);
+        if count > limits.count as usize || total > most || attempt.amount.minor() > limits.amount {
+            self.broken(format!("{count} offline sales of {total} in all stand at risk"));
+        }
     }
 
     /// An app was told how a transaction stands.
@@ -70,10 +100,12 @@ impl Oracle {
         self.sequences.insert(id, sequence);
         if attempt.outcome.is_some_and(Outcome::is_charged) {
             let held = standing(host, attempt);
-            if held != 1 {
+            let offline = attempt.outcome == Some(Outcome::ApprovedOffline);
+            // The host hears of an offline sale later, and never twice.
+            if held != 1 && !(offline && held == 0) {
                 self.broken(format!("{id}: heard approved, and the host holds {held} charges"));
             }
-            if attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
+            if !offline && attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
                 self.broken(format!("{id}: approved on an answer with a bad MAC"));
             }
             self.told_charged.insert(id, attempt.clone());
@@ -87,6 +119,7 @@ impl Oracle {
         let trace = u32::try_from(message.number(11)?).ok()?;
         let batch =
             message.digits(60).and_then(|digits| digits.number(2..8)).and_then(|b| u32::try_from(b).ok())?;
+        let told = message.digits(60).map(|digits| digits.text().as_str().to_owned()).unwrap_or_default();
         let processing = message.digits(3).map(|digits| digits.text().as_str().to_owned());
         let kind = match (mti.as_str(), processing.as_deref()) {
             ("0400", _) => MessageKind::Reversal,
@@ -95,7 +128,9 @@ impl Oracle {
             (_, Some(processing)) => {
                 let same = |kind: &Kind| {
                     let row = kind.row();
-                    row.mti.to_string() == mti && row.processing == processing
+                    row.mti.to_string() == mti
+                        && row.processing == processing
+                        && told.starts_with(row.message_kind)
                 };
                 crate::world::host_kind(posd_terminal::served().find(same)?)
             }
@@ -107,6 +142,13 @@ impl Oracle {
             self.broken(format!("{kind:?} {trace} left without the supervisor's word"));
         }
         match mti.as_str() {
+            // It keeps its trace from try to try too.
+            _ if kind == MessageKind::OfflineSale => {
+                if !self.stored.contains(&(batch, trace)) {
+                    self.broken(format!("offline sale {trace} left before it was durable"));
+                }
+                self.own.insert((batch, trace));
+            }
             "0200" | "0100" => {
                 if !self.intents.contains(&(batch, trace)) {
                     self.broken(format!("{kind:?} {trace} left before its reversal intent was durable"));

@@ -3,9 +3,9 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, AdviceId, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt,
-    Records, Reference, Reversal, ReversalState, SaleKey, State, StorageFault, StoredSet, Terminal,
-    TransactionId, TransactionView, Write,
+    Advice, AdviceId, AdviceState, AtRisk, Attempt, AuditHead, Call, CardKey, Device, Effect, Event, Moment,
+    Outcome, PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, State, StorageFault,
+    StoredSet, Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -38,11 +38,15 @@ pub enum Plant {
     ForgetFollowers,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// An offline sale is not counted as standing at risk.
+    ForgetRisk,
+    /// An advice that is to be sent is stored as accepted.
+    ForgetAdvice,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 13] = [
+    pub const ALL: [Plant; 15] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -56,6 +60,8 @@ impl Plant {
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
         Plant::TrustEveryPassword,
+        Plant::ForgetRisk,
+        Plant::ForgetAdvice,
     ];
 }
 
@@ -116,6 +122,10 @@ impl Planted {
                         writes.into_iter().map(|write| bend_write(plant, write)).collect(),
                     ));
                 }
+                (Some(plant), Effect::CommitIf(admission, writes)) => {
+                    let writes = writes.into_iter().map(|write| bend_write(plant, write)).collect();
+                    bent.push(Effect::CommitIf(admission, writes));
+                }
                 (Some(Plant::ApproveUnknown), Effect::Report(mut view)) => {
                     if view.attempt.outcome == Some(Outcome::Unknown) {
                         view.attempt.outcome = Some(Outcome::Approved);
@@ -162,6 +172,13 @@ fn bend_write(plant: Plant, write: Write) -> Write {
             next_transaction: device.next_transaction.saturating_sub(1).max(1),
             ..device
         }),
+        (Plant::ForgetRisk, Write::OfflineSale { transaction, operator, card, .. }) => {
+            Write::OfflineSale { transaction, amount: 0, operator, card }
+        }
+        (Plant::ForgetAdvice, Write::Advice(mut advice)) if advice.state == AdviceState::Queued => {
+            advice.state = AdviceState::Accepted;
+            Write::Advice(advice)
+        }
         (Plant::ForgetReversal, Write::Reversal(mut reversal))
             if reversal.state == ReversalState::Pending =>
         {
@@ -241,6 +258,9 @@ impl Records for Blind<'_> {
     }
     fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
         self.0.recent_reversals(limit)
+    }
+    fn at_risk(&self, card: Option<CardKey>, operator: &str) -> Result<AtRisk, StorageFault> {
+        self.0.at_risk(card, operator)
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.0.open_print_jobs()

@@ -6,8 +6,9 @@ use posd_journal::Journal;
 use posd_receipt::Receipt;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
-    Advice, AdviceId, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime,
-    Moment, Note, PrintJob, Records, Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
+    Admission, Advice, AdviceId, Answer, AtRisk, Attempt, AuditHead, CallError, CallId, CardKey, Cause,
+    Device, Effect, ExchangeId, LocalTime, Moment, Note, PrintJob, Records, Reversal, SaleKey, StorageFault,
+    StoredSet, TransactionId, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -128,6 +129,18 @@ impl Port for Watched {
         self.oracle.borrow_mut().committed(writes);
         Ok(())
     }
+
+    fn commit_if(
+        &mut self,
+        admission: &Admission,
+        writes: &[Write],
+    ) -> Result<Result<(), Cause>, StorageFault> {
+        let admitted = self.journal.commit_if(admission, writes)?;
+        if admitted.is_ok() {
+            self.oracle.borrow_mut().committed(writes);
+        }
+        Ok(admitted)
+    }
 }
 
 impl Records for Watched {
@@ -175,6 +188,9 @@ impl Records for Watched {
     }
     fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
         self.journal.recent_reversals(limit)
+    }
+    fn at_risk(&self, card: Option<CardKey>, operator: &str) -> Result<AtRisk, StorageFault> {
+        self.journal.at_risk(card, operator)
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.journal.open_print_jobs()

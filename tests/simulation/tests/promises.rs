@@ -51,7 +51,7 @@ fn twenty_thousand_transactions_keep_every_promise() {
 
 /// The power goes before every effect of a transaction, and before every effect of each recovery.
 fn crash_everywhere(kind: Kind, fewest: u64) {
-    let sales = if matches!(kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
+    let sales = if matches!(kind, Kind::Sale | Kind::PreAuth | Kind::OfflineSale) { 1 } else { 2 };
     let sweep = |at, again| {
         let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(77) };
         World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
@@ -90,6 +90,20 @@ fn a_crash_at_every_effect_of_a_pre_authorisation_and_again_at_every_effect_of_i
 #[test]
 fn a_crash_at_every_effect_of_its_cancel_and_again_at_every_effect_of_its_recovery() {
     crash_everywhere(Kind::PreAuthCancel, 20);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_an_offline_sale_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::OfflineSale, 60);
+}
+
+#[test]
+fn a_day_of_offline_sales_is_accepted_by_the_host_to_the_last_one() {
+    let outcome =
+        World::run(Plan { faults: Faults::None, sales: 40, kind: Kind::OfflineSale, ..plan(5) }).unwrap();
+    assert_eq!((outcome.attempts, outcome.crashes), (40, 0));
+    // Only those above the limit of one sale are refused: each is accepted before the next.
+    assert!(outcome.charged > 30, "{} of {}", outcome.charged, outcome.attempts);
 }
 
 #[test]

@@ -65,6 +65,8 @@ enum Shape {
     Count,
     /// Rows of the queue.
     Queue,
+    /// What is left to sell offline.
+    Offline,
     /// Checks.
     Checks,
     /// The operator table.
@@ -295,6 +297,9 @@ impl Service {
                 self.send_reply(&message, &list).await
             }
             (Shape::Count, Answer::QueueLength(left)) => self.send_reply(&message, &left).await,
+            (Shape::Offline, Answer::OfflineReadiness(ready)) => {
+                self.send_reply(&message, &values::offline_readiness(&ready)).await
+            }
             (Shape::Queue, Answer::Queue(rows)) => {
                 let list: Vec<Dictionary> = rows.iter().map(values::queue_row).collect();
                 self.send_reply(&message, &list).await
@@ -639,6 +644,7 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
             let filter = values::queue_filter(&body.deserialize::<String>()?)?;
             (Call::ListQueue { filter }, Shape::Queue)
         }
+        "OfflineReadiness" => (Call::OfflineReadiness, Shape::Offline),
         "RetryQueued" => (Call::RetryQueued { advice: body.deserialize()? }, Shape::Nothing),
         "Download" => {
             let word: String = body.deserialize()?;

@@ -73,6 +73,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ForwardNow"() -> ("left": "u");
         "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
         "RetryQueued"("advice": "t") -> ();
+        "OfflineReadiness"() -> ("readiness": "a{sv}");
         "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
     },

@@ -2,8 +2,8 @@
 
 use posd_receipt::Copy;
 use posd_terminal::{
-    CallError, Cause, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, QueueFilter,
-    QueueRow, Reference, TerminalView, TransactionView, Try, Unfit,
+    CallError, Cause, Currency, Locale, OfflineReadiness, Options, OriginalName, PendingReversal, PrintJob,
+    QueueFilter, QueueRow, Reference, TerminalView, TransactionView, Try, Unfit,
 };
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
@@ -53,6 +53,7 @@ impl From<CallError> for Refused {
             CallError::OperatorLoggedIn => "OperatorLoggedIn",
             CallError::NotAllowed => "NotAllowed",
             CallError::Locked => "Locked",
+            CallError::Offline(_) => "OfflineRefused",
             CallError::NoActionNeeded => "NoActionNeeded",
             CallError::NoReceipt => "NoReceipt",
             CallError::InvalidArgument(_) => "InvalidArgument",
@@ -292,6 +293,60 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         Cause::OriginalChanged => {
             ("原交易状态已变", "查询原交易", "The original has changed since", "Look at the original's state")
         }
+        Cause::OfflineOff => (
+            "本机不做脱机消费",
+            "联机后用普通消费",
+            "This device sells nothing offline",
+            "Wait for the line, then sell online",
+        ),
+        Cause::OfflineAmountLimit => (
+            "超过单笔脱机限额",
+            "联机后用普通消费",
+            "Above the limit of one offline sale",
+            "Wait for the line, then sell online",
+        ),
+        Cause::OfflineTotalLimit => (
+            "脱机累计金额已达上限",
+            "联机上送后再试",
+            "Offline sales have reached their limit in all",
+            "Have them forwarded, then try again",
+        ),
+        Cause::OfflineCountLimit => (
+            "脱机笔数已达上限",
+            "联机上送后再试",
+            "Offline sales have reached their number",
+            "Have them forwarded, then try again",
+        ),
+        Cause::OfflineCardLimit => (
+            "此卡脱机已达上限",
+            "请换卡",
+            "Offline sales of this card have reached their limit",
+            "Ask for another card",
+        ),
+        Cause::OfflineOperatorLimit => (
+            "该操作员脱机已达上限",
+            "联机上送后再试",
+            "Offline sales of this operator have reached their limit",
+            "Have them forwarded, then try again",
+        ),
+        Cause::OfflineSilence => (
+            "与主机失去联系过久",
+            "检查网络并签到",
+            "The host has not been heard for too long",
+            "Check the line, then sign in",
+        ),
+        Cause::OfflineClock => (
+            "终端时钟被调回",
+            "校准时钟后签到",
+            "The clock was set back",
+            "Set the clock right, then sign in",
+        ),
+        Cause::OfflineBrand => (
+            "此卡组织不可脱机",
+            "请换卡，或联机后再试",
+            "Cards of this organisation are not taken offline",
+            "Ask for another card, or wait for the line",
+        ),
         Cause::Interrupted => (
             "终端中断，正在冲正",
             "等待结果，请勿重复收款",
@@ -327,6 +382,30 @@ pub(crate) fn reversal(reversal: &PendingReversal) -> Dictionary {
         ("reason", Variant::from(reversal.reason.word())),
         ("tries", Variant::from(tries(&reversal.tries))),
         ("next-try", Variant::from(reversal.next_try.unwrap_or(0))),
+    ])
+}
+
+/// What is left to sell offline, and why not.
+pub(crate) fn offline_readiness(ready: &OfflineReadiness) -> Dictionary {
+    let words = |of: &dyn Fn(&Cause) -> &'static str| -> Vec<String> {
+        ready.reasons.iter().map(|cause| of(cause).to_owned()).collect()
+    };
+    let texts: BTreeMap<String, Vec<String>> = Locale::ALL
+        .iter()
+        .map(|locale| (locale.word().to_owned(), words(&|cause| cause_texts(*cause, *locale).0)))
+        .collect();
+    Dictionary::from([
+        ("ready", Variant::from(ready.reasons.is_empty())),
+        ("reasons", Variant::from(words(&|cause| cause.word()))),
+        ("texts", Variant::from(texts)),
+        ("largest", Variant::from(ready.largest)),
+        ("total-left", Variant::from(ready.total_left)),
+        ("count-left", Variant::from(ready.count_left)),
+        ("operator-total-left", Variant::from(ready.operator_total_left)),
+        ("operator-count-left", Variant::from(ready.operator_count_left)),
+        ("silence-left", Variant::from(ready.silence_left_s)),
+        ("at-risk", Variant::from(ready.at_risk)),
+        ("at-risk-count", Variant::from(ready.at_risk_count)),
     ])
 }
 
@@ -426,6 +505,16 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
             }
             ("original-rrn", _) => return Err(wrong("12 letters and digits")),
             ("original", _) => return Err(wrong("a reference")),
+            ("offline-total", Variant::U64(total)) => {
+                options.offline.get_or_insert_default().total = Some(*total);
+            }
+            ("offline-count", Variant::U32(count)) => {
+                options.offline.get_or_insert_default().count = Some(*count);
+            }
+            ("offline-hours", Variant::U32(hours)) => {
+                options.offline.get_or_insert_default().silence_h = Some(*hours);
+            }
+            ("offline-total" | "offline-count" | "offline-hours", _) => return Err(wrong("a number")),
             _ => {
                 return Err(Refused::new(
                     "UnknownOption",

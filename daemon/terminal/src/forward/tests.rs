@@ -35,6 +35,7 @@ fn till() -> Terminal {
         copies: Vec::new(),
         profile: Arc::new(Profile { advice_expiry_h: 48, ..Profile::default() }),
         card: Arc::new(Configuration::unionpay()),
+        offline: None,
         deadlines: crate::Deadlines::default(),
     });
     terminal.journal = JournalState::Good;

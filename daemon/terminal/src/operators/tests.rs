@@ -4,9 +4,9 @@
 
 use super::*;
 use crate::{
-    Advice, AdviceId, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device,
-    Event, Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings,
-    StorageFault, StoredSet, Timer, TransactionId, Write,
+    Advice, AdviceId, Amount, AtRisk, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, CardKey,
+    Currency, Device, Event, Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey,
+    Settings, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -67,6 +67,9 @@ impl Records for Memory {
     fn recent_reversals(&self, _: u32) -> Result<Vec<Reversal>, StorageFault> {
         Ok(Vec::new())
     }
+    fn at_risk(&self, _: Option<CardKey>, _: &str) -> Result<AtRisk, StorageFault> {
+        Ok(AtRisk::default())
+    }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         Ok(Vec::new())
     }
@@ -110,6 +113,7 @@ impl Till {
             copies: Vec::new(),
             profile: Arc::new(Profile::default()),
             card: Arc::new(Configuration::unionpay()),
+            offline: None,
             deadlines: crate::Deadlines::default(),
         };
         let mut till = Till {

@@ -351,6 +351,14 @@ impl Core {
                 self.reply(id, reply);
             }
             Request::Seal { clear, context } => self.seal(id, clear, context),
+            Request::CardKey { pan } => {
+                let reply = match (&self.keys.data, self.can_store()) {
+                    (_, false) => Reply::Refused(Refusal::NoStorageKey),
+                    (None, true) => Reply::Refused(Refusal::KeyMissing),
+                    (Some(key), true) => Reply::CardKey(crypto::card_key(key, pan.reveal())),
+                };
+                self.reply(id, reply);
+            }
             Request::Open { sealed, context } => {
                 let reply = match (&self.keys.data, self.can_store()) {
                     (_, false) => Reply::Refused(Refusal::NoStorageKey),

@@ -9,6 +9,7 @@ use des::{
     cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt},
 };
 use posd_vault_protocol::MacAlgorithm;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -172,6 +173,26 @@ fn pin_field(control: u8, digits: &[u8]) -> Option<Block> {
     Some(block)
 }
 
+/// HMAC-SHA-256 (RFC 2104) under a key of at most 64 bytes.
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let pad = |byte: u8| {
+        let mut block = Zeroizing::new([byte; 64]);
+        for (padded, key) in block.iter_mut().zip(key) {
+            *padded ^= key;
+        }
+        block
+    };
+    let inner = Sha256::new().chain_update(&pad(0x36)[..]).chain_update(message).finalize();
+    Sha256::new().chain_update(&pad(0x5C)[..]).chain_update(inner).finalize().into()
+}
+
+/// What tells a card from others and does not name it: a hash under a key derived from the data key for this alone.
+pub(crate) fn card_key(data_key: &[u8; 32], pan: &str) -> [u8; 16] {
+    let key = Zeroizing::new(hmac(data_key, b"posd card key 1"));
+    let [first, _] = *hmac(&key[..], pan.as_bytes()).as_chunks::<16>().0 else { return [0; 16] };
+    first
+}
+
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
@@ -300,6 +321,17 @@ mod tests {
         let key = bytes("0123456789ABCDEFFEDCBA9876543210");
         assert_eq!(mac(MacAlgorithm::X919, &key[..8], input).unwrap(), *b"70A30640");
         assert_eq!(mac(MacAlgorithm::X919, &key, input).unwrap(), *b"A1C72E74");
+    }
+
+    #[test]
+    fn vector_hmac_of_rfc_4231_and_card_keys_differ_by_card_and_by_vault() {
+        // Test case 2.
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hmac(b"Jefe", b"what do ya want for nothing?")[..], bytes(&expected.to_uppercase()));
+        let key = |vault: u8, pan: &str| card_key(&[vault; 32], pan);
+        assert_eq!(key(1, "6212340000000019"), key(1, "6212340000000019"));
+        assert_ne!(key(1, "6212340000000019"), key(1, "6212340000000027"));
+        assert_ne!(key(1, "6212340000000019"), key(2, "6212340000000019"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use typed_card::{CardPrompt, Digits, EnteredCard};
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; [`Request::Hello`] carries it and the vault refuses any other.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// A request of `posd` with the number its reply will carry. Numbers are chosen by `posd`, never 0, and not reused
 /// while a reply is outstanding.
@@ -171,6 +171,12 @@ pub enum Request {
         /// What the sealed text is bound to (the transaction id); needed again to open it.
         context: u64,
     },
+    /// The key by which a card is told from others without naming it: a keyed hash of its number under a key of this
+    /// vault. Reply: [`Reply::CardKey`].
+    CardKey {
+        /// The account number.
+        pan: Digits,
+    },
     /// Decipher sealed card data. Reply: [`Reply::Opened`], or [`Refusal::SealBroken`].
     Open {
         /// What [`Reply::Sealed`] gave.
@@ -211,6 +217,8 @@ pub enum Reply {
     Sealed(Vec<u8>),
     /// To `Open`.
     Opened(Secret),
+    /// To `CardKey`.
+    CardKey([u8; 16]),
     /// The vault would not or could not.
     Refused(Refusal),
 }
@@ -232,6 +240,7 @@ impl std::fmt::Debug for Reply {
             Reply::Mac(_) => f.write_str("Mac(hidden)"),
             Reply::MacChecked(good) => write!(f, "MacChecked({good})"),
             Reply::Sealed(sealed) => write!(f, "Sealed({} bytes)", sealed.len()),
+            Reply::CardKey(_) => f.write_str("CardKey(hidden)"),
             Reply::Opened(_) => f.write_str("Opened(hidden)"),
             Reply::Refused(refusal) => write!(f, "Refused({refusal:?})"),
         }

@@ -6,11 +6,14 @@ use crate::{
     plant::{Plant, Planted},
     wires::{Done, Watched, Wires},
 };
-use posd_emv::configuration::{Application, AuthorityKey, Configuration};
+use posd_emv::{
+    configuration::{Application, AuthorityKey, Configuration},
+    hex::Fixed,
+};
 use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
-use posd_terminal::{Deadlines, Event, PrintState, Settings, Terminal};
+use posd_terminal::{Deadlines, Event, OfflineLimits, OfflinePolicy, PrintState, Settings, Terminal};
 use posd_unionpay::Profile;
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
@@ -27,9 +30,34 @@ static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
     let authority = AuthorityKey::new(key.rid, key.index, &key.modulus, &key.exponent, &key.checksum, None);
     let mut configuration = Configuration::unionpay();
     configuration.applications = Application::unionpay();
+    for application in &mut configuration.applications {
+        application.floor_limit = u32::MAX;
+        // As a host of the reference sends them.
+        application.action_code_denial = Some(Fixed([0x00, 0x10, 0, 0, 0]));
+        application.action_code_online = Some(Fixed([0xD8, 0x40, 0x04, 0xF8, 0x00]));
+        application.action_code_default = Some(Fixed([0xD8, 0x40, 0x00, 0xA8, 0x00]));
+    }
     configuration.authority_keys.extend(authority);
     Arc::new(configuration)
 });
+
+/// So tight that drawn faults meet every limit.
+static OFFLINE: LazyLock<OfflinePolicy> = LazyLock::new(|| OfflinePolicy {
+    limits: OFFLINE_LIMITS,
+    brands: vec!["CUP".to_owned()],
+    supervisor_above: Some(40_000),
+});
+
+pub(crate) const OFFLINE_LIMITS: OfflineLimits = OfflineLimits {
+    amount: 48_000,
+    total: 70_000,
+    count: 3,
+    card_total: 65_000,
+    card_count: 3,
+    operator_total: 70_000,
+    operator_count: 3,
+    silence_h: 24,
+};
 
 pub(super) type SimRunner = Runner<Planted, Watched, Wires>;
 
@@ -70,6 +98,7 @@ impl World {
             copies: vec![Copy::Merchant],
             profile: Arc::clone(&PROFILE),
             card: Arc::clone(&CARD_CONFIGURATION),
+            offline: Some(OFFLINE.clone()),
             deadlines: Deadlines {
                 card: 20_000,
                 removal: 10_000,

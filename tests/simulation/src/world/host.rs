@@ -48,6 +48,7 @@ pub(crate) fn host_kind(kind: Kind) -> MessageKind {
         Kind::Void => MessageKind::Void,
         Kind::PreAuth => MessageKind::PreAuth,
         Kind::PreAuthCancel => MessageKind::PreAuthCancel,
+        Kind::OfflineSale => MessageKind::OfflineSale,
         _ => MessageKind::Sale,
     }
 }

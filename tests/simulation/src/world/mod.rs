@@ -7,6 +7,7 @@ mod people;
 mod plan;
 mod vault;
 
+pub(crate) use daemon::OFFLINE_LIMITS;
 pub(crate) use host::host_kind;
 pub use plan::{Faults, Outcome, Plan};
 
@@ -106,7 +107,9 @@ impl World {
             Host::new(settings).unwrap_or_else(|error| unreachable!("the default settings serve: {error}"));
         let store = Rc::new(RefCell::new(None));
         let vault = new_vault(&mut random, &store);
-        let card = Card::new(if random.percent(30) { CardProfile::debit() } else { CardProfile::credit() });
+        let profile = if random.percent(30) { CardProfile::debit() } else { CardProfile::credit() };
+        // A card that may be used offline.
+        let card = Card::new(profile.with(|application| application.offline_limits = None));
         let disk = Disk::new(random.next());
         World {
             faults_on: plan.faults == Faults::Drawn,

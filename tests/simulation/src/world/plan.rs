@@ -61,14 +61,23 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
     let amount = amount(random, &plan.faults);
     let follows = match plan.faults {
         Faults::Drawn => place > 0 && random.percent(30),
-        _ => !matches!(plan.kind, Kind::Sale | Kind::PreAuth) && place % 2 == 1,
+        _ => !matches!(plan.kind, Kind::Sale | Kind::PreAuth | Kind::OfflineSale) && place % 2 == 1,
     };
     if !follows {
         let holds = match plan.faults {
             Faults::Drawn => random.percent(20),
             _ => matches!(plan.kind, Kind::PreAuth | Kind::PreAuthCancel),
         };
-        return Job { kind: if holds { Kind::PreAuth } else { Kind::Sale }, amount, original: None };
+        let offline = match plan.faults {
+            Faults::Drawn => random.percent(20),
+            _ => plan.kind == Kind::OfflineSale,
+        };
+        let kind = match (holds, offline) {
+            (true, _) => Kind::PreAuth,
+            (false, true) => Kind::OfflineSale,
+            (false, false) => Kind::Sale,
+        };
+        return Job { kind, amount, original: None };
     }
     let (kind, original) = match plan.faults {
         // Mostly a late one.

@@ -191,6 +191,29 @@ pub const KINDS: &[Kind] = &[
         help_zh: "脱机收款：由卡片和终端批准，稍后上送主机",
         help_en: "Take a payment that card and terminal approve, and tell the host later",
         partial: false,
+        further: &[
+            Further {
+                key: "offline-total",
+                of: OptionType::Money,
+                required: false,
+                zh: "未受理的脱机金额合计上限（元），只能比本机的更紧",
+                en: "Tighter limit of all that the host has not accepted, in yuan",
+            },
+            Further {
+                key: "offline-count",
+                of: OptionType::Number,
+                required: false,
+                zh: "未受理的脱机笔数上限，只能比本机的更紧",
+                en: "Tighter limit of how many sales the host has not accepted",
+            },
+            Further {
+                key: "offline-hours",
+                of: OptionType::Number,
+                required: false,
+                zh: "与主机失去联系的小时上限，只能比本机的更紧",
+                en: "Tighter limit of hours since the host was heard",
+            },
+        ],
         ..SALE
     },
     Kind {

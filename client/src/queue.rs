@@ -50,6 +50,14 @@ impl Terminal {
         rows.into_iter().map(row).collect()
     }
 
+    /// What is left to sell offline, and why not, as its dictionary.
+    ///
+    /// # Errors
+    /// As `OfflineReadiness` documents.
+    pub async fn offline_readiness(&self) -> Result<HashMap<String, OwnedVariant>, Error> {
+        Ok(self.call("OfflineReadiness", &()).await?.body().deserialize()?)
+    }
+
     /// Puts an advice that needs action into the queue again.
     ///
     /// # Errors

@@ -68,6 +68,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("queue forward", "立即把全部待上送的各送一次"),
     ("queue retry", "原因排除后，把一笔需处理的重新上送"),
     ("queue retry --advice", "列表中的编号"),
+    ("offline", "脱机还能收多少，为什么不能"),
     ("reversals", "主机尚未应答的冲正"),
     ("print", "打印一联签购单"),
     ("print --id", "交易编号"),

@@ -109,6 +109,8 @@ enum Command {
     },
     /// What the host has still to take, or did not take (存储转发): reversals, script results, offline sales …
     Queue(queue::Arguments),
+    /// What is left to sell while the host cannot be reached, and why not (脱机).
+    Offline,
     /// Reversals that the host has not answered.
     Reversals,
     /// Print a copy of a receipt.
@@ -222,6 +224,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
         Command::Queue(arguments) => return queue::run(arguments, voice).await,
+        Command::Offline => return queue::offline(voice).await,
         Command::Download(arguments) => return download::run(arguments, voice).await,
         _ => {}
     }
@@ -293,6 +296,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Operator(_)
         | Command::Audit(_)
         | Command::Queue(_)
+        | Command::Offline
         | Command::Download(_) => {}
     }
     Ok(Exit::Done)

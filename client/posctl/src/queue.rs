@@ -1,6 +1,11 @@
 //! The queue (store and forward): what the host has still to take, and what it did not take.
 
-use crate::{Failure, exit::Exit, language::Language, voice::Voice};
+use crate::{
+    Failure,
+    exit::Exit,
+    language::Language,
+    voice::{Voice, yuan},
+};
 use clap::{Args, Subcommand, ValueEnum};
 use posd_client::{QueueRow, Terminal};
 use serde_json::{Value, json};
@@ -86,6 +91,37 @@ pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Fail
             Ok(Exit::Done)
         }
     }
+}
+
+/// Says what is left to sell offline, and why not.
+pub(crate) async fn offline(voice: Voice) -> Result<Exit, Failure> {
+    let readiness = Terminal::connect().await?.offline_readiness().await?;
+    let all: serde_json::Map<String, Value> =
+        readiness.iter().map(|(key, value)| (key.clone(), posd_client::json(value))).collect();
+    let all = Value::Object(all);
+    let mut out = io::stdout();
+    if voice.json {
+        writeln!(out, "{all}")?;
+    } else {
+        let number = |key: &str| all[key].as_u64().unwrap_or_default();
+        for text in all["texts"][voice.language.tag()].as_array().into_iter().flatten() {
+            writeln!(out, "{}", text.as_str().unwrap_or_default())?;
+        }
+        let rows = [
+            ("单笔最大", "largest sale", yuan(number("largest"))),
+            ("剩余金额", "total left", yuan(number("total-left"))),
+            ("剩余笔数", "count left", number("count-left").to_string()),
+            ("操作员剩余金额", "operator's total left", yuan(number("operator-total-left"))),
+            ("操作员剩余笔数", "operator's count left", number("operator-count-left").to_string()),
+            ("离线剩余小时", "hours of silence left", (number("silence-left") / 3_600).to_string()),
+            ("未受理金额", "at risk", yuan(number("at-risk"))),
+            ("未受理笔数", "sales at risk", number("at-risk-count").to_string()),
+        ];
+        for (zh, en, value) in rows {
+            writeln!(out, "{} {value}", voice.pick(zh, en))?;
+        }
+    }
+    Ok(if all["ready"] == true { Exit::Done } else { Exit::NotGood })
 }
 
 /// The exit code that rows of the queue stand for.

@@ -2,7 +2,7 @@
 
 use crate::fault;
 use posd_terminal::{
-    Advice, Attempt, Device, PrintJob, Reversal, Sealed, SetContent, StorageFault, StoredSet,
+    Advice, AtRisk, Attempt, CardKey, Device, PrintJob, Reversal, Sealed, SetContent, StorageFault, StoredSet,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;

@@ -7,8 +7,8 @@ mod sample;
 use posd_journal::{Journal, OpenError, check};
 use posd_runner::Journal as _;
 use posd_terminal::{
-    AdviceState, Attempt, Cause, Device, Kind, Link, Outcome, PrintState, Records, ReversalState, Sealed,
-    Write,
+    Admission, AdviceState, AtRisk, Attempt, CardKey, Cause, Device, Kind, Link, OfflineLimits, Outcome,
+    PrintState, Records, ReversalState, Sealed, Write,
 };
 use posd_unionpay::request::Linked;
 use rusqlite::Connection;
@@ -184,6 +184,59 @@ fn only_what_is_open_is_called_open_and_nothing_is_deleted() {
     let database = Connection::open(&path).unwrap();
     let rows: usize = database.query_row("SELECT count(*) FROM reversal", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, ReversalState::ALL.len());
+}
+
+/// An offline sale of a card by an operator, and the question whether it may stand at risk.
+fn offline(id: u64, amount: u64, card: u8, operator: &str) -> (Admission, Vec<Write>) {
+    let limits = OfflineLimits {
+        amount: 100,
+        total: 250,
+        count: 3,
+        card_total: 150,
+        card_count: 3,
+        operator_total: 180,
+        operator_count: 3,
+        silence_h: 24,
+    };
+    let card = CardKey([card; 16]);
+    let operator = operator.to_owned();
+    let sale = Write::OfflineSale { transaction: id, amount, operator: operator.clone(), card };
+    (Admission { limits, amount, card: Some(card), operator }, vec![write(&attempt(id)), sale])
+}
+
+#[test]
+fn an_offline_sale_is_counted_with_what_stands_at_risk_in_the_transaction_that_stores_it() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let mut sell = |journal: &mut Journal, id, amount, card, operator| {
+        let (admission, writes) = offline(id, amount, card, operator);
+        journal.commit_if(&admission, &writes).unwrap()
+    };
+    assert_eq!(sell(&mut journal, 1, 100, 7, "01"), Ok(()));
+    assert_eq!(sell(&mut journal, 2, 51, 7, "02"), Err(Cause::OfflineCardLimit));
+    assert_eq!(journal.attempt(2).unwrap(), None, "nothing of a refused commit is there");
+    assert_eq!(sell(&mut journal, 2, 81, 8, "01"), Err(Cause::OfflineOperatorLimit));
+    assert_eq!(sell(&mut journal, 2, 100, 8, "02"), Ok(()));
+    assert_eq!(sell(&mut journal, 3, 51, 9, "03"), Err(Cause::OfflineTotalLimit));
+    drop(journal);
+    // What stands at risk survives, and goes when the host has accepted it.
+    let mut journal = Journal::open(&path).unwrap();
+    let risk = journal.at_risk(Some(CardKey([7; 16])), "02").unwrap();
+    let expected = AtRisk {
+        total: 200,
+        count: 2,
+        card_total: 100,
+        card_count: 1,
+        operator_total: 100,
+        operator_count: 1,
+    };
+    assert_eq!(risk, expected);
+    assert_eq!(sell(&mut journal, 3, 50, 9, "03"), Ok(()));
+    assert_eq!(sell(&mut journal, 4, 1, 9, "03"), Err(Cause::OfflineTotalLimit));
+    journal.commit(&[Write::OfflineTaken(1)]).unwrap();
+    let risk = journal.at_risk(Some(CardKey([7; 16])), "01").unwrap();
+    assert_eq!((risk.total, risk.count, risk.card_count, risk.operator_total), (150, 2, 0, 0));
+    assert_eq!(sell(&mut journal, 4, 100, 7, "01"), Ok(()));
 }
 
 #[test]

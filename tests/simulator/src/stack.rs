@@ -349,10 +349,18 @@ fn card_configuration() -> String {
         r#"[[applications]]
 aid = "A000000333010101"
 name = "UnionPay Debit"
+action-code-denial = "0010000000"
+action-code-online = "D84004F800"
+action-code-default = "D84000A800"
+floor-limit = 50000
 
 [[applications]]
 aid = "A000000333010102"
 name = "UnionPay Credit"
+action-code-denial = "0010000000"
+action-code-online = "D84004F800"
+action-code-default = "D84000A800"
+floor-limit = 50000
 
 [[authority-keys]]
 authority = "{}"

@@ -355,7 +355,7 @@ impl Core {
                 let reply = match (&self.keys.data, self.can_store()) {
                     (_, false) => Reply::Refused(Refusal::NoStorageKey),
                     (None, true) => Reply::Refused(Refusal::KeyMissing),
-                    (Some(key), true) => Reply::CardKey(crypto::card_key(key, pan.reveal())),
+                    (Some(key), true) => Reply::CardKey(crypto::card_key(key, pan.expose())),
                 };
                 self.reply(id, reply);
             }

@@ -21,7 +21,8 @@ impl World {
     /// What will go wrong with the next sale.
     pub(super) fn draw_faults(&mut self) {
         self.card.behave();
-        let first = if matches!(self.plan.kind, Kind::Sale | Kind::PreAuth | Kind::OfflineSale) { 1 } else { 2 };
+        let first =
+            if matches!(self.plan.kind, Kind::Sale | Kind::PreAuth | Kind::OfflineSale) { 1 } else { 2 };
         if self.app.begun == first {
             match self.plan.faults.clone() {
                 Faults::Host(fault) => self.host.add_fault(Rule::once(fault, host_kind(self.plan.kind))),

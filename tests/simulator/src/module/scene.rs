@@ -223,9 +223,9 @@ impl Scene {
     }
 }
 
-const PROFILES: [&str; 5] = ["debit", "credit", "offline-pin", "combo", "confirm"];
+const PROFILES: [&str; 6] = ["debit", "credit", "offline-pin", "combo", "confirm", "offline"];
 
-/// A card of the shelf; `confirm` is a debit card that asks to be confirmed.
+/// A card of the shelf; `confirm` is a debit card that asks to be confirmed, `offline` one that counts no offline sales.
 fn profile(name: &str) -> Option<Profile> {
     match name {
         "debit" => Some(Profile::debit()),
@@ -233,6 +233,7 @@ fn profile(name: &str) -> Option<Profile> {
         "offline-pin" => Some(Profile::offline_pin()),
         "combo" => Some(Profile::combo()),
         "confirm" => Some(Profile::debit().with(|application| application.needs_confirmation = true)),
+        "offline" => Some(Profile::debit().with(|application| application.offline_limits = None)),
         _ => None,
     }
 }

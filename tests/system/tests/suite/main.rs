@@ -13,6 +13,7 @@ mod input;
 mod interface;
 mod kinds;
 mod needles;
+mod offline;
 mod operators;
 mod owners;
 mod posctl;

@@ -208,7 +208,7 @@ fn offline(id: u64, amount: u64, card: u8, operator: &str) -> (Admission, Vec<Wr
 fn an_offline_sale_is_counted_with_what_stands_at_risk_in_the_transaction_that_stores_it() {
     let (_directory, path) = place();
     let mut journal = Journal::open(&path).unwrap();
-    let mut sell = |journal: &mut Journal, id, amount, card, operator| {
+    let sell = |journal: &mut Journal, id, amount, card, operator| {
         let (admission, writes) = offline(id, amount, card, operator);
         journal.commit_if(&admission, &writes).unwrap()
     };

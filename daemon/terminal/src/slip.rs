@@ -26,6 +26,7 @@ impl Terminal {
         card: Option<(&Kernel, &CardOutcome)>,
     ) -> Option<Receipt> {
         let rule = kinds::rule(attempt.kind)?;
+        let by_code = attempt.wallet.is_some();
         let link = attempt.original.as_ref();
         Some(Receipt {
             transaction_type: rule.slip,
@@ -36,7 +37,11 @@ impl Terminal {
             issuer: answer.and_then(Answer::issuer).map(str::to_owned),
             acquirer: answer.and_then(Answer::acquirer).map(str::to_owned),
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
-            entry: if card.is_some() { Entry::Insert } else { Entry::None },
+            entry: match card {
+                _ if by_code => Entry::Qr,
+                Some(_) => Entry::Insert,
+                None => Entry::None,
+            },
             batch: attempt.batch?,
             trace: attempt.trace?,
             authorisation_code: attempt.authorisation_code.clone(),
@@ -51,6 +56,8 @@ impl Terminal {
             chip: card.map(|(kernel, card)| chip(kernel, card)),
             verification: if card.is_some_and(|(_, card)| card.signature_required) {
                 Verification::Signature
+            } else if by_code {
+                Verification::Qr
             } else {
                 Verification::NotRequired
             },
@@ -64,7 +71,8 @@ impl Terminal {
             instalments: None,
             balance: None,
             original: link.map_or_else(Original::default, printed),
-            voucher: None,
+            wallet: attempt.wallet.clone(),
+            voucher: attempt.voucher.clone(),
             goods: Vec::new(),
             not_yet_authorised: attempt.outcome == Some(Outcome::ApprovedOffline),
             strokes: None,

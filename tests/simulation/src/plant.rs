@@ -3,9 +3,9 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, AdviceId, AdviceState, AtRisk, Attempt, AuditHead, Call, CardKey, Device, Effect, Event, Moment,
-    Outcome, PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, State, StorageFault,
-    StoredSet, Terminal, TransactionId, TransactionView, Write,
+    Advice, AdviceId, AdviceState, AtRisk, Attempt, AuditHead, Call, CardKey, ClosingStep, Device, Effect,
+    Event, Moment, Outcome, PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, State,
+    StorageFault, StoredSet, Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -38,6 +38,10 @@ pub enum Plant {
     ForgetFollowers,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// That a payment by code must be ended is stored as if it might still be asked for.
+    ForgetCancel,
+    /// A payment by code that nobody has answered for is taken for ended.
+    EndUnanswered,
     /// An offline sale is not counted as standing at risk.
     ForgetRisk,
     /// An advice that is to be sent is stored as accepted.
@@ -46,7 +50,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 15] = [
+    pub const ALL: [Plant; 17] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -60,6 +64,8 @@ impl Plant {
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
         Plant::TrustEveryPassword,
+        Plant::ForgetCancel,
+        Plant::EndUnanswered,
         Plant::ForgetRisk,
         Plant::ForgetAdvice,
     ];
@@ -157,6 +163,7 @@ fn early_report(writes: &[Write]) -> Option<Effect> {
                 queue_position: 0,
                 pin_digits: 0,
                 candidates: Vec::new(),
+                code: None,
             })))
         }
         _ => None,
@@ -183,6 +190,18 @@ fn bend_write(plant: Plant, write: Write) -> Write {
             if reversal.state == ReversalState::Pending =>
         {
             reversal.state = ReversalState::Disarmed;
+            Write::Reversal(reversal)
+        }
+        (Plant::ForgetCancel, Write::Reversal(mut reversal)) => {
+            if let Some(closing) = reversal.closing.as_mut() {
+                closing.step = ClosingStep::Ask;
+            }
+            Write::Reversal(reversal)
+        }
+        (Plant::EndUnanswered, Write::Reversal(mut reversal))
+            if reversal.closing.is_some() && reversal.state == ReversalState::Pending =>
+        {
+            reversal.state = ReversalState::Done;
             Write::Reversal(reversal)
         }
         (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {

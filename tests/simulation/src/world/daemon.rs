@@ -13,8 +13,10 @@ use posd_emv::{
 use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
-use posd_terminal::{Deadlines, Event, OfflineLimits, OfflinePolicy, PrintState, Settings, Terminal};
-use posd_unionpay::Profile;
+use posd_terminal::{
+    Answer, CancelAnswer, Deadlines, Event, OfflineLimits, OfflinePolicy, PrintState, Settings, Terminal,
+};
+use posd_unionpay::{Profile, profile::Silence};
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
 use std::{
@@ -22,8 +24,16 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-pub(super) static PROFILE: LazyLock<Arc<Profile>> =
-    LazyLock::new(|| Arc::new(Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() }));
+pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+    let mut profile = Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() };
+    profile.qr.enabled = true;
+    for dialect in profile.qr.dialects.iter_mut().filter(|dialect| dialect.show.is_some()) {
+        // As the test host has it.
+        dialect.shown_tag = "A5".to_owned();
+        dialect.silence = Silence::QueryThenCancel { first_wait_s: 2, wait_s: 2, queries: 4, cancels: 2 };
+    }
+    Arc::new(profile)
+});
 
 static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
     let key = posd_card::issuer::authority_key();
@@ -104,6 +114,7 @@ impl World {
                 removal: 10_000,
                 signature: 5_000,
                 pin: 15_000,
+                code: 20_000,
                 ..Deadlines::default()
             },
         };
@@ -161,6 +172,7 @@ impl World {
         }
         self.open.clear();
         self.calls.clear();
+        self.cancels.clear();
         self.vault(Input::Disconnected);
         if power {
             let store = Rc::clone(&self.vault_store);
@@ -176,6 +188,7 @@ impl World {
                 Coming::App
                     | Coming::AppCancels
                     | Coming::AppDies
+                    | Coming::Scan(_)
                     | Coming::Key(_)
                     | Coming::FromHost(..)
                     | Coming::VaultBack
@@ -200,6 +213,11 @@ impl World {
                     if let Ok(posd_terminal::Answer::Transaction(view)) = &answer {
                         self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     }
+                    if let (Some(id), Ok(Answer::Cancel(CancelAnswer::Accepted))) =
+                        (self.cancels.remove(&call), &answer)
+                    {
+                        self.oracle.borrow_mut().given_up.insert(id);
+                    }
                     if self.calls.remove(&call) {
                         self.app.answered(&answer);
                     }
@@ -221,6 +239,7 @@ impl World {
                 Done::Report(Report::Transaction(view)) => {
                     self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     self.customer(view.state);
+                    self.paying_customer(&view);
                     if self.app.follows() == Some(view.id()) {
                         self.app.look(&view);
                     }

@@ -316,6 +316,8 @@ impl Terminal {
             authorisation_code: None,
             rrn: None,
             field55,
+            voucher: None,
+            wallet: None,
         };
         attempt.receipt = self.slip(&attempt, None, amount, Some((kernel, &card)));
         let operator = attempt.operator.clone().unwrap_or_default();

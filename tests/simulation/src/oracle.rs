@@ -1,7 +1,7 @@
 //! What may never be, seen from outside: from the host's books, from what apps were told, from what left for the host.
 
 use posd_acquirer::{Booking, BookingState, Host, MessageKind};
-use posd_terminal::{Attempt, Kind, Outcome, TransactionId, Write};
+use posd_terminal::{Advice, Attempt, Kind, Outcome, TransactionId, Write};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,7 +189,23 @@ impl Oracle {
     }
 
     /// Everything is at rest: do the books agree?
-    pub(crate) fn at_rest(&mut self, host: &Host, attempts: &[Attempt], references: usize) {
+    pub(crate) fn at_rest(
+        &mut self,
+        host: &Host,
+        attempts: &[Attempt],
+        references: usize,
+        refused: &[Advice],
+    ) {
+        // A card that garbles its certificate is found out by the issuer only: the one refusal that an advice may meet.
+        let bad_certificate = |advice: &&Advice| advice.tries.last().is_some_and(|last| last.result == "59");
+        let lied: BTreeSet<TransactionId> =
+            refused.iter().filter(bad_certificate).map(|advice| advice.transaction).collect();
+        for advice in refused.iter().filter(|advice| !lied.contains(&advice.transaction)) {
+            self.broken(format!(
+                "advice {} of {} needs action: {:?}",
+                advice.id, advice.transaction, advice.tries
+            ));
+        }
         let mut charged: BTreeMap<String, usize> = BTreeMap::new();
         let known: BTreeMap<(u32, u32), &Attempt> =
             attempts.iter().filter_map(|a| Some(((a.batch?, a.trace?), a))).collect();
@@ -216,7 +232,7 @@ impl Oracle {
         }
         // Whatever an app once heard is still so.
         for attempt in std::mem::take(&mut self.told_charged).into_values() {
-            if standing(host, &attempt) != 1 {
+            if standing(host, &attempt) != 1 && !lied.contains(&attempt.id) {
                 self.broken(format!("{} was told approved, and the host does not hold it", attempt.id));
             }
         }
@@ -226,7 +242,8 @@ impl Oracle {
             if attempt.outcome == Some(Outcome::Unknown) {
                 self.broken(format!("{} is still unknown", attempt.id));
             }
-            if attempt.outcome.is_some_and(Outcome::is_charged) && standing(host, attempt) != 1 {
+            let held = standing(host, attempt) == 1 || lied.contains(&attempt.id);
+            if attempt.outcome.is_some_and(Outcome::is_charged) && !held {
                 self.broken(format!("{} is approved, and the host does not hold it", attempt.id));
             }
         }

@@ -312,7 +312,9 @@ impl World {
             None => Vec::new(),
         };
         let mut oracle = self.oracle.borrow_mut();
-        oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused);
+        let refused = self.runner.as_ref().map(|runner| runner.journal().journal.advices_to_look_at());
+        let refused = refused.and_then(Result::ok).unwrap_or_default();
+        oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused, &refused);
         if self.app.sold_while_locked {
             return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
         }

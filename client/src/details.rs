@@ -155,6 +155,11 @@ impl Details {
         }
     }
 
+    /// Whether it has ended, or waits for [`crate::Terminal::resolve`] and goes on with nothing else.
+    pub fn is_over(&self) -> bool {
+        self.state == "finished" || (self.state == "resolving" && self.prompt == "resolve-by-hand")
+    }
+
     /// Whether the customer has been charged.
     pub fn is_charged(&self) -> bool {
         matches!(self.outcome.as_str(), "approved" | "approved-offline" | "partially-approved")
@@ -208,6 +213,8 @@ pub struct TerminalState {
     pub batch: u32,
     /// Reversals not answered.
     pub pending_reversals: u32,
+    /// Refunds without an answer that the supervisor has not resolved.
+    pub unresolved_refunds: u32,
     /// The host's processing requirement digit.
     pub host_requirement: u8,
     /// The daemon's version.
@@ -231,6 +238,7 @@ impl TerminalState {
             signed_in: properties.take("SignedIn")?,
             batch: properties.take("BatchNumber")?,
             pending_reversals: properties.take("PendingReversalCount")?,
+            unresolved_refunds: properties.take("UnresolvedRefundCount")?,
             host_requirement: properties.take("HostRequirement")?,
             version: properties.take("Version")?,
         })

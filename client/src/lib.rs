@@ -18,9 +18,11 @@
 
 mod details;
 mod operators;
+mod resolve;
 
 pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
 pub use operators::{AuditHead, Operator};
+pub use resolve::HostNumbers;
 
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -404,7 +406,7 @@ impl Transaction {
         Ok(Following { signals, gone, owner, properties: properties.body().deserialize()? })
     }
 
-    /// Starts it and follows it to its end; `progress` sees each change. Where it has started or ended already it is
+    /// Starts it and follows it to its end, or until it waits for [`Terminal::resolve`]; `progress` sees each change. Where it has started or ended already it is
     /// followed from where it stands, so this is safe to call again after any fault.
     ///
     /// # Errors
@@ -415,7 +417,7 @@ impl Transaction {
         if details.state == "created" {
             self.start().await?;
         }
-        while details.state != "finished" {
+        while !details.is_over() {
             details = following.next().await?;
             progress(&details);
         }

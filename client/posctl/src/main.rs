@@ -13,14 +13,16 @@ mod operator;
 mod picture;
 mod show;
 mod simulated;
+mod transact;
 
-use clap::{Args, Parser, Subcommand};
-use posd_client::{CreateOptions, Details, Error, Original, Terminal, Transaction};
+use clap::{Parser, Subcommand};
+use posd_client::{Details, Error, Terminal, Transaction};
 use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
+use transact::{Follow, Resolve, Sell};
 
 /// Talks to the payment terminal on this device.
 #[derive(Debug, Parser)]
@@ -58,6 +60,20 @@ enum Command {
     Sell(Sell),
     /// Undo a sale of this batch, whole (消费撤销). The supervisor types the password on the PIN pad.
     Void(Follow),
+    /// Give back a sale or a completion, or a part of it, in any batch (退货). The supervisor types the password, and the
+    /// card is read.
+    Refund(Follow),
+    /// Reserve an amount (预授权).
+    PreAuth(Sell),
+    /// Give a reservation up, whole (预授权撤销), with the supervisor's password.
+    PreAuthCancel(Follow),
+    /// Take what was reserved (预授权完成), without the card.
+    Complete(Follow),
+    /// Undo a completion of this batch, whole (预授权完成撤销), with the supervisor's password.
+    CompleteCancel(Follow),
+    /// Say what came of a transaction whose outcome is unknown, after asking the acquirer. The supervisor types the
+    /// password.
+    Resolve(Resolve),
     /// Show a transaction.
     Show {
         /// Its number.
@@ -118,53 +134,6 @@ enum Command {
     Decode(decode::Arguments),
     /// Move the simulator's devices.
     Sim(simulated::Arguments),
-}
-
-#[derive(Debug, Args)]
-struct Sell {
-    /// The amount in yuan, such as 12.34.
-    amount: String,
-    /// Your own name for the sale; the same name never charges twice.
-    #[arg(long)]
-    reference: String,
-    /// Open the next attempt of a sale that ended without a charge.
-    #[arg(long)]
-    new_attempt: bool,
-    /// A line for the receipt.
-    #[arg(long)]
-    note: Option<String>,
-    /// Accept that the host approves a part.
-    #[arg(long)]
-    allow_partial: bool,
-    /// Refuse instead of queueing.
-    #[arg(long)]
-    no_wait: bool,
-    /// Language of texts: `zh-CN` or `en`.
-    #[arg(long, default_value = "en")]
-    locale: String,
-}
-
-#[derive(Debug, Args)]
-struct Follow {
-    #[command(flatten)]
-    sell: Sell,
-    #[command(flatten)]
-    original: OriginalArguments,
-}
-
-/// One way to name the original.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct OriginalArguments {
-    /// Your own name for the original.
-    #[arg(long)]
-    original: Option<String>,
-    /// Its trace number (凭证号), in the present batch.
-    #[arg(long)]
-    trace: Option<u32>,
-    /// Its reference number (参考号).
-    #[arg(long)]
-    rrn: Option<String>,
 }
 
 /// What ends the program badly.
@@ -246,8 +215,18 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Sell(sell) => return self::sell(&terminal, "sale", sell, None).await,
-        Command::Void(follow) => return self::follow(&terminal, "void", follow).await,
+        Command::Sell(sell) => return transact::sell(&terminal, "sale", sell, None).await,
+        Command::Void(follow) => return transact::follow(&terminal, "void", follow).await,
+        Command::Refund(follow) => return transact::follow(&terminal, "refund", follow).await,
+        Command::PreAuth(sell) => return transact::sell(&terminal, "pre-auth", sell, None).await,
+        Command::PreAuthCancel(follow) => {
+            return transact::follow(&terminal, "pre-auth-cancel", follow).await;
+        }
+        Command::Complete(follow) => return transact::follow(&terminal, "completion", follow).await,
+        Command::CompleteCancel(follow) => {
+            return transact::follow(&terminal, "completion-cancel", follow).await;
+        }
+        Command::Resolve(resolve) => return transact::resolve(&terminal, resolve).await,
         Command::Show { id } => show::transaction(&mut out, &terminal.get(id).await?.details().await?)?,
         Command::List { limit, before } => list(&mut out, &terminal.list(before, limit).await?)?,
         Command::Results => list(&mut out, &terminal.unacknowledged().await?)?,
@@ -290,59 +269,6 @@ async fn receipt(
     Ok(())
 }
 
-/// Minor units of an amount in yuan with at most two decimals.
-fn minor_units(amount: &str) -> Result<u64, Failure> {
-    let wrong = || Failure::Usage(format!("{amount:?} is no amount in yuan: write it like 12.34"));
-    let (whole, cents) = amount.split_once('.').unwrap_or((amount, ""));
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || cents.len() > 2 || !digits(whole) || !digits(cents) {
-        return Err(wrong());
-    }
-    format!("{whole}{cents:0<2}").parse().map_err(|_| wrong())
-}
-
-async fn follow(terminal: &Terminal, kind: &str, follow: Follow) -> Result<ExitCode, Failure> {
-    let OriginalArguments { original, trace, rrn } = follow.original;
-    let original =
-        original.map(Original::Reference).or(trace.map(Original::Trace)).or(rrn.map(Original::Rrn));
-    sell(terminal, kind, follow.sell, original).await
-}
-
-async fn sell(
-    terminal: &Terminal,
-    kind: &str,
-    sell: Sell,
-    original: Option<Original>,
-) -> Result<ExitCode, Failure> {
-    let amount = minor_units(&sell.amount)?;
-    let options = CreateOptions {
-        locale: Some(sell.locale.clone()),
-        allow_partial: sell.allow_partial,
-        no_wait: sell.no_wait,
-        note: sell.note,
-        original,
-    };
-    let mut transaction = terminal.create_of(kind, &sell.reference, amount, &options).await?;
-    if sell.new_attempt {
-        transaction = terminal.new_attempt(&sell.reference).await?;
-    }
-    let mut out = io::stdout();
-    let mut shown = (String::new(), 0);
-    let details = transaction
-        .sell(|change| {
-            let now = (change.state.clone(), change.pin_digits);
-            if now != shown {
-                shown = now;
-                // The sale goes on whether or not anybody reads this.
-                let _ = show::progress(&mut out, change, &sell.locale);
-            }
-        })
-        .await?;
-    let mut out = io::stdout();
-    show::transaction(&mut out, &details)?;
-    Ok(if details.is_charged() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,15 +277,5 @@ mod tests {
     fn the_command_line_is_well_made() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn amounts_in_yuan() {
-        assert_eq!(minor_units("12.34").unwrap(), 1234);
-        assert_eq!(minor_units("12").unwrap(), 1200);
-        assert_eq!(minor_units("0.5").unwrap(), 50);
-        for wrong in ["", ".5", "1.234", "-1", "1,5", "1e3", "99999999999999999999"] {
-            assert!(minor_units(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -70,5 +70,6 @@ pub(crate) fn terminal(out: &mut impl Write, state: &TerminalState) -> io::Resul
     writeln!(out, "operator     {operator}{}", if state.locked { " (locked)" } else { "" })?;
     writeln!(out, "batch        {:06}", state.batch)?;
     writeln!(out, "reversals    {}", state.pending_reversals)?;
+    writeln!(out, "unresolved   {}", state.unresolved_refunds)?;
     writeln!(out, "version      {}", state.version)
 }

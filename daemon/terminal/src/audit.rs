@@ -5,7 +5,7 @@
 
 use crate::{
     event::{Effect, Note},
-    record::{Attempt, Records, ReversalState, StorageFault, TransactionId, WallTime, Write},
+    record::{Attempt, Records, StorageFault, TransactionId, WallTime, Write},
     state::{Outcome, words},
     terminal::{JournalState, Terminal},
 };
@@ -46,12 +46,14 @@ words! {
         TransactionCreated = "transaction-created",
         /// A transaction's outcome became what the detail says.
         TransactionOutcome = "transaction-outcome",
-        /// Somebody resolved a reversal in writing.
+        /// The supervisor said what came of a transaction whose reversal the host does not answer.
         ReversalResolved = "reversal-resolved",
         /// The supervisor gave its word for one transaction.
         SupervisorConsent = "supervisor-consent",
         /// It was not given; the detail says why.
         SupervisorRefused = "supervisor-refused",
+        /// The supervisor said what came of a refund without an answer.
+        RefundResolved = "refund-resolved",
     }
 }
 
@@ -315,14 +317,6 @@ impl Terminal {
                     };
                     if before != Some(outcome) {
                         rows.push(self.outcome_row(attempt, outcome));
-                    }
-                }
-                Write::Reversal(reversal) if reversal.state == ReversalState::Resolved => {
-                    let id = reversal.transaction;
-                    if records.open_reversals()?.iter().any(|open| open.transaction == id) {
-                        let operator = self.operator.as_deref().unwrap_or_default();
-                        let detail = format!("transaction={id}");
-                        rows.push(self.audit_row(AuditEvent::ReversalResolved, None, operator, detail));
                     }
                 }
                 _ => {}

@@ -7,7 +7,7 @@ use crate::{
     event::Effect,
     exchange::{End, Purpose},
     forward::{to_seal, unseal},
-    kinds::CardUse,
+    kinds::{CardUse, Silence},
     prompt::Prompt,
     record::{Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
@@ -25,6 +25,9 @@ use crate::terminal::Asked;
 
 /// DF31, issuer script results as field 55 carries them.
 const SCRIPT_RESULTS: u32 = 0xDF31;
+
+/// Response code: the host has met this trace number before.
+const DUPLICATE: &str = "94";
 
 /// What the host said to the running sale.
 #[derive(Debug)]
@@ -49,13 +52,30 @@ struct Presented {
 }
 
 impl Terminal {
+    /// The kernel that waits for the host's answer.
     fn kernel(&self) -> Option<&Kernel> {
-        self.active.as_ref()?.kernel.as_deref()
+        self.active.as_ref()?.completing_kernel()
     }
 
-    /// The card wants the issuer asked. First the vault seals what a reversal will need of the card (rule 10).
+    /// Whether a card waits for the host's answer.
+    pub(crate) fn card_completes(&self) -> bool {
+        self.kernel().is_some()
+    }
+
+    /// What follows if the running transaction's request is not answered well.
+    fn silence(&self) -> Silence {
+        self.active_rule().map_or(Silence::Reverse, |rule| rule.silence)
+    }
+
+    /// The card wants the issuer asked.
     pub(crate) fn go_online(&mut self, _request: OnlineRequest) {
-        let card = self.kernel().and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
+        self.seal_card();
+    }
+
+    /// The vault seals what a reversal, a batch upload or a later transaction will need of the card (rule 10).
+    fn seal_card(&mut self) {
+        let kernel = self.active.as_ref().and_then(|active| active.kernel.as_deref());
+        let card = kernel.and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
         let Some(clear) = card else { return self.abort(Outcome::Failed, Cause::CardFault) };
         let Some(active) = self.active.as_mut() else { return };
         active.step = Step::Sealing;
@@ -74,7 +94,7 @@ impl Terminal {
     /// The card as the kind's request tells of it.
     fn presented(&self) -> Option<Presented> {
         let active = self.active.as_ref()?;
-        if self.active_rule()?.card == CardUse::Recorded {
+        if active.card == CardUse::Recorded {
             let recorded = active.recorded.as_ref()?;
             let (pan, expiry) = unseal(recorded.clear.as_ref()?)?;
             let card = request::Card {
@@ -95,7 +115,11 @@ impl Terminal {
         }
         let kernel = active.kernel.as_deref()?;
         let profile = &self.settings.profile;
-        let field = |tags: &[u32]| field55::build(tags, &|tag| kernel.data(tag)).ok();
+        let field = |tags: &[u32]| match active.card {
+            // A card that was only read says nothing of this transaction.
+            CardUse::Read => Some(Vec::new()),
+            _ => field55::build(tags, &|tag| kernel.data(tag)).ok(),
+        };
         let pan = kernel.pan()?;
         Some(Presented {
             masked_pan: Some(posd_receipt::mask(&pan)),
@@ -164,8 +188,9 @@ impl Terminal {
     }
 
     /// The point of no return: trace, attempt and reversal intent become durable, then the owner is told, then the
-    /// request leaves (rules 1 and 4).
+    /// request leaves (rules 1 and 4). Of a kind that is never reversed the attempt with its trace is the intent.
     pub(crate) fn commit_intent(&mut self) {
+        let reverses = self.silence() == Silence::Reverse;
         let Some(active) = self.active.as_mut() else { return };
         let Some(intent) = active.intent.take() else { return };
         let id = active.id;
@@ -178,20 +203,24 @@ impl Terminal {
             attempt.trace = Some(original.trace);
             attempt.masked_pan = masked_pan;
             attempt.application_label = application_label;
+            attempt.entry = Some(original.entry);
+            attempt.card_sequence = original.card_sequence;
             attempt.card = Some(card.clone());
             writes.push(live.record());
         }
-        let reversal = Reversal {
-            transaction: id,
-            state: ReversalState::Armed,
-            // What is true if nothing more is ever heard.
-            reason: ReversalReason::NoAnswer,
-            original,
-            card,
-            tries: Vec::new(),
-        };
-        writes.push(Write::Reversal(Box::new(reversal.clone())));
-        self.reversals.push(reversal);
+        if reverses {
+            let reversal = Reversal {
+                transaction: id,
+                state: ReversalState::Armed,
+                // What is true if nothing more is ever heard.
+                reason: ReversalReason::NoAnswer,
+                original,
+                card,
+                tries: Vec::new(),
+            };
+            writes.push(Write::Reversal(Box::new(reversal.clone())));
+            self.reversals.push(reversal);
+        }
         self.effect(Effect::Commit(writes));
         let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
         self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));
@@ -238,6 +267,10 @@ impl Terminal {
         let code = answer.response_code();
         let Ok(bytes) = <[u8; 2]>::try_from(code.as_bytes()) else { return bad(Cause::BadAnswer) };
         let for_card = HostAnswer::from_field55(bytes, answer.field55().unwrap_or_default());
+        if self.silence() == Silence::Ask && code == DUPLICATE {
+            // It was sent once: the host has seen it, and what it made of it was lost on the way.
+            return bad(Cause::BadAnswer);
+        }
         if !self.profile().approves(code) {
             // What cannot be read of a refusal changes nothing about the refusal.
             let for_card = for_card.unwrap_or_else(|_| HostAnswer::bare(bytes));
@@ -256,9 +289,22 @@ impl Terminal {
         (Heard::Approved(answer, charged), Input::Host(for_card))
     }
 
+    /// The card was read, and has no more part in it. It must be the original's.
+    fn card_read(&mut self) {
+        let Some(active) = self.active.as_ref() else { return };
+        let read = active.kernel.as_deref().and_then(Kernel::pan).map(|pan| posd_receipt::mask(&pan));
+        let known = active.recorded.as_ref().and_then(|recorded| recorded.masked_pan.clone());
+        if known.is_some() && known != read {
+            return self.abort(Outcome::Failed, Cause::CardDiffers);
+        }
+        self.seal_card();
+    }
+
     /// The kernel has ended.
     pub(crate) fn card_finished(&mut self, outcome: CardOutcome) {
-        if self.active.as_ref().is_some_and(|active| active.sent) {
+        if outcome.verdict == CardVerdict::Read {
+            self.card_read();
+        } else if self.active.as_ref().is_some_and(|active| active.sent) {
             self.conclude(Some(outcome));
         } else {
             let (outcome, cause) = self.ended_at_card(&outcome.verdict);
@@ -277,7 +323,7 @@ impl Terminal {
         let id = active.id;
         let heard =
             active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
-        let cardless = active.kernel.is_none();
+        let cardless = active.completing_kernel().is_none();
         let completed = cardless || card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
         let mut writes = Vec::new();
@@ -287,6 +333,7 @@ impl Terminal {
                 writes.extend(self.reversal_closed(id, ReversalState::NotSent));
                 writes.extend(self.decide(id, Outcome::Failed, Cause::HostUnreachable));
             }
+            // Of a kind that is never reversed there is no reversal to bring up to date: it stays unknown (rule 5).
             Heard::Bad(reason, cause) => {
                 self.update_reversal(id, None, scripts);
                 writes.extend(self.reversal_pending(id, reason));
@@ -302,7 +349,10 @@ impl Terminal {
                 self.take_answer(id, &answer);
                 let partial = answer.response_code() == "10";
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
-                let receipt = self.slip(id, &answer, charged, card.as_ref());
+                let receipt = self.live.get(&id).and_then(|live| {
+                    let kernel = self.kernel().zip(card.as_ref());
+                    self.slip(&live.attempt, Some(&answer), charged, kernel)
+                });
                 if let Some(live) = self.live.get_mut(&id) {
                     live.attempt.charged = Some(charged);
                     live.attempt.transaction_certificate =

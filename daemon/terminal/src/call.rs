@@ -159,10 +159,32 @@ pub enum Call {
     AuditHead,
     /// The terminal's state. Answer: [`Answer::Terminal`].
     Terminal,
+    /// Say what came of a transaction whose outcome is not known, by the supervisor's word. Answer: [`Answer::Done`].
+    Resolve {
+        /// Which: the caller's own, or any where the caller is root.
+        id: TransactionId,
+        /// The acquirer holds it.
+        booked: bool,
+        /// The numbers that the host has given it, where somebody read them from the host's records.
+        numbers: HostNumbers,
+        /// The supervisor's password, where there is no PIN pad.
+        authority: Option<Secret>,
+    },
     /// Reversals not yet answered. Answer: [`Answer::Reversals`].
     PendingReversals,
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
+}
+
+/// The numbers by which the host's records name a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostNumbers {
+    /// Retrieval reference number (field 37), 12 characters.
+    pub rrn: Option<String>,
+    /// Authorisation code (field 38), 6 characters.
+    pub authorisation_code: Option<String>,
+    /// The host's date (field 13), MMDD.
+    pub date: Option<String>,
 }
 
 /// The answer to a call.

@@ -5,9 +5,8 @@ use crate::{
     audit::AuditEvent,
     call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, ConnectionId},
     event::Effect,
-    kinds::CardUse,
     money::Amount,
-    original::rule_of,
+    original::{card_use, rule_of},
     record::{Attempt, Link, Options, Records, TransactionId, Write},
     sale::Step,
     sale_key::{Reference, SaleKey},
@@ -94,6 +93,9 @@ impl Terminal {
             Call::ListOperators => self.call_list_operators(id),
             Call::AuditHead => Ok(Some(Answer::AuditHead(self.audit_head))),
             Call::Terminal => Ok(Some(Answer::Terminal(Box::new(self.terminal_view())))),
+            Call::Resolve { id: transaction, booked, numbers, authority } => {
+                self.call_resolve(id, caller, transaction, booked, numbers, authority)
+            }
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
             Call::Diagnose => self.call_diagnose(id),
         }
@@ -199,34 +201,11 @@ impl Terminal {
             return Err(CallError::NotReady("journal"));
         }
         self.refuse_if_locked()?;
+        let id = self.device.next_transaction;
         let attempt = Attempt {
-            id: self.device.next_transaction,
-            key,
-            number,
-            kind,
-            amount,
-            options,
             original,
             created: self.now.wall,
-            sequence: 1,
-            operator: None,
-            supervisor: None,
-            outcome: None,
-            cause: Cause::None,
-            ended: None,
-            acknowledged: false,
-            batch: None,
-            trace: None,
-            rrn: None,
-            authorisation_code: None,
-            response_code: None,
-            host_date: None,
-            charged: None,
-            masked_pan: None,
-            application_label: None,
-            transaction_certificate: None,
-            card: None,
-            receipt: None,
+            ..Attempt::new(id, key, number, kind, amount, options)
         };
         self.device.next_transaction += 1;
         self.effect(Effect::Commit(vec![
@@ -285,11 +264,11 @@ impl Terminal {
         if state != State::Created {
             return Err(CallError::WrongState(state));
         }
-        let needs_reader = rule_of(attempt.kind)?.card != CardUse::Recorded;
+        let original = self.original_of(&attempt, records)?;
+        let needs_reader = card_use(rule_of(attempt.kind)?, original.as_ref()).needs_reader();
         if let Some(reason) = self.reasons().into_iter().find(|reason| needs_reader || *reason != "reader") {
             return Err(CallError::NotReady(reason));
         }
-        self.original_of(&attempt, records)?;
         // A pending reversal makes its own sign-in before this sale; without one the app has to.
         if !self.device.signed_in && self.pending_reversals() == 0 {
             return Err(CallError::NotSignedIn);

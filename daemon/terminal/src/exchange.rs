@@ -273,14 +273,14 @@ impl Terminal {
         }
     }
 
-    /// The vault is gone: an exchange that needs it ends; one that waits for the host goes on, unless it is a sale's,
-    /// whose card session is gone too.
+    /// The vault is gone: an exchange that needs it ends; one that waits for the host goes on, unless it is that of a
+    /// card session, which is gone too.
     pub(crate) fn exchange_without_vault(&mut self) {
         let Some(exchange) = self.exchange.as_ref() else { return };
         match exchange.stage {
             Stage::Opening | Stage::MakingMac => self.end_exchange(End::VaultBefore(None)),
             Stage::CheckingMac(_) | Stage::LoadingKeys(_) => self.end_exchange(End::VaultAfter(None)),
-            Stage::Waiting if matches!(exchange.purpose, Purpose::Sale(_)) => {
+            Stage::Waiting if matches!(exchange.purpose, Purpose::Sale(_)) && self.card_completes() => {
                 self.end_exchange(End::NoAnswer)
             }
             Stage::Waiting => {}

@@ -11,6 +11,7 @@ use crate::{
         Advice, AdviceState, Original, Reversal, ReversalReason, ReversalState, TransactionId, Try, WallTime,
         Write,
     },
+    resolve::ROOT,
     sale::Step,
     settings::{HISTORY, RETRY_AFTER},
     state::{Cause, Outcome, State},
@@ -42,7 +43,7 @@ impl Terminal {
     }
 
     pub(crate) fn reversals_for(&self, uid: u32) -> Vec<PendingReversal> {
-        let mine = |id| self.live.get(&id).is_some_and(|live| live.attempt.key.uid == uid);
+        let mine = |id| self.live.get(&id).is_some_and(|live| [live.attempt.key.uid, ROOT].contains(&uid));
         self.pending()
             .map(|reversal| PendingReversal {
                 transaction: if mine(reversal.transaction) { reversal.transaction } else { 0 },

@@ -23,6 +23,7 @@ mod printing;
 mod prompt;
 mod record;
 mod recovery;
+mod resolve;
 mod sale;
 mod sale_key;
 mod session;
@@ -34,7 +35,9 @@ mod terminal;
 mod view;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
-pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
+pub use call::{
+    Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, HostNumbers, PendingReversal,
+};
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};

@@ -4,10 +4,11 @@
 use crate::{
     call::CallError,
     event::Effect,
-    kinds::{self, Rule, Unfit},
+    kinds::{self, AmountRule, Asked, CardUse, Rule, Unfit},
     money::Amount,
     record::{Attempt, Link, Options, OriginalName, Records, StorageFault, TransactionId, Write},
     sale_key::SaleKey,
+    state::Outcome,
     terminal::Terminal,
 };
 use posd_unionpay::{Kind, request::Linked};
@@ -122,9 +123,39 @@ impl Terminal {
         records: &dyn Records,
     ) -> Result<(), CallError> {
         let followers =
-            self.followers_now(original.id, records).map_err(|fault| self.storage_fault(fault))?;
-        kinds::fits(kind, amount.minor(), self.device.batch, own, original, &followers)
-            .map_err(CallError::Original)
+            self.standing_followers(original.id, records).map_err(|fault| self.storage_fault(fault))?;
+        let asked = Asked {
+            kind,
+            amount: amount.minor(),
+            batch: self.device.batch,
+            completion_percent: self.profile().completion_percent,
+            own,
+        };
+        kinds::fits(asked, original, &followers).map_err(CallError::Original)
+    }
+
+    /// What follows an original and was not itself undone: a completion that was cancelled leaves its hold as it was.
+    /// One whose own followers are open is open, too.
+    fn standing_followers(
+        &self,
+        original: TransactionId,
+        records: &dyn Records,
+    ) -> Result<Vec<Attempt>, StorageFault> {
+        let mut standing = Vec::new();
+        for mut follower in self.followers_now(original, records)? {
+            let undoes = |other: &&Attempt| {
+                kinds::rule(other.kind).is_some_and(|rule| rule.amount == AmountRule::Whole)
+            };
+            let own = self.followers_now(follower.id, records)?;
+            if own.iter().filter(undoes).any(kinds::is_done) {
+                continue;
+            }
+            if own.iter().filter(undoes).any(kinds::is_open) {
+                follower.outcome = Some(Outcome::Unknown);
+            }
+            standing.push(follower);
+        }
+        Ok(standing)
     }
 
     /// The original of a transaction that is about to go on, if it has one and may still follow it.
@@ -139,6 +170,14 @@ impl Terminal {
         let original = original.ok_or(CallError::Original(Unfit::NotFound))?;
         self.fits(attempt.kind, attempt.amount, Some(attempt.id), &original, records)?;
         Ok(Some(original))
+    }
+}
+
+/// Where the card's data of a transaction comes from, now that its original is known.
+pub(crate) fn card_use(rule: &Rule, original: Option<&Attempt>) -> CardUse {
+    match rule.card {
+        CardUse::Recorded if original.is_none_or(|original| original.card.is_none()) => CardUse::Read,
+        card => card,
     }
 }
 

@@ -34,6 +34,8 @@ words! {
         RemoveCard = "remove-card",
         /// Outcome not known; it is being resolved. Do not charge again.
         Resolving = "resolving",
+        /// Outcome not known, and nothing will tell by itself: the supervisor asks the acquirer and says what came of it.
+        ResolveByHand = "resolve-by-hand",
         /// Approved.
         Approved = "approved",
         /// Declined.
@@ -75,6 +77,10 @@ impl Prompt {
             Prompt::Resolving => {
                 ("结果未知，正在冲正，请勿重复收款", "Outcome unknown, reversing; do not charge again")
             }
+            Prompt::ResolveByHand => (
+                "结果未知，请勿重复退货，请主管向收单行核实后处理",
+                "Outcome unknown, do not refund again; the supervisor asks the acquirer and resolves it",
+            ),
             Prompt::Approved => ("交易成功", "Approved"),
             Prompt::Declined => ("交易被拒绝", "Declined"),
             Prompt::NotCharged => ("未扣款", "Not charged"),

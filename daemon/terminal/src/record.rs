@@ -137,7 +137,8 @@ pub struct Attempt {
     /// Whose password let it go on, where its kind needs the supervisor's word.
     #[serde(default)]
     pub supervisor: Option<String>,
-    /// How it ended or stands; `None` while it has not got so far. `Unknown` until its reversal is answered.
+    /// How it ended or stands; `None` while it has not got so far. `Unknown` until its reversal is answered, or until a
+    /// supervisor has said what came of it.
     pub outcome: Option<Outcome>,
     /// Why.
     pub cause: Cause,
@@ -162,6 +163,12 @@ pub struct Attempt {
     pub charged: Option<u64>,
     /// The PAN, masked (first 6, last 4).
     pub masked_pan: Option<String>,
+    /// How the card's data came in (field 22), once a request was made.
+    #[serde(default)]
+    pub entry: Option<Entry>,
+    /// Card sequence number (field 23), where the card has one.
+    #[serde(default)]
+    pub card_sequence: Option<u8>,
     /// The card application's label.
     pub application_label: Option<String>,
     /// The card's transaction certificate (9F26 of the second GENERATE AC), 16 hex digits, where it gave one.
@@ -173,6 +180,48 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// An attempt that was made, and has not begun.
+    pub fn new(
+        id: TransactionId,
+        key: SaleKey,
+        number: u32,
+        kind: Kind,
+        amount: Amount,
+        options: Options,
+    ) -> Attempt {
+        Attempt {
+            id,
+            key,
+            number,
+            kind,
+            amount,
+            options,
+            original: None,
+            created: 0,
+            sequence: 1,
+            operator: None,
+            supervisor: None,
+            outcome: None,
+            cause: Cause::None,
+            ended: None,
+            acknowledged: false,
+            batch: None,
+            trace: None,
+            rrn: None,
+            authorisation_code: None,
+            response_code: None,
+            host_date: None,
+            charged: None,
+            masked_pan: None,
+            entry: None,
+            card_sequence: None,
+            application_label: None,
+            transaction_certificate: None,
+            card: None,
+            receipt: None,
+        }
+    }
+
     /// Whether this attempt can never become a charge any more, so that a new attempt may be made (rule 3).
     pub fn is_closed_without_charge(&self) -> bool {
         self.outcome.is_some_and(|o| !o.is_charged() && o != Outcome::Unknown)

@@ -2,8 +2,8 @@
 
 use crate::{
     event::{Effect, Note},
-    prompt::Prompt,
     record::{Attempt, PrintJob, Records, ReversalState, StorageFault, Write},
+    sale::unknown_prompt,
     state::{Cause, Outcome, State},
     terminal::{Live, Terminal},
 };
@@ -25,7 +25,8 @@ impl Terminal {
         let mut notes = Vec::new();
         for mut attempt in records.unresolved()? {
             if attempt.outcome.is_none() {
-                // The request may have left, and its outcome is not here: nobody has heard of one, so it is reversed.
+                // The request may have left, and its outcome is not here: nobody has heard of one, so it is reversed. A
+                // refund never is: it waits for the supervisor.
                 attempt.outcome = Some(Outcome::Unknown);
                 attempt.cause = Cause::Interrupted;
                 attempt.ended = Some(self.now.wall);
@@ -36,7 +37,7 @@ impl Terminal {
             }
             let id = attempt.id;
             let mut live = Live::new(attempt, State::Resolving);
-            live.prompt = Prompt::Resolving;
+            live.prompt = unknown_prompt(live.attempt.kind);
             if live.attempt.cause == Cause::Interrupted {
                 writes.push(live.record());
             }

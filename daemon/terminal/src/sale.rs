@@ -6,15 +6,16 @@
 use crate::{
     event::{Effect, Timer},
     forward::Due,
-    kinds::{self, CardUse, Rule},
+    kinds::{self, CardUse, Rule, Silence},
+    original::card_use,
     prompt::Prompt,
     record::{Original, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
     terminal::{Asked, Live, Terminal},
 };
 use posd_emv::kernel::{
-    Action, Candidate, Input, Kernel, OfflinePinResult, PinEntry, Reason, Refusal as CardRefusal,
-    Transaction as CardTransaction, Verdict as CardVerdict,
+    Action, Candidate, Input, Kernel, OfflinePinResult, PinEntry, Purpose as CardPurpose, Reason,
+    Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
 use posd_unionpay::Kind;
 use posd_vault_protocol::{
@@ -73,6 +74,8 @@ pub(crate) struct Active {
     pub(crate) intent: Option<Intent>,
     /// Wrong passwords of the supervisor so far.
     pub(crate) wrong_passwords: u32,
+    /// Where the card's data comes from.
+    pub(crate) card: CardUse,
     /// What the journal holds of the original's card.
     pub(crate) recorded: Option<Recorded>,
     /// The intent is durable: past the point of no return.
@@ -119,6 +122,7 @@ impl Active {
             pin_block: None,
             intent: None,
             wrong_passwords: 0,
+            card: CardUse::Full,
             recorded: None,
             sent: false,
             heard: None,
@@ -130,6 +134,11 @@ impl Active {
     /// Whether the outcome is durable.
     pub(crate) fn is_decided(&self) -> bool {
         self.decided
+    }
+
+    /// The kernel whose card has a part in what follows the host's answer.
+    pub(crate) fn completing_kernel(&self) -> Option<&Kernel> {
+        self.kernel.as_deref().filter(|_| self.card == CardUse::Full)
     }
 }
 
@@ -167,10 +176,6 @@ impl Terminal {
             self.abort(Outcome::Failed, Cause::ReversalPending);
         } else if !self.device.signed_in {
             self.abort(Outcome::Failed, Cause::KeyFault);
-        } else if self.uses_reader()
-            && self.vault.as_ref().is_none_or(|status| status.reader != DeviceState::Ready)
-        {
-            self.abort(Outcome::Failed, Cause::ReaderFault);
         } else {
             self.meet_original(records);
         }
@@ -183,39 +188,38 @@ impl Terminal {
         kinds::rule(self.live.get(&id)?.attempt.kind)
     }
 
-    /// Whether the running transaction has anything to do with the card reader.
-    fn uses_reader(&self) -> bool {
-        self.active_rule().is_none_or(|rule| rule.card != CardUse::Recorded)
-    }
-
     /// The original is still as it was when the transaction was made; then the supervisor is asked, or the card.
     fn meet_original(&mut self, records: &dyn Records) {
         let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
         let Some(attempt) = self.live.get(&id).map(|live| live.attempt.clone()) else { return };
-        match self.original_of(&attempt, records) {
-            Ok(original) => {
-                if let (Some(original), Some(active)) = (original, self.active.as_mut()) {
-                    active.recorded = Some(Recorded {
-                        transaction: original.id,
-                        sealed: original.card,
-                        masked_pan: original.masked_pan,
-                        application_label: original.application_label,
-                        clear: None,
-                    });
-                }
-                if self.active_rule().is_some_and(|rule| rule.supervisor) {
-                    self.ask_supervisor();
-                } else {
-                    self.present_card();
-                }
-            }
-            Err(_) => self.abort(Outcome::Failed, Cause::OriginalChanged),
+        let Some(rule) = kinds::rule(attempt.kind) else { return };
+        let Ok(original) = self.original_of(&attempt, records) else {
+            return self.abort(Outcome::Failed, Cause::OriginalChanged);
+        };
+        let card = card_use(rule, original.as_ref());
+        if let Some(active) = self.active.as_mut() {
+            active.card = card;
+            active.recorded = original.map(|original| Recorded {
+                transaction: original.id,
+                sealed: original.card,
+                masked_pan: original.masked_pan,
+                application_label: original.application_label,
+                clear: None,
+            });
+        }
+        let reader = self.vault.as_ref().is_some_and(|status| status.reader == DeviceState::Ready);
+        if card.needs_reader() && !reader {
+            self.abort(Outcome::Failed, Cause::ReaderFault);
+        } else if rule.supervisor {
+            self.ask_supervisor();
+        } else {
+            self.present_card();
         }
     }
 
     /// Takes the card's data from where the kind has it.
     pub(crate) fn present_card(&mut self) {
-        if self.uses_reader() {
+        if self.active.as_ref().is_none_or(|active| active.card.needs_reader()) {
             return self.wait_for_card();
         }
         let recorded = self.active.as_ref().and_then(|active| active.recorded.as_ref());
@@ -418,6 +422,11 @@ impl Terminal {
             date: [local.year, u16::from(local.month), u16::from(local.day)].map(|part| (part % 100) as u8),
             time: [local.hour, local.minute, local.second],
             transaction_type: transaction_type(kind),
+            purpose: if self.active.as_ref().is_some_and(|active| active.card == CardUse::Read) {
+                CardPurpose::Read
+            } else {
+                CardPurpose::Authorise
+            },
             sequence_counter: counter,
         };
         let mut kernel = Box::new(Kernel::new(Arc::clone(&self.settings.card), transaction));
@@ -628,7 +637,9 @@ impl Terminal {
         let unknown =
             self.live.get(&active.id).is_some_and(|live| live.attempt.outcome == Some(Outcome::Unknown));
         if unknown {
-            self.enter(active.id, State::Resolving, Prompt::Resolving, None);
+            let prompt =
+                self.live.get(&active.id).map_or(Prompt::Resolving, |live| unknown_prompt(live.attempt.kind));
+            self.enter(active.id, State::Resolving, prompt, None);
         } else {
             self.retire(active.id);
         }
@@ -642,6 +653,8 @@ impl Terminal {
         match active.step {
             Step::WindingDown | Step::Signature => {}
             Step::Removal => self.finish(),
+            // No card waits for the answer: the vault may be back before it comes.
+            Step::Authorizing if active.sent && active.completing_kernel().is_none() => {}
             _ if active.sent => self.card_lost_after_sending(),
             _ => self.abort(Outcome::Failed, Cause::SecureModuleLost),
         }
@@ -650,7 +663,9 @@ impl Terminal {
     /// What a sale's end before the request means.
     pub(crate) fn ended_at_card(&mut self, verdict: &CardVerdict) -> (Outcome, Cause) {
         match verdict {
-            CardVerdict::Approved | CardVerdict::Declined => (Outcome::Declined, Cause::DeclinedByCard),
+            CardVerdict::Approved | CardVerdict::Declined | CardVerdict::Read => {
+                (Outcome::Declined, Cause::DeclinedByCard)
+            }
             CardVerdict::NotAccepted(refusal) => match refusal {
                 CardRefusal::CardBlocked | CardRefusal::ApplicationBlocked => {
                     (Outcome::Failed, Cause::CardBlocked)
@@ -673,6 +688,14 @@ impl Terminal {
         live.attempt.operator = self.operator.clone();
         self.live.insert(id, live);
         self.queue.push_back(id);
+    }
+}
+
+/// What to do about an outcome of a kind that is not known.
+pub(crate) fn unknown_prompt(kind: Kind) -> Prompt {
+    match kinds::rule(kind).map(|rule| rule.silence) {
+        Some(Silence::Ask) => Prompt::ResolveByHand,
+        Some(Silence::Reverse) | None => Prompt::Resolving,
     }
 }
 

@@ -3,12 +3,12 @@
 use crate::{
     event::LocalTime,
     kinds, prompt,
-    record::{Link, TransactionId},
+    record::{Attempt, Link},
     terminal::Terminal,
 };
 use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
 use posd_receipt::{Chip, Entry, Locale, Original, Receipt, Verification};
-use posd_unionpay::Answer;
+use posd_unionpay::{Answer, request::Entry as WireEntry};
 
 /// Upper-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -17,17 +17,15 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 impl Terminal {
     /// What the slip says; made at the approval, so that a copy never depends on anything later.
+    /// Without an answer it is what the supervisor said that came of it.
     pub(crate) fn slip(
         &self,
-        id: TransactionId,
-        answer: &Answer,
+        attempt: &Attempt,
+        answer: Option<&Answer>,
         charged: u64,
-        card: Option<&CardOutcome>,
+        card: Option<(&Kernel, &CardOutcome)>,
     ) -> Option<Receipt> {
-        let attempt = &self.live.get(&id)?.attempt;
-        let active = self.active.as_ref()?;
         let rule = kinds::rule(attempt.kind)?;
-        let kernel = active.kernel.as_deref();
         let link = attempt.original.as_ref();
         Some(Receipt {
             transaction_type: rule.slip,
@@ -35,22 +33,26 @@ impl Terminal {
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: attempt.operator.clone().unwrap_or_default(),
-            issuer: answer.issuer().map(str::to_owned),
-            acquirer: answer.acquirer().map(str::to_owned),
+            issuer: answer.and_then(Answer::issuer).map(str::to_owned),
+            acquirer: answer.and_then(Answer::acquirer).map(str::to_owned),
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
-            entry: if kernel.is_some() { Entry::Insert } else { Entry::None },
+            entry: match attempt.entry {
+                Some(WireEntry::Chip) => Entry::Insert,
+                Some(WireEntry::Manual) | None => Entry::None,
+            },
             batch: attempt.batch?,
             trace: attempt.trace?,
             authorisation_code: attempt.authorisation_code.clone(),
             rrn: attempt.rrn.clone(),
-            date_time: host_time(answer, self.now.local),
+            date_time: answer
+                .map_or_else(|| own_time(self.now.local), |answer| host_time(answer, self.now.local)),
             amount: charged,
             currency: attempt.amount.currency().code().to_owned(),
             reference: attempt.key.reference.as_str().to_owned(),
             note: attempt.options.note.clone(),
-            host_texts: answer.host_texts(),
-            chip: kernel.zip(card).map(|(kernel, card)| chip(kernel, card)),
-            verification: if card.is_some_and(|card| card.signature_required) {
+            host_texts: answer.map(Answer::host_texts).unwrap_or_default(),
+            chip: card.map(|(kernel, card)| chip(kernel, card)),
+            verification: if card.is_some_and(|(_, card)| card.signature_required) {
                 Verification::Signature
             } else {
                 Verification::NotRequired
@@ -101,14 +103,16 @@ fn chip(kernel: &Kernel, card: &CardOutcome) -> Chip {
     }
 }
 
+fn own_time(local: LocalTime) -> String {
+    format!(
+        "{:04}/{:02}/{:02} {:02}:{:02}:{:02}",
+        local.year, local.month, local.day, local.hour, local.minute, local.second
+    )
+}
+
 /// The host's date and time (fields 13 and 12) with the year nearest to ours; our own where it gave none.
 fn host_time(answer: &Answer, local: LocalTime) -> String {
-    let own = || {
-        format!(
-            "{:04}/{:02}/{:02} {:02}:{:02}:{:02}",
-            local.year, local.month, local.day, local.hour, local.minute, local.second
-        )
-    };
+    let own = || own_time(local);
     let (Some(date), Some(time)) = (answer.local_date(), answer.local_time()) else { return own() };
     let (Some((month, day)), Some((hour, rest))) = (date.split_at_checked(2), time.split_at_checked(2))
     else {

@@ -359,7 +359,8 @@ impl Terminal {
             let trace = self.device.next_trace;
             self.device.next_trace = if trace >= 999_999 { 1 } else { trace + 1 };
             let open = self.reversals.iter().any(|r| r.original.trace == trace)
-                || self.advices.iter().any(|a| a.trace == trace);
+                || self.advices.iter().any(|a| a.trace == trace)
+                || self.live.values().any(|live| live.attempt.trace == Some(trace));
             if !open {
                 return trace;
             }
@@ -448,6 +449,7 @@ impl Terminal {
             signed_in: self.device.signed_in,
             batch: self.device.batch,
             pending_reversals: self.pending_reversals(),
+            unresolved_refunds: self.unresolved_refunds(),
             host_requirement: self.device.host_requirement,
         }
     }

@@ -62,6 +62,8 @@ pub struct TerminalView {
     pub batch: u32,
     /// Reversals not yet answered.
     pub pending_reversals: u32,
+    /// Refunds without an answer that the supervisor has not resolved.
+    pub unresolved_refunds: u32,
     /// The host's last processing requirement digit.
     pub host_requirement: u8,
 }

@@ -165,15 +165,18 @@ impl Kind {
         }
     }
 
-    /// Field 25.
-    pub fn condition(self, family: Family) -> &'static str {
-        match (self.row().condition, family) {
+    /// Field 25; `None` for what is not there (reference 1): an instalment payment is made and voided, and has no refund
+    /// and no pre-authorisation.
+    pub fn condition(self, family: Family) -> Option<&'static str> {
+        let row = self.row();
+        Some(match (row.condition, family) {
             (Condition::Sale, Family::Plain) => "00",
             (Condition::Sale, Family::PhoneOrder) => "08",
-            (Condition::Sale, Family::Instalment) => "64",
-            (Condition::PreAuth, Family::Plain | Family::Instalment) => "06",
+            (Condition::Sale, Family::Instalment) if row.reversible => "64",
+            (Condition::PreAuth, Family::Plain) => "06",
             (Condition::PreAuth, Family::PhoneOrder) => "18",
-        }
+            (Condition::Sale | Condition::PreAuth, Family::Instalment) => return None,
+        })
     }
 }
 
@@ -208,7 +211,7 @@ mod tests {
         for (word, key, reversible) in expected {
             let kind = Kind::from_word(word).unwrap();
             let row = kind.row();
-            let condition = kind.condition(kind.family());
+            let condition = kind.condition(kind.family()).unwrap();
             let found = format!("{}/{}/{condition}/{}", row.mti, &row.processing[..2], row.message_kind);
             assert_eq!((found.as_str(), row.reversible), (key, reversible), "{word}");
         }
@@ -216,8 +219,9 @@ mod tests {
 
     #[test]
     fn what_follows_a_transaction_keeps_its_condition() {
-        assert_eq!(Kind::Void.condition(Family::Instalment), "64");
-        assert_eq!(Kind::Refund.condition(Family::PhoneOrder), "08");
-        assert_eq!(Kind::Completion.condition(Family::PhoneOrder), "18");
+        assert_eq!(Kind::Void.condition(Family::Instalment), Some("64"));
+        assert_eq!(Kind::Refund.condition(Family::PhoneOrder), Some("08"));
+        assert_eq!(Kind::Completion.condition(Family::PhoneOrder), Some("18"));
+        assert_eq!(Kind::Refund.condition(Family::Instalment), None, "an instalment payment is voided only");
     }
 }

@@ -111,6 +111,8 @@ pub struct Profile {
     pub blacklist_layout: BlacklistLayout,
     /// The acquirer's help line (客服电话), up to 20 characters, empty for none. Default 95516.
     pub help_line: String,
+    /// A completion may be so many hundredths of its pre-authorisation, 100 to 999. Default 115.
+    pub completion_percent: u16,
     /// Whether phone orders (card number typed on the PIN pad) are offered. Default false.
     pub phone_orders: bool,
 
@@ -261,6 +263,7 @@ impl Default for Profile {
             upload_failed_unbalanced: "206".to_owned(),
             blacklist_layout: BlacklistLayout::LengthDigits,
             help_line: "95516".to_owned(),
+            completion_percent: 115,
             phone_orders: false,
             contactless_tags: ContactlessTags::default(),
             downloads: Downloads::default(),
@@ -303,6 +306,7 @@ impl Profile {
         }
         must((1..=300).contains(&self.reply_timeout_s), "reply_timeout_s", "must lie in 1 to 300")?;
         must((1..=60).contains(&self.connect_timeout_s), "connect_timeout_s", "must lie in 1 to 60")?;
+        must((100..=999).contains(&self.completion_percent), "completion_percent", "must lie in 100 to 999")?;
         must((1..=10).contains(&self.reversal_quick_tries), "reversal_quick_tries", "must lie in 1 to 10")?;
         for (entry, codes) in [
             ("approving_codes", &self.approving_codes),

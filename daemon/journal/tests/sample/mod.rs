@@ -11,22 +11,16 @@ pub(crate) fn key(uid: u32, reference: &str) -> SaleKey {
 
 /// An approved sale of user 1000, not acknowledged, in batch 1 with trace 100 + id.
 pub(crate) fn attempt(id: u64) -> Attempt {
+    let key = key(1000, &format!("order-{id}"));
+    let amount = Amount::new(1234, Currency::Cny).unwrap();
+    let options = Options { note: Some("第一桌".to_owned()), ..Options::default() };
     Attempt {
-        id,
-        key: key(1000, &format!("order-{id}")),
-        number: 1,
-        kind: Kind::Sale,
-        amount: Amount::new(1234, Currency::Cny).unwrap(),
-        options: Options { note: Some("第一桌".to_owned()), ..Options::default() },
-        original: None,
         created: 1_767_225_600_000,
         sequence: 9,
         operator: Some("01".to_owned()),
-        supervisor: None,
         outcome: Some(Outcome::Approved),
         cause: Cause::None,
         ended: Some(1_767_225_612_000),
-        acknowledged: false,
         batch: Some(1),
         trace: Some(u32::try_from(100 + id).unwrap()),
         rrn: Some(format!("{id:012}")),
@@ -35,10 +29,12 @@ pub(crate) fn attempt(id: u64) -> Attempt {
         host_date: Some("0101".to_owned()),
         charged: Some(1234),
         masked_pan: Some("621234******0019".to_owned()),
+        entry: Some(posd_unionpay::request::Entry::Chip),
+        card_sequence: Some(1),
         application_label: Some("UnionPay Debit".to_owned()),
         transaction_certificate: Some("0123456789ABCDEF".to_owned()),
         card: Some(Sealed(vec![id as u8; 64])),
-        receipt: None,
+        ..Attempt::new(id, key, 1, Kind::Sale, amount, options)
     }
 }
 

@@ -582,6 +582,12 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         "UnacknowledgedResults" => (Call::Unacknowledged, Shape::List),
         "AcknowledgeResult" => (Call::Acknowledge { id: body.deserialize()? }, Shape::Nothing),
         "PendingReversals" => (Call::PendingReversals, Shape::Reversals),
+        "Resolve" => {
+            let (id, booked, given, authority): (u64, bool, HashMap<String, OwnedVariant>, String) =
+                body.deserialize()?;
+            let (numbers, authority) = (values::numbers(given)?, secret(authority));
+            (Call::Resolve { id, booked, numbers, authority }, Shape::Nothing)
+        }
         "SignIn" => (Call::SignIn, Shape::Nothing),
         "SignOut" => (Call::SignOut, Shape::Nothing),
         "LogIn" => {

@@ -58,6 +58,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "UnacknowledgedResults"() -> ("transactions": "aa{sv}");
         "AcknowledgeResult"("id": "t") -> ();
         "PendingReversals"() -> ("reversals": "aa{sv}");
+        "Resolve"("id": "t", "booked": "b", "numbers": "a{sv}", "authority": "s") -> ();
         "SignIn"() -> ();
         "SignOut"() -> ();
         "LogIn"("operator": "s", "password": "s") -> ();
@@ -83,6 +84,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("SignedIn", "b"),
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
+        ("UnresolvedRefundCount", "u"),
         ("HostRequirement", "y"),
         ("Version", "s"),
     ],

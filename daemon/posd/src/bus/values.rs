@@ -2,8 +2,8 @@
 
 use posd_receipt::Copy;
 use posd_terminal::{
-    CallError, Cause, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, Reference,
-    TerminalView, TransactionView, Unfit,
+    CallError, Cause, Currency, HostNumbers, Locale, Options, OriginalName, Outcome, PendingReversal,
+    PrintJob, Reference, TerminalView, TransactionView, Unfit,
 };
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
@@ -62,7 +62,12 @@ impl From<CallError> for Refused {
             CallError::Original(Unfit::Unresolved) => "OriginalUnresolved",
             CallError::Original(Unfit::AlreadyVoided) => "AlreadyVoided",
             CallError::Original(Unfit::OtherBatch) => "OtherBatch",
+            CallError::Original(Unfit::AlreadyRefunded) => "AlreadyRefunded",
+            CallError::Original(Unfit::AlreadyCompleted) => "AlreadyCompleted",
             CallError::Original(Unfit::Amount(_)) => "AmountMismatch",
+            CallError::Original(Unfit::Exceeds(_)) => "RefundExceedsOriginal",
+            CallError::Original(Unfit::ExceedsHold(_)) => "CompletionExceedsOriginal",
+            CallError::Original(Unfit::NoReference) => "OriginalWithoutReference",
         };
         Refused { name, text: error.to_string() }
     }
@@ -82,6 +87,7 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
         ("SignedIn", Variant::from(view.signed_in)),
         ("BatchNumber", Variant::from(view.batch)),
         ("PendingReversalCount", Variant::from(view.pending_reversals)),
+        ("UnresolvedRefundCount", Variant::from(view.unresolved_refunds)),
         ("HostRequirement", Variant::from(view.host_requirement)),
         ("Version", Variant::from(env!("CARGO_PKG_VERSION"))),
     ])
@@ -131,6 +137,16 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         let (text, action) = match locale {
             Locale::ZhCn => (meaning.text_zh, meaning.action_zh),
             Locale::En => (meaning.text_en, meaning.action_en),
+        };
+        result.insert("text", Variant::from(text));
+        result.insert("cashier-action", Variant::from(action));
+    } else if outcome == Outcome::Unknown && !attempt.kind.row().reversible {
+        let (text, action) = match locale {
+            Locale::ZhCn => ("退货结果未知", "请勿重复退货，请主管向收单行核实后处理"),
+            Locale::En => (
+                "It is not known whether the refund was made",
+                "Do not refund again; the supervisor asks the acquirer, then resolves it",
+            ),
         };
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
@@ -267,6 +283,13 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         Cause::OriginalChanged => {
             ("原交易状态已变", "查询原交易", "The original has changed since", "Look at the original's state")
         }
+        Cause::CardDiffers => (
+            "与原交易卡号不一致",
+            "请使用原交易的银行卡",
+            "Not the card of the original",
+            "Ask for the card that paid",
+        ),
+        Cause::Resolved => ("主管已核实处理", "", "The supervisor resolved it", ""),
         Cause::Interrupted => (
             "终端中断，正在冲正",
             "等待结果，请勿重复收款",
@@ -356,9 +379,7 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
                 options.original = Some(OriginalName::Trace(*trace));
             }
             ("original-trace", _) => return Err(wrong("a number from 1 to 999999")),
-            ("original-rrn", Variant::Str(rrn))
-                if rrn.len() == 12 && rrn.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
-            {
+            ("original-rrn", Variant::Str(rrn)) if is_rrn(rrn) => {
                 options.original = Some(OriginalName::Rrn(rrn.to_string()));
             }
             ("original-rrn", _) => return Err(wrong("12 letters and digits")),
@@ -372,6 +393,50 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
         }
     }
     Ok(options)
+}
+
+fn is_rrn(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn is_authorisation_code(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// MMDD.
+fn is_date(text: &str) -> bool {
+    let part = |range| text.get(range).and_then(|part: &str| part.parse::<u8>().ok());
+    let digits = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        && part(0..2).is_some_and(|month| (1..=12).contains(&month))
+        && part(2..4).is_some_and(|day| (1..=31).contains(&day))
+}
+
+/// The host's numbers of a transaction that is resolved; as strict as options.
+pub(crate) fn numbers(given: HashMap<String, OwnedVariant>) -> Result<HostNumbers, Refused> {
+    let mut numbers = HostNumbers::default();
+    for (key, value) in given {
+        let value: &Variant<'_> = &value;
+        let wrong = |expected: &str| {
+            let text = format!("number {:?} must be {expected}", shorten(&key));
+            Refused::new("InvalidOption", text)
+        };
+        match (key.as_str(), value) {
+            ("rrn", Variant::Str(rrn)) if is_rrn(rrn) => numbers.rrn = Some(rrn.to_string()),
+            ("rrn", _) => return Err(wrong("12 letters and digits")),
+            ("authorisation-code", Variant::Str(code)) if is_authorisation_code(code) => {
+                numbers.authorisation_code = Some(code.to_string());
+            }
+            ("authorisation-code", _) => return Err(wrong("6 letters and digits")),
+            ("date", Variant::Str(date)) if is_date(date) => numbers.date = Some(date.to_string()),
+            ("date", _) => return Err(wrong("a month and a day, as MMDD")),
+            _ => {
+                let text = format!("there is no number {:?}; see {}.Resolve", shorten(&key), names::NAME);
+                return Err(Refused::new("UnknownOption", text));
+            }
+        }
+    }
+    Ok(numbers)
 }
 
 /// What a caller sent, fit for a message back.

@@ -134,7 +134,7 @@ impl Financial {
                 card.sequence,
                 card.pin_block.is_some(),
             )?;
-            message.put(25, self.kind.condition(self.family))?;
+            put_condition(message, self.kind, self.family)?;
             put_amount(message, amount, self.currency)?;
             put_some(message, 14, card.expiry.as_deref())?;
             put_bytes(message, 55, &card.field55)?;
@@ -233,7 +233,7 @@ impl Reversal {
                 self.card_sequence,
                 self.pin_entered,
             )?;
-            message.put(25, self.kind.condition(self.family))?;
+            put_condition(message, self.kind, self.family)?;
             put_amount(message, Some(self.amount), self.currency)?;
             put_some(message, 14, self.expiry.as_deref())?;
             put_bytes(message, 55, &self.field55)?;
@@ -331,6 +331,12 @@ fn put_card(
         in_range(23, sequence.into(), 0, 99)?;
         message.put_number(23, sequence.into())?;
     }
+    Ok(())
+}
+
+fn put_condition(message: &mut MessageBuilder<'_>, kind: Kind, family: Family) -> Result<(), EncodeError> {
+    let condition = kind.condition(family).ok_or(EncodeError::new(25, EncodeErrorKind::Missing))?;
+    message.put(25, condition)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod clients;
+mod completion;
 mod death;
 mod diagnose;
 mod flow;
@@ -14,6 +15,8 @@ mod needles;
 mod operators;
 mod owners;
 mod recovery;
+mod refund;
+mod resolve;
 mod reversal;
 mod sale_key;
 mod secrets;

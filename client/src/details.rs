@@ -17,6 +17,8 @@ pub struct CreateOptions {
     pub note: Option<String>,
     /// What it follows, where its type follows another transaction.
     pub original: Option<Original>,
+    /// Into how many instalments it is split, for that type.
+    pub instalments: Option<u8>,
 }
 
 /// How the transaction is named that another one follows.
@@ -28,6 +30,24 @@ pub enum Original {
     Trace(u32),
     /// By the retrieval reference number on the slip (参考号).
     Rrn(String),
+    /// As the host's records have it, where it is not in the terminal's journal; the supervisor is asked.
+    External(External),
+}
+
+/// An original that is not in the terminal's journal. A refund needs its reference number, what follows a
+/// pre-authorisation its authorisation code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct External {
+    /// The host's date, MMDD.
+    pub date: String,
+    /// Retrieval reference number, 12 characters.
+    pub rrn: Option<String>,
+    /// Authorisation code, 6 characters.
+    pub authorisation_code: Option<String>,
+    /// Batch number.
+    pub batch: Option<u32>,
+    /// Trace number.
+    pub trace: Option<u32>,
 }
 
 impl CreateOptions {
@@ -49,7 +69,11 @@ impl CreateOptions {
             Some(Original::Rrn(rrn)) => {
                 values.insert("original-rrn", Variant::from(rrn.as_str()));
             }
+            Some(Original::External(external)) => external.put(&mut values),
             None => {}
+        }
+        if let Some(count) = self.instalments {
+            values.insert("instalments", Variant::from(count));
         }
         if self.allow_partial {
             values.insert("allow-partial", Variant::from(true));
@@ -58,6 +82,23 @@ impl CreateOptions {
             values.insert("no-wait", Variant::from(true));
         }
         values
+    }
+}
+
+impl External {
+    fn put<'a>(&'a self, values: &mut HashMap<&'static str, Variant<'a>>) {
+        values.insert("original-date", Variant::from(self.date.as_str()));
+        let texts = [("original-rrn", &self.rrn), ("original-authorisation-code", &self.authorisation_code)];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                values.insert(key, Variant::from(value.as_str()));
+            }
+        }
+        for (key, value) in [("original-batch", self.batch), ("original-trace", self.trace)] {
+            if let Some(value) = value {
+                values.insert(key, Variant::from(value));
+            }
+        }
     }
 }
 
@@ -151,6 +192,14 @@ impl Details {
         match self.result.get(key).map(|value| &**value) {
             Some(Variant::U32(number)) => Some(u64::from(*number)),
             Some(Variant::U64(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The balance in minor units, negative where the cardholder owes it, of a balance inquiry.
+    pub fn balance(&self) -> Option<i64> {
+        match self.result.get("balance").map(|value| &**value) {
+            Some(Variant::I64(balance)) => Some(*balance),
             _ => None,
         }
     }

@@ -20,7 +20,7 @@ mod details;
 mod operators;
 mod resolve;
 
-pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
+pub use details::{Check, CreateOptions, Details, External, Job, Original, TerminalState};
 pub use operators::{AuditHead, Operator};
 pub use resolve::HostNumbers;
 
@@ -146,7 +146,8 @@ impl Terminal {
         self.create_of("sale", reference, amount, options).await
     }
 
-    /// Makes or finds a transaction of a type, such as `void`, over `amount` minor units of CNY.
+    /// Makes or finds a transaction of a type, such as `void`, over `amount` minor units of CNY (0 for
+    /// `balance-inquiry`).
     ///
     /// # Errors
     /// As `CreateTransaction` documents.

@@ -22,7 +22,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
-use transact::{Follow, Resolve, Sell};
+use transact::{Ask, Follow, Instalment, Resolve, Sell};
 
 /// Talks to the payment terminal on this device.
 #[derive(Debug, Parser)]
@@ -71,6 +71,12 @@ enum Command {
     Complete(Follow),
     /// Undo a completion of this batch, whole (预授权完成撤销), with the supervisor's password.
     CompleteCancel(Follow),
+    /// Sell in instalments (分期付款).
+    Instalment(Instalment),
+    /// Sell by phone or mail (订购): the card's number and expiry are typed on the PIN pad.
+    PhoneOrder(Sell),
+    /// Ask what a card's account holds (余额查询).
+    Balance(Ask),
     /// Say what came of a transaction whose outcome is unknown, after asking the acquirer. The supervisor types the
     /// password.
     Resolve(Resolve),
@@ -215,10 +221,10 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Sell(sell) => return transact::sell(&terminal, "sale", sell, None).await,
+        Command::Sell(sell) => return transact::sell(&terminal, "sale", sell).await,
         Command::Void(follow) => return transact::follow(&terminal, "void", follow).await,
         Command::Refund(follow) => return transact::follow(&terminal, "refund", follow).await,
-        Command::PreAuth(sell) => return transact::sell(&terminal, "pre-auth", sell, None).await,
+        Command::PreAuth(sell) => return transact::sell(&terminal, "pre-auth", sell).await,
         Command::PreAuthCancel(follow) => {
             return transact::follow(&terminal, "pre-auth-cancel", follow).await;
         }
@@ -226,6 +232,9 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::CompleteCancel(follow) => {
             return transact::follow(&terminal, "completion-cancel", follow).await;
         }
+        Command::Instalment(asked) => return transact::instalment(&terminal, asked).await,
+        Command::PhoneOrder(sell) => return transact::sell(&terminal, "phone-order", sell).await,
+        Command::Balance(ask) => return transact::balance(&terminal, ask).await,
         Command::Resolve(resolve) => return transact::resolve(&terminal, resolve).await,
         Command::Show { id } => show::transaction(&mut out, &terminal.get(id).await?.details().await?)?,
         Command::List { limit, before } => list(&mut out, &terminal.list(before, limit).await?)?,

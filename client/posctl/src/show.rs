@@ -52,6 +52,10 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details) -> io::Result
             writeln!(out, "{label:12} {value}")?;
         }
     }
+    if let Some(balance) = details.balance() {
+        let sign = if balance < 0 { "-" } else { "" };
+        writeln!(out, "balance      {sign}{}", yuan(balance.unsigned_abs()))?;
+    }
     for (label, key) in [("batch", "batch"), ("trace", "trace")] {
         if let Some(value) = details.result_number(key) {
             writeln!(out, "{label:12} {value:06}")?;

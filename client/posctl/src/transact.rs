@@ -2,7 +2,7 @@
 
 use crate::{Failure, show};
 use clap::Args;
-use posd_client::{CreateOptions, HostNumbers, Original, Terminal};
+use posd_client::{CreateOptions, External, HostNumbers, Original, Terminal, Transaction};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -40,19 +40,59 @@ pub(crate) struct Follow {
     original: OriginalArguments,
 }
 
-/// One way to name the original.
+/// One way to name the original: one option alone; or `--date` with what else its slip or the acquirer's records say,
+/// where it is not in this terminal's journal.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 pub(crate) struct OriginalArguments {
     /// Your own name for the original.
-    #[arg(long)]
+    #[arg(long, required_unless_present_any = ["trace", "rrn", "date"], conflicts_with_all = ["trace", "rrn", "date"])]
     original: Option<String>,
-    /// Its trace number (凭证号), in the present batch.
-    #[arg(long)]
+    /// Its trace number (凭证号); without --date in the present batch.
+    #[arg(long, conflicts_with = "rrn")]
     trace: Option<u32>,
     /// Its reference number (参考号).
     #[arg(long)]
     rrn: Option<String>,
+    /// Its date by the host, MMDD: the original is of another terminal or an older journal. The supervisor is asked.
+    #[arg(long)]
+    date: Option<String>,
+    /// Its authorisation code (授权码).
+    #[arg(long, requires = "date")]
+    authorisation_code: Option<String>,
+    /// Its batch number (批次号).
+    #[arg(long, requires = "date")]
+    batch: Option<u32>,
+}
+
+impl OriginalArguments {
+    fn original(self) -> Option<Original> {
+        let OriginalArguments { original, trace, rrn, date, authorisation_code, batch } = self;
+        match date {
+            Some(date) => Some(Original::External(External { date, rrn, authorisation_code, batch, trace })),
+            None => {
+                original.map(Original::Reference).or(trace.map(Original::Trace)).or(rrn.map(Original::Rrn))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Instalment {
+    #[command(flatten)]
+    sell: Sell,
+    /// Into how many instalments the amount is split.
+    #[arg(long)]
+    instalments: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// Your own name for the inquiry.
+    #[arg(long)]
+    reference: String,
+    /// Language of texts: `zh-CN` or `en`.
+    #[arg(long, default_value = "en")]
+    locale: String,
 }
 
 #[derive(Debug, Args)]
@@ -91,17 +131,30 @@ fn minor_units(amount: &str) -> Result<u64, Failure> {
 }
 
 pub(crate) async fn follow(terminal: &Terminal, kind: &str, follow: Follow) -> Result<ExitCode, Failure> {
-    let OriginalArguments { original, trace, rrn } = follow.original;
-    let original =
-        original.map(Original::Reference).or(trace.map(Original::Trace)).or(rrn.map(Original::Rrn));
-    sell(terminal, kind, follow.sell, original).await
+    make(terminal, kind, follow.sell, follow.original.original(), None).await
 }
 
-pub(crate) async fn sell(
+pub(crate) async fn sell(terminal: &Terminal, kind: &str, sell: Sell) -> Result<ExitCode, Failure> {
+    make(terminal, kind, sell, None, None).await
+}
+
+pub(crate) async fn instalment(terminal: &Terminal, asked: Instalment) -> Result<ExitCode, Failure> {
+    make(terminal, "instalment", asked.sell, None, Some(asked.instalments)).await
+}
+
+/// Asks for the balance of a card.
+pub(crate) async fn balance(terminal: &Terminal, ask: Ask) -> Result<ExitCode, Failure> {
+    let options = CreateOptions { locale: Some(ask.locale.clone()), ..CreateOptions::default() };
+    let transaction = terminal.create_of("balance-inquiry", &ask.reference, 0, &options).await?;
+    run(&transaction, &ask.locale).await
+}
+
+async fn make(
     terminal: &Terminal,
     kind: &str,
     sell: Sell,
     original: Option<Original>,
+    instalments: Option<u8>,
 ) -> Result<ExitCode, Failure> {
     let amount = minor_units(&sell.amount)?;
     let options = CreateOptions {
@@ -110,11 +163,17 @@ pub(crate) async fn sell(
         no_wait: sell.no_wait,
         note: sell.note,
         original,
+        instalments,
     };
     let mut transaction = terminal.create_of(kind, &sell.reference, amount, &options).await?;
     if sell.new_attempt {
         transaction = terminal.new_attempt(&sell.reference).await?;
     }
+    run(&transaction, &sell.locale).await
+}
+
+/// Starts a transaction where it has not, and follows it to its end.
+async fn run(transaction: &Transaction, locale: &str) -> Result<ExitCode, Failure> {
     let mut out = io::stdout();
     let mut shown = (String::new(), 0);
     let details = transaction
@@ -123,7 +182,7 @@ pub(crate) async fn sell(
             if now != shown {
                 shown = now;
                 // The sale goes on whether or not anybody reads this.
-                let _ = show::progress(&mut out, change, &sell.locale);
+                let _ = show::progress(&mut out, change, locale);
             }
         })
         .await?;

@@ -12,6 +12,7 @@ use tokio::{
     sync::mpsc::Receiver,
     time::{Instant, sleep, timeout},
 };
+use zeroize::Zeroizing;
 
 /// Where the printer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +25,20 @@ pub enum Target {
     Tcp(String),
 }
 
-/// One slip.
-#[derive(Debug)]
+/// One slip. It may hold a full card number: it is shown nowhere but on paper, and wiped on drop.
 pub struct Job {
     /// Its number.
     pub id: u64,
     /// The bytes to print. Every byte 0x0A in them ends a line; none is part of a command or a character.
-    pub bytes: Vec<u8>,
+    pub bytes: Zeroizing<Vec<u8>>,
     /// The same with the reprint mark, for when the first may have been printed in part.
-    pub again: Vec<u8>,
+    pub again: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Job({}, {} bytes)", self.id, self.bytes.len())
+    }
 }
 
 /// How a job stands. Before the first of these it is queued.

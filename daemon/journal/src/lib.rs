@@ -23,7 +23,7 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 use posd_runner::Journal as Port;
 use posd_terminal::{
     Advice, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, StorageFault,
-    TransactionId, Write,
+    TransactionId, WallTime, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -128,12 +128,14 @@ impl Journal {
         audit::rows_of(&self.connection, after, limit)
     }
 
-    /// Erases the sealed card data of everything in a batch that is settled, from the file too (rule 10).
+    /// Erases the sealed card data of everything in a batch that is settled, from the file too (rule 10). A
+    /// pre-authorisation keeps its own until its window is over; of any batch, those whose window is over `now` lose
+    /// theirs.
     ///
     /// # Errors
     /// [`StorageFault`]. While [`check`] runs, the rows are erased and their older pages are not: call again.
-    pub fn erase_cards(&mut self, batch: u32) -> Result<(), StorageFault> {
-        if write::erase_cards(&mut self.connection, batch).map_err(fault)? {
+    pub fn erase_cards(&mut self, batch: u32, now: WallTime) -> Result<(), StorageFault> {
+        if write::erase_cards(&mut self.connection, batch, now).map_err(fault)? {
             Ok(())
         } else {
             Err(StorageFault("older pages are still being read; erase again later".to_owned()))
@@ -188,6 +190,14 @@ impl Records for Journal {
 
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         read::many(&self.connection, read::ATTEMPTS_BY_RRN, [rrn])
+    }
+
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::ATTEMPTS_BY_AUTHORISATION, [code])
+    }
+
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::EXTERNAL_FOLLOWERS, [original])
     }
 
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {

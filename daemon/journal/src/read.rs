@@ -10,6 +10,10 @@ pub(crate) const LATEST_ATTEMPT: &str =
     "SELECT record, card FROM attempt WHERE uid = ?1 AND reference = ?2 ORDER BY number DESC LIMIT 1";
 pub(crate) const ATTEMPT_BY_TRACE: &str = "SELECT record, card FROM attempt WHERE batch = ?1 AND trace = ?2";
 pub(crate) const ATTEMPTS_BY_RRN: &str = "SELECT record, card FROM attempt WHERE rrn = ?1 ORDER BY id DESC";
+pub(crate) const ATTEMPTS_BY_AUTHORISATION: &str =
+    "SELECT record, card FROM attempt WHERE authorisation_code = ?1 ORDER BY id DESC";
+pub(crate) const EXTERNAL_FOLLOWERS: &str =
+    "SELECT record, card FROM attempt WHERE external_original = ?1 ORDER BY id";
 pub(crate) const FOLLOWERS: &str = "SELECT record, card FROM attempt WHERE original = ?1 ORDER BY id";
 pub(crate) const ATTEMPTS: &str =
     "SELECT record, card FROM attempt WHERE uid = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";

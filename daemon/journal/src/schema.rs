@@ -90,6 +90,13 @@ const STEPS: &[&str] = &[
     ALTER TABLE attempt ADD COLUMN original INTEGER REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED;
     CREATE INDEX attempt_by_original ON attempt (original, id) WHERE original IS NOT NULL;
 ",
+    "
+    ALTER TABLE attempt ADD COLUMN external_original TEXT;
+    CREATE INDEX attempt_by_external_original ON attempt (external_original, id) WHERE external_original IS NOT NULL;
+    ALTER TABLE attempt ADD COLUMN keep_card_until INTEGER;
+    CREATE INDEX attempt_by_keep_card_until ON attempt (keep_card_until) WHERE keep_card_until IS NOT NULL;
+    CREATE INDEX attempt_with_card ON attempt (batch) WHERE card IS NOT NULL;
+",
 ];
 
 /// Why a file is not used.
@@ -178,7 +185,7 @@ fn upgrade(connection: &mut Connection, version: u32, steps: &[&str]) -> rusqlit
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{audit, read};
+    use crate::{audit, read, write};
 
     fn at_version(steps: &[&str]) -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -224,7 +231,9 @@ mod tests {
             read::LATEST_ATTEMPT,
             read::ATTEMPT_BY_TRACE,
             read::ATTEMPTS_BY_RRN,
+            read::ATTEMPTS_BY_AUTHORISATION,
             read::FOLLOWERS,
+            read::EXTERNAL_FOLLOWERS,
             read::ATTEMPTS,
             read::UNACKNOWLEDGED,
             read::UNRESOLVED,
@@ -234,7 +243,8 @@ mod tests {
             read::PRINT_JOBS,
             audit::HEAD,
             audit::ROWS,
-            "SELECT id FROM attempt WHERE authorisation_code = '4'",
+            write::ERASE_BATCH,
+            write::ERASE_OVER,
             "SELECT id FROM reversal WHERE batch = 1 AND trace = 2",
             "SELECT id FROM advice WHERE batch = 1 AND trace = 2",
         ];

@@ -388,7 +388,17 @@ fn rule_10_erased_card_data_is_nowhere_in_database_log_or_free_pages() {
     journal.commit(&[write(&other_batch)]).unwrap();
     assert!((1..=62).all(|id| holds(&directory, format!("canary {id:08}").as_bytes())), "it can be seen");
 
-    journal.erase_cards(1).unwrap();
+    let held = |id, batch, until| Attempt {
+        batch: Some(batch),
+        card: Some(canary(id)),
+        keep_card_until: Some(until),
+        ..attempt(id)
+    };
+    journal
+        .commit(&[write(&held(63, 1, 5_000)), write(&held(64, 1, 9_000)), write(&held(65, 3, 5_000))])
+        .unwrap();
+
+    journal.erase_cards(1, 4_999).unwrap();
     for id in 1..=60 {
         assert!(!holds(&directory, format!("canary {id:08}").as_bytes()), "{id}");
         assert_eq!(journal.attempt(id).unwrap(), Some(Attempt { card: None, ..attempt(id) }));
@@ -399,8 +409,35 @@ fn rule_10_erased_card_data_is_nowhere_in_database_log_or_free_pages() {
     // Whoever still reads older pages is waited for, and told.
     let reader = Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM attempt").unwrap();
-    journal.erase_cards(2).unwrap_err();
+    journal.erase_cards(2, 4_999).unwrap_err();
     reader.execute_batch("COMMIT").unwrap();
-    journal.erase_cards(2).unwrap();
+    journal.erase_cards(2, 4_999).unwrap();
     assert!(!holds(&directory, b"canary 00000062"));
+    // A pre-authorisation's window outlasts its batch, and ends whatever batch is settled then.
+    assert_eq!(journal.attempt(63).unwrap(), Some(held(63, 1, 5_000)));
+    journal.erase_cards(9, 5_000).unwrap();
+    assert!(!holds(&directory, b"canary 00000063") && !holds(&directory, b"canary 00000065"));
+    assert_eq!(journal.attempt(64).unwrap(), Some(held(64, 1, 9_000)));
+}
+
+#[test]
+fn what_follows_an_original_elsewhere_is_found_by_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+    let follows = |id, rrn: &str, date: &str| {
+        let original = posd_unionpay::request::Linked {
+            rrn: Some(rrn.to_owned()),
+            date: date.to_owned(),
+            ..Default::default()
+        };
+        let link = posd_terminal::Link { transaction: None, family: Default::default(), original };
+        Attempt { kind: posd_terminal::Kind::Refund, original: Some(link), ..attempt(id) }
+    };
+    for attempt in [follows(1, "000000000009", "0101"), follows(2, "000000000009", "0102"), attempt(3)] {
+        journal.commit(&[write(&attempt)]).unwrap();
+    }
+    let found = journal.external_followers("000000000009/0101").unwrap();
+    assert_eq!(found, [follows(1, "000000000009", "0101")]);
+    let ids = |all: Vec<Attempt>| all.iter().map(|attempt| attempt.id).collect::<Vec<_>>();
+    assert_eq!(ids(journal.attempts_by_authorisation("A00003").unwrap()), [3]);
 }

@@ -44,6 +44,14 @@ impl Records for Evidence {
         self.refused()
     }
 
+    fn attempts_by_authorisation(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn external_followers(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
     fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
         self.refused()
     }

@@ -7,7 +7,7 @@ use crate::{
     event::Effect,
     exchange::{End, Purpose},
     forward::{to_seal, unseal},
-    kinds::{CardUse, Silence},
+    kinds::{AmountRule, CardUse, Silence},
     prompt::Prompt,
     record::{Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
@@ -18,7 +18,7 @@ use posd_emv::{
     host::HostAnswer,
     kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
 };
-use posd_unionpay::{Answer, Pan, Track2, field55, request};
+use posd_unionpay::{Answer, Kind, Pan, Track2, field55, request};
 use posd_vault_protocol::{Refusal, Request as VaultRequest};
 
 use crate::terminal::Asked;
@@ -94,7 +94,7 @@ impl Terminal {
     /// The card as the kind's request tells of it.
     fn presented(&self) -> Option<Presented> {
         let active = self.active.as_ref()?;
-        if active.card == CardUse::Recorded {
+        if matches!(active.card, CardUse::Recorded | CardUse::Typed) {
             let recorded = active.recorded.as_ref()?;
             let (pan, expiry) = unseal(recorded.clear.as_ref()?)?;
             let card = request::Card {
@@ -141,11 +141,11 @@ impl Terminal {
         let id = self.active.as_ref()?.id;
         let attempt = &self.live.get(&id)?.attempt;
         let (kind, amount, allow_partial) = (attempt.kind, attempt.amount, attempt.options.allow_partial);
-        let Link { family, original: linked, .. } = match attempt.original.clone() {
-            Some(link) => link,
-            None => Link { transaction: 0, family: kind.family(), original: request::Linked::default() },
+        let instalments = attempt.options.instalments;
+        let (family, linked) = match attempt.original.clone() {
+            Some(Link { family, original, .. }) => (family, Some(original)),
+            None => (kind.family(), None),
         };
-        let linked = kind.row().original.is_some().then_some(linked);
         let trace = self.allocate_trace();
         let batch = self.device.batch;
         let Presented { card, reversal55, masked_pan, application_label } = self.presented()?;
@@ -175,6 +175,7 @@ impl Terminal {
             card,
             linked,
             allow_partial,
+            instalments,
         }
         .build(self.profile())
         .ok()?;
@@ -196,6 +197,7 @@ impl Terminal {
         let id = active.id;
         active.sent = true;
         let Intent { original, card, masked_pan, application_label } = intent;
+        active.committed = Some(Box::new((original.clone(), card.clone())));
         let mut writes = vec![Write::Device(self.device.clone())];
         if let Some(live) = self.live.get_mut(&id) {
             let attempt = &mut live.attempt;
@@ -324,6 +326,9 @@ impl Terminal {
         let heard =
             active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
         let cardless = active.completing_kernel().is_none();
+        let (silence, rule) = (self.silence(), self.active_rule());
+        let moves = rule.is_none_or(|rule| rule.amount != AmountRule::Nothing);
+        let prints = rule.is_none_or(|rule| rule.prints);
         let completed = cardless || card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
         let mut writes = Vec::new();
@@ -332,6 +337,9 @@ impl Terminal {
             Heard::NotSent => {
                 writes.extend(self.reversal_closed(id, ReversalState::NotSent));
                 writes.extend(self.decide(id, Outcome::Failed, Cause::HostUnreachable));
+            }
+            Heard::Bad(_, cause) if silence == Silence::Fail => {
+                writes.extend(self.decide(id, Outcome::Failed, cause));
             }
             // Of a kind that is never reversed there is no reversal to bring up to date: it stays unknown (rule 5).
             Heard::Bad(reason, cause) => {
@@ -349,14 +357,22 @@ impl Terminal {
                 self.take_answer(id, &answer);
                 let partial = answer.response_code() == "10";
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
+                let currency = self.live.get(&id).map(|live| live.attempt.amount.currency());
+                let balance = currency.and_then(|currency| answer.balance(currency.numeric()));
+                let window = i64::from(self.profile().pre_auth_days) * 86_400_000;
+                let until = self.now.wall.saturating_add(window);
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.attempt.charged = moves.then_some(charged);
+                    live.attempt.balance = balance.filter(|_| !moves);
+                    live.attempt.keep_card_until = (live.attempt.kind == Kind::PreAuth).then_some(until);
+                    live.attempt.transaction_certificate =
+                        card.as_ref().and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
+                }
                 let receipt = self.live.get(&id).and_then(|live| {
                     let kernel = self.kernel().zip(card.as_ref());
                     self.slip(&live.attempt, Some(&answer), charged, kernel)
                 });
                 if let Some(live) = self.live.get_mut(&id) {
-                    live.attempt.charged = Some(charged);
-                    live.attempt.transaction_certificate =
-                        card.as_ref().and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
                     live.attempt.receipt = receipt;
                 }
                 if let Some(active) = self.active.as_mut() {
@@ -365,7 +381,14 @@ impl Terminal {
                 writes.extend(self.script_result(id, &answer, scripts));
                 writes.extend(self.reversal_closed(id, ReversalState::Disarmed));
                 writes.extend(self.decide(id, outcome, Cause::None));
-                jobs = self.print_by_itself(id);
+                if prints {
+                    jobs = self.print_by_itself(id);
+                }
+            }
+            Heard::Approved(answer, _) if silence == Silence::Fail => {
+                self.take_answer(id, &answer);
+                writes.extend(self.script_result(id, &answer, scripts));
+                writes.extend(self.decide(id, Outcome::Failed, Cause::CardDidNotComplete));
             }
             Heard::Approved(answer, _) => {
                 self.take_answer(id, &answer);
@@ -416,14 +439,13 @@ impl Terminal {
     fn script_result(&mut self, id: u64, answer: &Answer, scripts: Option<Vec<u8>>) -> Option<Write> {
         scripts.as_ref()?;
         let field55 = self.field55(&self.settings.profile.field55_script_result, scripts)?;
-        let reversal = self.reversals.iter().find(|r| r.transaction == id)?;
+        let (original, card) = *self.active.as_ref()?.committed.clone()?;
         let original = Original {
             rrn: answer.rrn().map(str::to_owned),
             authorisation_code: answer.authorisation_code().map(str::to_owned),
             field55,
-            ..reversal.original.clone()
+            ..original
         };
-        let card = reversal.card.clone();
         let date = answer.local_date().unwrap_or("0000").to_owned();
         Some(self.queue_advice(original, card, id, date))
     }

@@ -354,6 +354,9 @@ pub enum CallError {
     /// The screen is locked.
     #[error("the terminal is locked; call Unlock")]
     Locked,
+    /// The type is not one that this terminal serves, or not one that its acquirer offers.
+    #[error("this terminal does not serve that type")]
+    UnknownKind,
     /// There is no receipt: the transaction was not a charge, or has not ended.
     #[error("there is no receipt for this transaction")]
     NoReceipt,

@@ -6,7 +6,7 @@ use crate::{
     call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, ConnectionId},
     event::Effect,
     money::Amount,
-    original::{card_use, rule_of},
+    original::card_use,
     record::{Attempt, Link, Options, Records, TransactionId, Write},
     sale::Step,
     sale_key::{Reference, SaleKey},
@@ -265,7 +265,8 @@ impl Terminal {
             return Err(CallError::WrongState(state));
         }
         let original = self.original_of(&attempt, records)?;
-        let needs_reader = card_use(rule_of(attempt.kind)?, original.as_ref()).needs_reader();
+        let rule = self.rule_of(attempt.kind)?;
+        let needs_reader = card_use(rule, attempt.original.as_ref(), original.as_ref()).needs_reader();
         if let Some(reason) = self.reasons().into_iter().find(|reason| needs_reader || *reason != "reader") {
             return Err(CallError::NotReady(reason));
         }

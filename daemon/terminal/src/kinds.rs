@@ -7,7 +7,7 @@ use crate::{
     state::Outcome,
 };
 use posd_receipt::TransactionType;
-use posd_unionpay::kind::Condition;
+use posd_unionpay::{Profile, kind::Condition};
 
 /// Where the card's data comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum CardUse {
     /// The sealed records of the original: nobody is asked for the card. Where they are not kept any more the card is
     /// read.
     Recorded,
+    /// Its number and expiry are typed on the PIN pad.
+    Typed,
 }
 
 impl CardUse {
@@ -31,6 +33,8 @@ impl CardUse {
 /// What the amount must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AmountRule {
+    /// None: it asks, and moves nothing.
+    Nothing,
     /// The app's own choice.
     Free,
     /// What the original moved: this undoes it.
@@ -49,6 +53,8 @@ pub(crate) enum Silence {
     /// Nothing undoes it: it stays unknown until somebody asked the acquirer, and the supervisor says what came of it
     /// (rule 5).
     Ask,
+    /// It moved nothing: it failed.
+    Fail,
 }
 
 /// One row of the table.
@@ -65,6 +71,10 @@ pub(crate) struct Rule {
     pub(crate) silence: Silence,
     /// The app may allow a part of the amount.
     pub(crate) partial: bool,
+    /// The original need not be in this journal: the app may name it as the host's records do.
+    pub(crate) external: bool,
+    /// Copies are printed without being asked for.
+    pub(crate) prints: bool,
     /// What the slip calls it.
     pub(crate) slip: TransactionType,
 }
@@ -78,6 +88,8 @@ const SALE: Rule = Rule {
     amount: AmountRule::Free,
     silence: Silence::Reverse,
     partial: true,
+    external: false,
+    prints: true,
     slip: TransactionType::Sale,
 };
 
@@ -89,21 +101,29 @@ const UNDO: Rule =
 pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
     Some(match kind {
         Kind::Sale => &SALE,
-        Kind::Void => &Rule { originals: &[Kind::Sale], slip: TransactionType::Void, ..UNDO },
+        Kind::Void => &Rule {
+            originals: &[Kind::Sale, Kind::Instalment, Kind::PhoneOrder],
+            slip: TransactionType::Void,
+            ..UNDO
+        },
+        // An instalment payment has no refund (reference 1).
         Kind::Refund => &Rule {
             card: CardUse::Read,
             supervisor: true,
-            originals: &[Kind::Sale, Kind::Completion],
+            originals: &[Kind::Sale, Kind::Completion, Kind::PhoneOrder],
             same_batch: false,
             amount: AmountRule::Part,
             silence: Silence::Ask,
             partial: false,
+            external: true,
             slip: TransactionType::Refund,
+            ..SALE
         },
         Kind::PreAuth => &Rule { partial: false, slip: TransactionType::PreAuth, ..SALE },
         Kind::PreAuthCancel => &Rule {
             originals: &[Kind::PreAuth],
             same_batch: false,
+            external: true,
             slip: TransactionType::PreAuthCancel,
             ..UNDO
         },
@@ -113,19 +133,41 @@ pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
             same_batch: false,
             amount: AmountRule::Share,
             partial: false,
+            external: true,
             slip: TransactionType::Completion,
             ..SALE
         },
         Kind::CompletionCancel => {
             &Rule { originals: &[Kind::Completion], slip: TransactionType::CompletionCancel, ..UNDO }
         }
+        Kind::BalanceInquiry => &Rule {
+            amount: AmountRule::Nothing,
+            silence: Silence::Fail,
+            partial: false,
+            prints: false,
+            slip: TransactionType::BalanceInquiry,
+            ..SALE
+        },
+        Kind::Instalment => &Rule { partial: false, slip: TransactionType::Instalment, ..SALE },
+        Kind::PhoneOrder => {
+            &Rule { card: CardUse::Typed, partial: false, slip: TransactionType::PhoneOrder, ..SALE }
+        }
         _ => return None,
     })
 }
 
-/// The kinds that this terminal serves.
+/// The kinds that this terminal serves, where its acquirer's profile offers them.
 pub fn served() -> impl Iterator<Item = Kind> {
     Kind::ALL.iter().copied().filter(|kind| rule(*kind).is_some())
+}
+
+/// Whether the acquirer's profile offers a kind.
+pub(crate) fn offered(kind: Kind, profile: &Profile) -> bool {
+    match kind {
+        Kind::PhoneOrder => profile.phone_orders,
+        Kind::Instalment => !profile.instalments.counts.is_empty(),
+        _ => true,
+    }
 }
 
 /// Why a transaction cannot follow its original. The host would refuse it.
@@ -210,7 +252,7 @@ pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> R
     if rule.same_batch && original.batch != Some(asked.batch) {
         return Err(Unfit::OtherBatch);
     }
-    let refunded = left_open(asked, followers)?;
+    let refunded = given_back(asked.own, followers)?;
     if refunded > 0 && rule.amount != AmountRule::Part {
         return Err(Unfit::AlreadyRefunded);
     }
@@ -230,10 +272,16 @@ pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> R
     }
 }
 
+/// Whether a transaction may follow an original that is in no record here, but for those that follow it already: the
+/// host knows the rest.
+pub(crate) fn fits_external(own: Option<TransactionId>, followers: &[Attempt]) -> Result<(), Unfit> {
+    given_back(own, followers).map(drop)
+}
+
 /// What the others that follow the same original have given back of it, in minor units; or why nothing more may be
 /// done to it.
-fn left_open(asked: Asked, followers: &[Attempt]) -> Result<u64, Unfit> {
-    let others = || followers.iter().filter(|follower| Some(follower.id) != asked.own);
+fn given_back(own: Option<TransactionId>, followers: &[Attempt]) -> Result<u64, Unfit> {
+    let others = || followers.iter().filter(|follower| Some(follower.id) != own);
     if others().any(is_open) {
         return Err(Unfit::Unresolved);
     }
@@ -243,7 +291,7 @@ fn left_open(asked: Asked, followers: &[Attempt]) -> Result<u64, Unfit> {
             Some(AmountRule::Whole) => return Err(Unfit::AlreadyVoided),
             Some(AmountRule::Share) => return Err(Unfit::AlreadyCompleted),
             Some(AmountRule::Part) => refunded += follower.charged.unwrap_or(0),
-            Some(AmountRule::Free) | None => {}
+            Some(AmountRule::Free | AmountRule::Nothing) | None => {}
         }
     }
     Ok(refunded)
@@ -355,6 +403,34 @@ mod tests {
     }
 
     #[test]
+    fn an_instalment_payment_is_voided_and_not_refunded_and_a_phone_order_is_both() {
+        for (kind, refund) in [(Kind::Instalment, Err(Unfit::Kind)), (Kind::PhoneOrder, Ok(()))] {
+            assert_eq!(void(&approved(1, kind), &[]), Ok(()));
+            assert_eq!(fits(asked(Kind::Refund, 1), &approved(1, kind), &[]), refund);
+        }
+    }
+
+    #[test]
+    fn the_profile_offers_phone_orders_and_instalments() {
+        let mut profile = Profile::default();
+        assert!(!offered(Kind::PhoneOrder, &profile) && offered(Kind::Sale, &profile));
+        profile.phone_orders = true;
+        profile.instalments.counts.clear();
+        assert!(offered(Kind::PhoneOrder, &profile) && !offered(Kind::Instalment, &profile));
+    }
+
+    #[test]
+    fn of_an_original_elsewhere_only_what_was_done_to_it_here_is_known() {
+        assert_eq!(fits_external(Some(9), &[]), Ok(()));
+        assert_eq!(fits_external(Some(9), &[part(2, Kind::Refund, 300)]), Ok(()));
+        let silent = attempt(2, Kind::Refund, Some(Outcome::Unknown));
+        assert_eq!(fits_external(Some(9), &[silent.clone()]), Err(Unfit::Unresolved));
+        assert_eq!(fits_external(Some(2), &[silent]), Ok(()));
+        assert_eq!(fits_external(None, &[part(2, Kind::Completion, 5)]), Err(Unfit::AlreadyCompleted));
+        assert_eq!(fits_external(None, &[part(2, Kind::PreAuthCancel, 5)]), Err(Unfit::AlreadyVoided));
+    }
+
+    #[test]
     fn a_refund_and_a_void_of_one_sale_exclude_each_other() {
         let sale = approved(1, Kind::Sale);
         assert_eq!(void(&sale, &[part(2, Kind::Refund, 1)]), Err(Unfit::AlreadyRefunded));
@@ -398,7 +474,12 @@ mod tests {
             let reversed = rule(kind).map(|rule| rule.silence) == Some(Silence::Reverse);
             assert_eq!(reversed, kind.row().reversible, "{kind}: on the line and in the flow");
         }
-        let asked_for: Vec<_> = served().filter(|kind| !kind.row().reversible).collect();
-        assert_eq!(asked_for, [Kind::Refund]);
+        let of = |silence| {
+            served().filter(move |kind| rule(*kind).is_some_and(|r| r.silence == silence)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Silence::Ask), [Kind::Refund]);
+        // What moves no money needs none.
+        assert_eq!(of(Silence::Fail), [Kind::BalanceInquiry]);
+        assert!(served().all(|kind| kind.row().amount == (kind != Kind::BalanceInquiry)));
     }
 }

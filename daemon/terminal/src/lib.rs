@@ -32,6 +32,7 @@ mod slip;
 mod state;
 mod supervisor;
 mod terminal;
+mod typed_card;
 mod view;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};

@@ -14,6 +14,8 @@ words! {
         SupervisorPassword = "supervisor-password",
         /// Insert a card.
         InsertCard = "insert-card",
+        /// Type the card's number and expiry on the PIN pad.
+        TypeCard = "type-card",
         /// Leave the card in the reader.
         LeaveCard = "leave-card",
         /// Choose an application.
@@ -65,6 +67,9 @@ impl Prompt {
                 ("请主管输入密码", "The supervisor types the password on the PIN pad")
             }
             Prompt::InsertCard => ("请插入银行卡", "Insert the card"),
+            Prompt::TypeCard => {
+                ("请在密码键盘输入卡号和有效期", "Type the card's number and expiry on the PIN pad")
+            }
             Prompt::LeaveCard => ("正在读卡，请勿拔卡", "Reading the card, leave it in"),
             Prompt::ChooseApplication => ("请选择应用", "Choose the application"),
             Prompt::ConfirmApplication => ("请确认应用", "Confirm the application"),

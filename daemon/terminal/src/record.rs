@@ -79,34 +79,54 @@ pub struct Options {
     /// The transaction that this one follows, as the app names it.
     #[serde(default)]
     pub original: Option<OriginalName>,
+    /// Into how many instalments the amount is split (分期期数), 2 to 99; for that type only.
+    #[serde(default)]
+    pub instalments: Option<u8>,
 }
 
-/// How an app names the transaction that another one follows. It is one of the app's own user.
+/// How an app names the transaction that another one follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OriginalName {
     /// By its own name for that sale: the latest attempt.
     Reference(Reference),
-    /// By the trace number (凭证号) on the slip, in the present batch.
+    /// By the trace number (凭证号) on the slip, in the present batch: one of its own user.
     Trace(u32),
-    /// By the retrieval reference number (参考号) on the slip.
+    /// By the retrieval reference number (参考号) on the slip: one of its own user.
     Rrn(String),
+    /// By what its slip says, as the host's records have it: another terminal's, one of an older journal, or another
+    /// user's. It takes the supervisor's word.
+    External(Linked),
 }
 
 /// What a transaction follows, found when it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The original in this journal.
-    pub transaction: TransactionId,
+    /// The original in this journal; `None` where it is not there.
+    pub transaction: Option<TransactionId>,
     /// What it is a case of; what follows it is the same.
     pub family: Family,
     /// The original as fields 37, 38 and 61 name it.
     pub original: Linked,
 }
 
+/// One name for an original elsewhere, whatever else is told of it: its reference number, or its authorisation code
+/// where the kind goes by that, and its date.
+pub(crate) fn external_name(kind: Kind, original: &Linked) -> Option<String> {
+    let number = if kind.row().original_rrn { &original.rrn } else { &original.authorisation_code };
+    Some(format!("{}/{}", number.as_deref()?, original.date))
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Options { locale: Locale::ZhCn, allow_partial: false, no_wait: false, note: None, original: None }
+        Options {
+            locale: Locale::ZhCn,
+            allow_partial: false,
+            no_wait: false,
+            note: None,
+            original: None,
+            instalments: None,
+        }
     }
 }
 
@@ -173,8 +193,14 @@ pub struct Attempt {
     pub application_label: Option<String>,
     /// The card's transaction certificate (9F26 of the second GENERATE AC), 16 hex digits, where it gave one.
     pub transaction_certificate: Option<String>,
+    /// What the account holds in minor units, negative where the cardholder owes it (field 54).
+    #[serde(default)]
+    pub balance: Option<i64>,
     /// PAN and expiry, sealed (rule 10).
     pub card: Option<Sealed>,
+    /// Until when the sealed card data is kept although its batch is settled: a pre-authorisation's window.
+    #[serde(default)]
+    pub keep_card_until: Option<WallTime>,
     /// The receipt's data, for charges.
     pub receipt: Option<Receipt>,
 }
@@ -217,9 +243,17 @@ impl Attempt {
             card_sequence: None,
             application_label: None,
             transaction_certificate: None,
+            balance: None,
             card: None,
+            keep_card_until: None,
             receipt: None,
         }
+    }
+
+    /// By what the journal finds those that follow the same original, where that is not in it.
+    pub fn external_original(&self) -> Option<String> {
+        let link = self.original.as_ref().filter(|link| link.transaction.is_none())?;
+        external_name(self.kind, &link.original)
     }
 
     /// Whether this attempt can never become a charge any more, so that a new attempt may be made (rule 3).
@@ -429,8 +463,12 @@ pub trait Records {
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault>;
     /// The attempts that were answered with a retrieval reference number, newest first.
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault>;
+    /// The attempts that were answered with an authorisation code, newest first.
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault>;
     /// The attempts that follow an original, oldest first.
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault>;
+    /// The attempts that follow an original that is not in this journal ([`Attempt::external_original`]), oldest first.
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault>;
     /// A user's attempts, newest first, older than `before` if given, at most `limit`.
     fn attempts(
         &self,

@@ -2,6 +2,7 @@
 
 use crate::{
     event::{Effect, Note},
+    kinds::{self, Silence},
     record::{Attempt, PrintJob, Records, ReversalState, StorageFault, Write},
     sale::unknown_prompt,
     state::{Cause, Outcome, State},
@@ -23,7 +24,21 @@ impl Terminal {
         self.advices = records.open_advices()?;
         let mut writes = Vec::new();
         let mut notes = Vec::new();
+        let mut ended = Vec::new();
         for mut attempt in records.unresolved()? {
+            let silence = kinds::rule(attempt.kind).map(|rule| rule.silence);
+            if attempt.outcome.is_none() && silence == Some(Silence::Fail) {
+                // It moved nothing, whatever became of it.
+                attempt.outcome = Some(Outcome::Failed);
+                attempt.cause = Cause::Interrupted;
+                attempt.ended = Some(self.now.wall);
+                self.stale_card = true;
+                let mut live = Live::new(attempt, State::Resolving);
+                writes.push(live.record());
+                ended.push(live.attempt.id);
+                self.live.insert(live.attempt.id, live);
+                continue;
+            }
             if attempt.outcome.is_none() {
                 // The request may have left, and its outcome is not here: nobody has heard of one, so it is reversed. A
                 // refund never is: it waits for the supervisor.
@@ -46,6 +61,9 @@ impl Terminal {
         if !writes.is_empty() {
             self.effect(Effect::Commit(writes));
         }
+        for id in ended {
+            self.retire(id);
+        }
         for note in notes {
             self.effect(Effect::Note(note));
         }
@@ -64,10 +82,10 @@ impl Terminal {
     /// A job that was not done may have reached the paper: it is printed with the reprint mark.
     fn print_again(&mut self, mut job: PrintJob, records: &dyn Records) -> Result<(), StorageFault> {
         let attempt = records.attempt(job.transaction)?;
-        if let Some((uid, receipt)) = attempt.and_then(|attempt| Some((attempt.key.uid, attempt.receipt?))) {
+        if let Some(attempt) = attempt.filter(|attempt| attempt.receipt.is_some()) {
             job.reprint = true;
             self.effect(Effect::Commit(vec![Write::PrintJob(job.clone())]));
-            self.print_receipt(uid, job, receipt);
+            self.print_of(&attempt, job);
         }
         Ok(())
     }

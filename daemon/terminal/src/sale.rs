@@ -9,7 +9,7 @@ use crate::{
     kinds::{self, CardUse, Rule, Silence},
     original::card_use,
     prompt::Prompt,
-    record::{Original, Records, Sealed, TransactionId, Write},
+    record::{Original, OriginalName, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
     terminal::{Asked, Live, Terminal},
 };
@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Supervisor,
     /// Waits for a card.
     WaitingCard,
+    /// The card's number and expiry are being typed.
+    Typing,
     /// The card is being powered on.
     PoweringOn,
     /// Talks with the card, before the request or after the answer.
@@ -74,10 +76,14 @@ pub(crate) struct Active {
     pub(crate) intent: Option<Intent>,
     /// Wrong passwords of the supervisor so far.
     pub(crate) wrong_passwords: u32,
+    /// Card numbers typed wrong so far.
+    pub(crate) mistyped: u32,
     /// Where the card's data comes from.
     pub(crate) card: CardUse,
-    /// What the journal holds of the original's card.
+    /// What is known of the card without reading it.
     pub(crate) recorded: Option<Recorded>,
+    /// What the request was made of, once it may have left.
+    pub(crate) committed: Option<Box<(Original, Sealed)>>,
     /// The intent is durable: past the point of no return.
     pub(crate) sent: bool,
     /// What the host said, once it did.
@@ -97,15 +103,14 @@ pub(crate) struct Intent {
     pub(crate) application_label: Option<String>,
 }
 
-/// The card of an original, as its record has it.
+/// The card of an original, as its record has it, or one whose number was typed.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    /// The original: what the sealed data is bound to.
-    transaction: TransactionId,
-    sealed: Option<Sealed>,
+    /// The sealed data, and the original, which it is bound to.
+    pub(crate) sealed: Option<(Sealed, TransactionId)>,
     pub(crate) masked_pan: Option<String>,
     pub(crate) application_label: Option<String>,
-    /// Expiry and PAN, from their opening to the request.
+    /// Expiry and PAN, from their opening or typing to the request.
     pub(crate) clear: Option<Secret>,
 }
 
@@ -122,8 +127,10 @@ impl Active {
             pin_block: None,
             intent: None,
             wrong_passwords: 0,
+            mistyped: 0,
             card: CardUse::Full,
             recorded: None,
+            committed: None,
             sent: false,
             heard: None,
             decided: false,
@@ -196,12 +203,11 @@ impl Terminal {
         let Ok(original) = self.original_of(&attempt, records) else {
             return self.abort(Outcome::Failed, Cause::OriginalChanged);
         };
-        let card = card_use(rule, original.as_ref());
+        let card = card_use(rule, attempt.original.as_ref(), original.as_ref());
         if let Some(active) = self.active.as_mut() {
             active.card = card;
             active.recorded = original.map(|original| Recorded {
-                transaction: original.id,
-                sealed: original.card,
+                sealed: original.card.map(|card| (card, original.id)),
                 masked_pan: original.masked_pan,
                 application_label: original.application_label,
                 clear: None,
@@ -210,7 +216,7 @@ impl Terminal {
         let reader = self.vault.as_ref().is_some_and(|status| status.reader == DeviceState::Ready);
         if card.needs_reader() && !reader {
             self.abort(Outcome::Failed, Cause::ReaderFault);
-        } else if rule.supervisor {
+        } else if rule.supervisor || matches!(attempt.options.original, Some(OriginalName::External(_))) {
             self.ask_supervisor();
         } else {
             self.present_card();
@@ -219,18 +225,22 @@ impl Terminal {
 
     /// Takes the card's data from where the kind has it.
     pub(crate) fn present_card(&mut self) {
-        if self.active.as_ref().is_none_or(|active| active.card.needs_reader()) {
-            return self.wait_for_card();
+        let Some(active) = self.active.as_ref() else { return };
+        match active.card {
+            CardUse::Full | CardUse::Read => return self.wait_for_card(),
+            CardUse::Typed => return self.ask_card_number(),
+            CardUse::Recorded => {}
         }
-        let recorded = self.active.as_ref().and_then(|active| active.recorded.as_ref());
-        let Some((sealed, context)) = recorded.and_then(|r| Some((r.sealed.clone()?, r.transaction))) else {
+        let recorded = active.recorded.as_ref();
+        let Some((sealed, context)) = recorded.and_then(|recorded| recorded.sealed.clone()) else {
             return self.abort(Outcome::Failed, Cause::CardFault);
         };
         self.step(Step::Sealing, State::ReadingCard, Prompt::PleaseWait, None);
         self.ask(Asked::Unseal, VaultRequest::Open { sealed: sealed.0, context }, 0);
     }
 
-    fn unsealed(&mut self, clear: Secret) {
+    /// The card's data is there, and is sealed again for this transaction.
+    pub(crate) fn unsealed(&mut self, clear: Secret) {
         let Some(active) = self.active.as_mut() else { return };
         let context = active.id;
         let again = Secret::new(clear.expose().to_vec());
@@ -350,6 +360,7 @@ impl Terminal {
             (Asked::Seal, Reply::Sealed(sealed)) => self.sealed(sealed),
             (Asked::Supervisor, reply) => self.supervisor_reply(reply),
             (Asked::Unseal, Reply::Opened(clear)) => self.unsealed(clear),
+            (Asked::CardNumber, reply) => self.card_number(reply),
             (Asked::Unseal, Reply::Refused(Refusal::SealBroken)) => {
                 self.abort(Outcome::Failed, Cause::CardFault);
             }
@@ -534,6 +545,7 @@ impl Terminal {
             // The pad ends a PIN prompt itself at this deadline; the vault's patience stands behind it.
             Step::Clearing
             | Step::Supervisor
+            | Step::Typing
             | Step::PoweringOn
             | Step::Pin
             | Step::Sealing
@@ -571,17 +583,14 @@ impl Terminal {
         active.pin_block = None;
         active.intent = None;
         active.recorded = None;
+        active.committed = None;
         let powered = active.powered;
         if self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, crate::exchange::Purpose::Sale(_))) {
             self.exchange = None;
         }
         self.effect(Effect::StopTimer(Timer::Step));
         if self.vault.is_some() {
-            if self
-                .asked
-                .values()
-                .any(|asked| matches!(asked, Asked::OnlinePin | Asked::OfflinePin | Asked::Supervisor))
-            {
+            if self.asked.values().any(|asked| asked.is_prompt()) {
                 self.ask(Asked::CancelPrompt, VaultRequest::CancelPrompt, 0);
             }
             if powered {
@@ -595,12 +604,7 @@ impl Terminal {
         let Some(active) = self.active.as_ref().filter(|active| active.step == Step::WindingDown) else {
             return false;
         };
-        let idle = self.asked.values().all(|asked| {
-            matches!(
-                asked,
-                Asked::Exchange(_) | Asked::Password(_) | Asked::Diagnosis(_) | Asked::Operators(_)
-            )
-        });
+        let idle = self.asked.values().all(|asked| !asked.is_of_sale());
         if !idle {
             return false;
         }
@@ -695,7 +699,7 @@ impl Terminal {
 pub(crate) fn unknown_prompt(kind: Kind) -> Prompt {
     match kinds::rule(kind).map(|rule| rule.silence) {
         Some(Silence::Ask) => Prompt::ResolveByHand,
-        Some(Silence::Reverse) | None => Prompt::Resolving,
+        Some(Silence::Reverse | Silence::Fail) | None => Prompt::Resolving,
     }
 }
 

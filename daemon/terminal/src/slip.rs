@@ -2,7 +2,8 @@
 
 use crate::{
     event::LocalTime,
-    kinds, prompt,
+    kinds::{self, CardUse},
+    prompt,
     record::{Attempt, Link},
     terminal::Terminal,
 };
@@ -27,6 +28,7 @@ impl Terminal {
     ) -> Option<Receipt> {
         let rule = kinds::rule(attempt.kind)?;
         let link = attempt.original.as_ref();
+        let typed = rule.card == CardUse::Typed;
         Some(Receipt {
             transaction_type: rule.slip,
             merchant_name: self.settings.merchant_name.clone(),
@@ -38,6 +40,7 @@ impl Terminal {
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
             entry: match attempt.entry {
                 Some(WireEntry::Chip) => Entry::Insert,
+                Some(WireEntry::Manual) if typed => Entry::Manual,
                 Some(WireEntry::Manual) | None => Entry::None,
             },
             batch: attempt.batch?,
@@ -64,8 +67,8 @@ impl Terminal {
             },
             tip: None,
             requested: Some(attempt.amount.minor()).filter(|requested| *requested > charged),
-            instalments: None,
-            balance: None,
+            instalments: attempt.options.instalments,
+            balance: attempt.balance,
             original: link.map_or_else(Original::default, printed),
             voucher: None,
             goods: Vec::new(),

@@ -42,7 +42,7 @@ words! {
         Queued = "queued",
         /// Waits for the supervisor's word.
         WaitingSupervisor = "waiting-supervisor",
-        /// Waits for a card.
+        /// Waits for a card, or for its number to be typed.
         WaitingCard = "waiting-card",
         /// Waits for a QR code.
         WaitingCode = "waiting-code",
@@ -156,6 +156,10 @@ words! {
         OriginalChanged = "original-changed",
         /// The daemon ended while it ran; it was completed at the next start.
         Interrupted = "interrupted",
+        /// The card's number or expiry was typed wrong too often.
+        CardMistyped = "card-mistyped",
+        /// The PIN pad is missing or in use.
+        PinPadFault = "pin-pad-fault",
         /// The card is another than the original's.
         CardDiffers = "card-differs",
         /// Its outcome was not known, and the supervisor said what came of it.

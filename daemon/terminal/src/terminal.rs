@@ -6,6 +6,7 @@ use crate::{
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
     operators::Login,
+    printing::Unrevealed,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
@@ -91,6 +92,8 @@ pub(crate) enum Asked {
     CancelPrompt,
     /// The card data of an original is opened.
     Unseal,
+    /// A card's number and expiry, typed.
+    CardNumber,
     Seal,
     /// The supervisor's password.
     Supervisor,
@@ -99,6 +102,27 @@ pub(crate) enum Asked {
     Password(CallId),
     Diagnosis(CallId),
     Operators(CallId),
+    /// The card number of a slip.
+    FullPan(u64),
+}
+
+impl Asked {
+    /// Whether people type on the PIN pad for it, for the running transaction.
+    pub(crate) fn is_prompt(self) -> bool {
+        matches!(self, Asked::OnlinePin | Asked::OfflinePin | Asked::Supervisor | Asked::CardNumber)
+    }
+
+    /// Whether the running transaction needs its reply, and may not end before it.
+    pub(crate) fn is_of_sale(self) -> bool {
+        !matches!(
+            self,
+            Asked::Exchange(_)
+                | Asked::Password(_)
+                | Asked::Diagnosis(_)
+                | Asked::Operators(_)
+                | Asked::FullPan(_)
+        )
+    }
 }
 
 /// The terminal.
@@ -143,6 +167,8 @@ pub struct Terminal {
     pub(crate) retry_at: Option<u64>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
+    /// Slips that wait for the secure module.
+    pub(crate) unrevealed: BTreeMap<u64, Unrevealed>,
     pub(crate) shown: Option<TerminalView>,
     pub(crate) now: Moment,
     pub(crate) effects: Vec<Effect>,
@@ -177,6 +203,7 @@ impl Terminal {
             failed_tries: 0,
             retry_at: None,
             jobs: BTreeMap::new(),
+            unrevealed: BTreeMap::new(),
             shown: None,
             now: Moment::default(),
             effects: Vec::new(),
@@ -256,6 +283,7 @@ impl Terminal {
         self.stale_card &= status.card_present;
         self.vault = Some(status);
         self.retry_at = None;
+        self.reveal_all();
     }
 
     /// No reply will come any more: what waited for one ends here.
@@ -314,6 +342,7 @@ impl Terminal {
             Asked::Password(call) => self.password_reply(call, reply),
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
+            Asked::FullPan(job) => self.revealed(job, reply),
             _ => self.sale_reply(asked, reply),
         }
     }

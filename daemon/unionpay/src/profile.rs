@@ -3,7 +3,9 @@
 mod day;
 mod qr;
 
-pub use day::{ContactlessTags, Downloads, ESignature, Fees, SignatureTooLong};
+pub use day::{
+    ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureTooLong,
+};
 pub use qr::{Qr, QrCoding, QrDialect, QrStep, ShownCode, Silence, Wallet};
 
 use crate::answer::Answer;
@@ -113,9 +115,13 @@ pub struct Profile {
     pub help_line: String,
     /// A completion may be so many hundredths of its pre-authorisation, 100 to 999. Default 115.
     pub completion_percent: u16,
+    /// For how many days a pre-authorisation may be completed, 1 to 365; its card data is kept so long. Default 30.
+    pub pre_auth_days: u16,
     /// Whether phone orders (card number typed on the PIN pad) are offered. Default false.
     pub phone_orders: bool,
 
+    /// Payment in instalments.
+    pub instalments: Instalments,
     /// What the tags of contactless parameters mean.
     pub contactless_tags: ContactlessTags,
     /// Ages of downloads.
@@ -264,7 +270,9 @@ impl Default for Profile {
             blacklist_layout: BlacklistLayout::LengthDigits,
             help_line: "95516".to_owned(),
             completion_percent: 115,
+            pre_auth_days: 30,
             phone_orders: false,
+            instalments: Instalments::default(),
             contactless_tags: ContactlessTags::default(),
             downloads: Downloads::default(),
             e_signature: ESignature::default(),
@@ -306,6 +314,8 @@ impl Profile {
         }
         must((1..=300).contains(&self.reply_timeout_s), "reply_timeout_s", "must lie in 1 to 300")?;
         must((1..=60).contains(&self.connect_timeout_s), "connect_timeout_s", "must lie in 1 to 60")?;
+        must((1..=365).contains(&self.pre_auth_days), "pre_auth_days", "must lie in 1 to 365")?;
+        self.instalments.validate()?;
         must((100..=999).contains(&self.completion_percent), "completion_percent", "must lie in 100 to 999")?;
         must((1..=10).contains(&self.reversal_quick_tries), "reversal_quick_tries", "must lie in 1 to 10")?;
         for (entry, codes) in [

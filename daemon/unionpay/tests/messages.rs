@@ -54,6 +54,7 @@ fn financial(kind: Kind, card: Card) -> Financial {
             authorisation_code: Some("A1B2C3".into()),
         }),
         allow_partial: false,
+        instalments: None,
     }
 }
 

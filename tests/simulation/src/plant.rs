@@ -212,6 +212,12 @@ impl Records for Blind<'_> {
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.0.attempts_by_rrn(rrn)
     }
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.attempts_by_authorisation(code)
+    }
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault> {
+        if self.1 == Plant::ForgetFollowers { Ok(Vec::new()) } else { self.0.external_followers(original) }
+    }
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
         if self.1 == Plant::ForgetFollowers { Ok(Vec::new()) } else { self.0.followers(original) }
     }

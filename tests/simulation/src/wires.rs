@@ -146,6 +146,12 @@ impl Records for Watched {
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.attempts_by_rrn(rrn)
     }
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.attempts_by_authorisation(code)
+    }
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.external_followers(original)
+    }
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.followers(original)
     }

@@ -560,10 +560,15 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
             let reference = reference(&name)?;
             let kind = posd_terminal::served()
                 .find(|served| served.word() == kind)
-                .ok_or_else(|| Refused::new("UnknownKind", "this terminal does not serve that type"))?;
+                .ok_or_else(|| Refused::from(CallError::UnknownKind))?;
             let currency = values::currency(&code)?;
-            let amount = Amount::new(minor, currency).ok_or_else(|| {
-                Refused::new("InvalidAmount", "an amount is 1 to 999,999,999,999 minor units")
+            let amount = match (minor, kind.row().amount) {
+                (0, false) => Some(Amount::nothing(currency)),
+                (_, false) => None,
+                (minor, true) => Amount::new(minor, currency),
+            };
+            let amount = amount.ok_or_else(|| {
+                Refused::new("InvalidAmount", "an amount is 1 to 999,999,999,999 minor units, or 0 for none")
             })?;
             let options = values::options(given)?;
             (Call::Create { reference, kind, amount, options }, Shape::Path)

@@ -5,6 +5,7 @@ use posd_terminal::{
     CallError, Cause, Currency, HostNumbers, Locale, Options, OriginalName, Outcome, PendingReversal,
     PrintJob, Reference, TerminalView, TransactionView, Unfit,
 };
+use posd_unionpay::request::Linked;
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
 
@@ -53,6 +54,7 @@ impl From<CallError> for Refused {
             CallError::OperatorLoggedIn => "OperatorLoggedIn",
             CallError::NotAllowed => "NotAllowed",
             CallError::Locked => "Locked",
+            CallError::UnknownKind => "UnknownKind",
             CallError::NoReceipt => "NoReceipt",
             CallError::InvalidArgument(_) => "InvalidArgument",
             CallError::StorageFailed => "StorageFailed",
@@ -178,6 +180,9 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
     if let Some(charged) = attempt.charged {
         result.insert("charged", Variant::from(charged));
     }
+    if let Some(balance) = attempt.balance {
+        result.insert("balance", Variant::from(balance));
+    }
     if let Some(ended) = attempt.ended {
         result.insert("ended", Variant::from(ended));
     }
@@ -283,6 +288,15 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         Cause::OriginalChanged => {
             ("原交易状态已变", "查询原交易", "The original has changed since", "Look at the original's state")
         }
+        Cause::CardMistyped => (
+            "卡号或有效期有误",
+            "核对后重新输入",
+            "The card's number or expiry was typed wrong",
+            "Ask for it again, then try again",
+        ),
+        Cause::PinPadFault => {
+            ("密码键盘故障", "检查密码键盘", "The PIN pad is missing or in use", "Check the PIN pad")
+        }
         Cause::CardDiffers => (
             "与原交易卡号不一致",
             "请使用原交易的银行卡",
@@ -347,6 +361,7 @@ pub(crate) fn currency(code: &str) -> Result<Currency, Refused> {
 /// The options of a create: an unknown key or a wrong type is refused, because this is money.
 pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, Refused> {
     let mut options = Options::default();
+    let mut original = NamedOriginal::default();
     for (key, value) in given {
         let wrong =
             |expected: &str| Refused::new("InvalidOption", format!("option {key:?} must be {expected}"));
@@ -368,22 +383,28 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
                 options.note = Some(good.ok_or_else(|| wrong("at most 60 printable characters"))?);
             }
             ("note", _) => return Err(wrong("a string")),
-            ("original" | "original-trace" | "original-rrn", _) if options.original.is_some() => {
-                return Err(Refused::new("InvalidOption", "an original is named in one way"));
-            }
             ("original", Variant::Str(name)) => {
-                let name = Reference::new(name).ok_or_else(|| wrong("a reference"))?;
-                options.original = Some(OriginalName::Reference(name));
+                original.reference = Some(Reference::new(name).ok_or_else(|| wrong("a reference"))?);
             }
+            ("original", _) => return Err(wrong("a reference")),
             ("original-trace", Variant::U32(trace)) if (1..=999_999).contains(trace) => {
-                options.original = Some(OriginalName::Trace(*trace));
+                original.trace = Some(*trace);
             }
             ("original-trace", _) => return Err(wrong("a number from 1 to 999999")),
-            ("original-rrn", Variant::Str(rrn)) if is_rrn(rrn) => {
-                options.original = Some(OriginalName::Rrn(rrn.to_string()));
+            ("original-batch", Variant::U32(batch)) if (1..=999_999).contains(batch) => {
+                original.batch = Some(*batch);
             }
+            ("original-batch", _) => return Err(wrong("a number from 1 to 999999")),
+            ("original-rrn", Variant::Str(rrn)) if is_rrn(rrn) => original.rrn = Some(rrn.to_string()),
             ("original-rrn", _) => return Err(wrong("12 letters and digits")),
-            ("original", _) => return Err(wrong("a reference")),
+            ("original-authorisation-code", Variant::Str(code)) if is_authorisation_code(code) => {
+                original.authorisation_code = Some(code.to_string());
+            }
+            ("original-authorisation-code", _) => return Err(wrong("6 letters and digits")),
+            ("original-date", Variant::Str(date)) if is_date(date) => original.date = Some(date.to_string()),
+            ("original-date", _) => return Err(wrong("a month and a day, as MMDD")),
+            ("instalments", Variant::U8(count)) => options.instalments = Some(*count),
+            ("instalments", _) => return Err(wrong("a byte")),
             _ => {
                 return Err(Refused::new(
                     "UnknownOption",
@@ -392,8 +413,50 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
             }
         }
     }
+    options.original = original.name()?;
     Ok(options)
 }
+
+/// What options say of the original.
+#[derive(Default)]
+struct NamedOriginal {
+    reference: Option<Reference>,
+    trace: Option<u32>,
+    batch: Option<u32>,
+    rrn: Option<String>,
+    authorisation_code: Option<String>,
+    date: Option<String>,
+}
+
+impl NamedOriginal {
+    /// One way to name it: one that this terminal knows, or with its date as the host's records have it.
+    fn name(self) -> Result<Option<OriginalName>, Refused> {
+        Ok(Some(match self {
+            NamedOriginal { reference: None, trace, batch, rrn, authorisation_code, date: Some(date) } => {
+                OriginalName::External(Linked {
+                    batch: batch.unwrap_or_default(),
+                    trace: trace.unwrap_or_default(),
+                    date,
+                    rrn,
+                    authorisation_code,
+                })
+            }
+            NamedOriginal { batch: None, authorisation_code: None, date: None, reference, trace, rrn } => {
+                match (reference, trace, rrn) {
+                    (None, None, None) => return Ok(None),
+                    (Some(reference), None, None) => OriginalName::Reference(reference),
+                    (None, Some(trace), None) => OriginalName::Trace(trace),
+                    (None, None, Some(rrn)) => OriginalName::Rrn(rrn),
+                    _ => return Err(Refused::new("InvalidOption", ONE_WAY)),
+                }
+            }
+            _ => return Err(Refused::new("InvalidOption", ONE_WAY)),
+        }))
+    }
+}
+
+const ONE_WAY: &str = "an original is named in one way: by original, original-trace or original-rrn alone, or with \
+                       original-date as the host's records have it";
 
 fn is_rrn(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())

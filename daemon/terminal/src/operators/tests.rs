@@ -37,6 +37,12 @@ impl Records for Memory {
     fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
     }
+    fn attempts_by_authorisation(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn external_followers(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
     fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
     }

@@ -92,6 +92,51 @@ impl Default for ESignature {
     }
 }
 
+/// Payment in instalments (分期).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Instalments {
+    /// Into how many instalments an amount may be split, each 2 to 99; empty where they are not offered. Default 3, 6, 9,
+    /// 12, 18, 24.
+    pub counts: Vec<u8>,
+    /// How the request tells the number (field 62). Default `count`.
+    pub layout: InstalmentLayout,
+}
+
+/// How an instalment payment tells the number of instalments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstalmentLayout {
+    /// Field 62 is two ASCII digits.
+    Count,
+    /// The same, 30 blanks for a code of goods, and `0` for a fee that is paid by instalments too.
+    CountGoodsFee,
+    /// No field 62: the acquirer knows the number from elsewhere.
+    None,
+}
+
+impl Default for Instalments {
+    fn default() -> Self {
+        Self { counts: vec![3, 6, 9, 12, 18, 24], layout: InstalmentLayout::Count }
+    }
+}
+
+impl Instalments {
+    /// Field 62 of a payment in `count` instalments.
+    pub fn field62(&self, count: u8) -> Option<String> {
+        match self.layout {
+            InstalmentLayout::Count => Some(format!("{count:02}")),
+            InstalmentLayout::CountGoodsFee => Some(format!("{count:02}{:30}0", "")),
+            InstalmentLayout::None => None,
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), ProfileError> {
+        let good = self.counts.iter().all(|count| (2..=99).contains(count));
+        must(good, "instalments.counts", "each must lie in 2 to 99")
+    }
+}
+
 /// A signature has more bytes than the profile's parts can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a signature of {length} bytes exceeds the {max} bytes that the profile's parts carry")]

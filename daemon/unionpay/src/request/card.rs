@@ -80,8 +80,8 @@ impl Linked {
 
 /// A transaction's own request (0100, 0200 or 0220): one message for every [`Kind`], by its row.
 ///
-/// Fields 2 3 4 11 14 22 23 25 26 35 37 38 41 42 49 52 53 55 60 61 63 64; of these 4, 37, 38, 61 and 63 as the row
-/// says, 14, 23, 35 and 55 only where there is a value, 26, 52 and 53 only with a PIN.
+/// Fields 2 3 4 11 14 22 23 25 26 35 37 38 41 42 49 52 53 55 60 61 62 63 64; of these 4, 37, 38, 61 and 63 as the row
+/// says, 14, 23, 35, 55 and 62 only where there is a value, 26, 52 and 53 only with a PIN.
 pub struct Financial {
     /// The transaction type.
     pub kind: Kind,
@@ -103,6 +103,8 @@ pub struct Financial {
     pub linked: Option<Linked>,
     /// Whether a part of the amount may be approved (60.6).
     pub allow_partial: bool,
+    /// Into how many instalments the amount is split (field 62, as the profile lays it out).
+    pub instalments: Option<u8>,
 }
 
 impl core::fmt::Debug for Financial {
@@ -148,6 +150,9 @@ impl Financial {
                     .put(53, &profile.field53)?;
             }
             put_linked(message, row, self.linked.as_ref())?;
+            if let Some(text) = self.instalments.and_then(|count| profile.instalments.field62(count)) {
+                message.put(62, text.as_bytes())?;
+            }
             if row.organisation {
                 message.put(63, profile.organisation(card.pan.reveal()))?;
             }

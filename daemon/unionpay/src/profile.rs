@@ -6,7 +6,7 @@ mod qr;
 pub use day::{
     ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureTooLong,
 };
-pub use qr::{Qr, QrCoding, QrDialect, QrStep, ShownCode, Silence, Wallet};
+pub use qr::{Qr, QrCoding, QrDialect, QrStep, RefundOriginal, ShownCode, ShownPayload, Silence, Wallet};
 
 use crate::answer::Answer;
 use crate::field::FieldTable;

@@ -30,10 +30,12 @@ const LOCKED_BEFORE: usize = 5;
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) kind: Kind,
-    /// The amount; where it undoes a job that was approved, what that moved.
+    /// The amount, where it follows nothing that moved money.
     pub(crate) amount: u64,
     /// The job that it follows, by its place.
     pub(crate) original: Option<usize>,
+    /// The amount in hundredths of what that moved.
+    pub(crate) percent: u64,
 }
 
 /// The app.
@@ -110,13 +112,19 @@ impl App {
     fn create(&self) -> Option<Call> {
         let job = &self.jobs[self.begun - 1];
         let moved = job.original.and_then(|place| self.moved[place]);
+        let amount = match (job.kind, moved) {
+            (Kind::BalanceInquiry, _) => Amount::nothing(Currency::Cny),
+            (_, Some(moved)) => Amount::new((moved * job.percent / 100).max(1), Currency::Cny)?,
+            (_, None) => Amount::new(job.amount, Currency::Cny)?,
+        };
         Some(Call::Create {
             reference: self.reference(),
             kind: job.kind,
-            amount: Amount::new(moved.unwrap_or(job.amount), Currency::Cny)?,
+            amount,
             options: Options {
                 allow_partial: self.allow_partial,
                 original: job.original.map(|place| OriginalName::Reference(name_of(place + 1))),
+                instalments: (job.kind == Kind::Instalment).then_some(6),
                 ..Options::default()
             },
         })

@@ -20,4 +20,4 @@ mod world;
 
 pub use oracle::Violation;
 pub use plant::Plant;
-pub use world::{Faults, Outcome, Plan, World};
+pub use world::{Faults, Outcome, Plan, World, chain};

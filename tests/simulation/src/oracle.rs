@@ -1,7 +1,8 @@
 //! What may never be, seen from outside: from the host's books, from what apps were told, from what left for the host.
 
+use crate::world::{FAMILIES, host_kind};
 use posd_acquirer::{BookingState, Host, MessageKind};
-use posd_terminal::{Attempt, Kind, Outcome, TransactionId, Write};
+use posd_terminal::{Attempt, Cause, Kind, Outcome, TransactionId, Write};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,12 @@ impl Oracle {
             match write {
                 Write::Attempt(attempt) => {
                     self.durable.insert(attempt.id, attempt.outcome);
+                    // What cannot be reversed must be known to have left.
+                    if let (Some(batch), Some(trace)) = (attempt.batch, attempt.trace)
+                        && !attempt.kind.row().reversible
+                    {
+                        self.intents.insert((batch, trace));
+                    }
                 }
                 Write::Reversal(reversal) => {
                     self.intents.insert((reversal.original.batch, reversal.original.trace));
@@ -68,12 +75,13 @@ impl Oracle {
             self.broken(format!("{id}: sequence went back to {sequence}"));
         }
         self.sequences.insert(id, sequence);
-        if attempt.outcome.is_some_and(Outcome::is_charged) {
+        if attempt.outcome.is_some_and(Outcome::is_charged) && attempt.kind != Kind::BalanceInquiry {
             let held = standing(host, attempt);
             if held != 1 {
                 self.broken(format!("{id}: heard approved, and the host holds {held} charges"));
             }
-            if attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
+            let by_host = attempt.cause != Cause::Resolved;
+            if by_host && attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
                 self.broken(format!("{id}: approved on an answer with a bad MAC"));
             }
             self.told_charged.insert(id, attempt.clone());
@@ -87,29 +95,22 @@ impl Oracle {
         let trace = u32::try_from(message.number(11)?).ok()?;
         let batch =
             message.digits(60).and_then(|digits| digits.number(2..8)).and_then(|b| u32::try_from(b).ok())?;
-        let processing = message.digits(3).map(|digits| digits.text().as_str().to_owned());
-        let kind = match (mti.as_str(), processing.as_deref()) {
-            ("0400", _) => MessageKind::Reversal,
-            ("0620", _) => MessageKind::ScriptResult,
-            ("0800", _) => MessageKind::SignIn,
-            (_, Some(processing)) => {
-                let same = |kind: &Kind| {
-                    let row = kind.row();
-                    row.mti.to_string() == mti && row.processing == processing
-                };
-                crate::world::host_kind(posd_terminal::served().find(same)?)
-            }
-            _ => return None,
+        let kind = match mti.as_str() {
+            "0400" => MessageKind::Reversal,
+            "0620" => MessageKind::ScriptResult,
+            "0800" => MessageKind::SignIn,
+            _ => kind_of(&message)?,
         };
-        if matches!(kind, MessageKind::Void | MessageKind::PreAuthCancel)
+        if FOLLOWING.contains(&kind)
+            && kind != MessageKind::Completion
             && !std::mem::take(&mut self.supervisor_agreed)
         {
             self.broken(format!("{kind:?} {trace} left without the supervisor's word"));
         }
         match mti.as_str() {
-            "0200" | "0100" => {
+            "0200" | "0100" | "0220" => {
                 if !self.intents.contains(&(batch, trace)) {
-                    self.broken(format!("{kind:?} {trace} left before its reversal intent was durable"));
+                    self.broken(format!("{kind:?} {trace} left before its intent was durable"));
                 }
                 if !self.sent.insert((batch, trace)) || self.own.contains(&(batch, trace)) {
                     self.broken(format!("trace {trace} was used twice"));
@@ -167,7 +168,8 @@ impl Oracle {
             if attempt.outcome == Some(Outcome::Unknown) {
                 self.broken(format!("{} is still unknown", attempt.id));
             }
-            if attempt.outcome.is_some_and(Outcome::is_charged) && standing(host, attempt) != 1 {
+            let charged = attempt.outcome.is_some_and(Outcome::is_charged);
+            if charged && attempt.kind != Kind::BalanceInquiry && standing(host, attempt) != 1 {
                 self.broken(format!("{} is approved, and the host does not hold it", attempt.id));
             }
         }
@@ -185,14 +187,30 @@ impl Oracle {
     fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt]) {
         let ledger = host.ledger();
         for original in attempts {
-            let back: u64 = attempts
-                .iter()
-                .filter(|a| a.original.as_ref().is_some_and(|link| link.transaction == original.id))
-                .filter(|a| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown))
-                .map(|a| a.charged.unwrap_or(a.amount.minor()))
-                .sum();
-            if back > original.charged.unwrap_or(0) {
-                self.broken(format!("{} of {:?} was given back of {}", back, original.charged, original.id));
+            let mut back = 0;
+            let mut taken = Vec::new();
+            let follow =
+                |id| move |a: &&Attempt| a.original.as_ref().is_some_and(|l| l.transaction == Some(id));
+            let stands = |a: &&Attempt| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown);
+            for follower in attempts.iter().filter(follow(original.id)).filter(stands) {
+                let amount = follower.charged.unwrap_or(follower.amount.minor());
+                if follower.kind != Kind::Completion {
+                    back += amount;
+                } else if !attempts
+                    .iter()
+                    .filter(follow(follower.id))
+                    .any(|a| a.kind == Kind::CompletionCancel && a.outcome.is_some_and(Outcome::is_charged))
+                {
+                    taken.push(amount);
+                }
+            }
+            let moved = original.charged.unwrap_or(0);
+            if back > moved {
+                self.broken(format!("{back} of {moved} was given back of {}", original.id));
+            }
+            let over = taken.iter().any(|amount| amount * 100 > moved * 115);
+            if over || taken.len() > 1 || (back > 0 && !taken.is_empty()) {
+                self.broken(format!("{taken:?} of {moved} was taken of {}, and {back} back", original.id));
             }
         }
         for (place, booking) in ledger.bookings.iter().enumerate() {
@@ -200,6 +218,7 @@ impl Oracle {
                 .bookings
                 .iter()
                 .filter(|other| other.original == Some(place) && other.counts())
+                .filter(|other| other.kind != MessageKind::Completion)
                 .map(|other| other.amount)
                 .sum();
             if back > booking.amount {
@@ -210,17 +229,21 @@ impl Oracle {
                 .iter()
                 .find(|a| a.batch == Some(booking.batch) && a.trace == Some(booking.trace))
                 .and_then(|attempt| attempt.original.as_ref())
-                .and_then(|link| attempts.iter().find(|a| a.id == link.transaction));
+                .and_then(|link| attempts.iter().find(|a| Some(a.id) == link.transaction));
             if meant.is_none_or(|meant| meant.trace != Some(original.trace)) {
                 self.broken(format!("trace {} was done to trace {}", booking.trace, original.trace));
             }
-            if booking.counts() && original.state == BookingState::Booked && booking.amount == original.amount
-            {
+            let undoes = FOLLOWING.contains(&booking.kind)
+                && !matches!(
+                    booking.kind,
+                    MessageKind::Completion | MessageKind::Refund | MessageKind::PhoneOrderRefund
+                );
+            if undoes && booking.counts() && original.state == BookingState::Booked {
                 self.broken(format!("trace {} is undone by {} and stands", original.trace, booking.trace));
             }
         }
         for refusal in &ledger.refusals {
-            let linked = matches!(refusal.kind, MessageKind::Void | MessageKind::PreAuthCancel);
+            let linked = FOLLOWING.contains(&refusal.kind);
             if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
                 self.broken(format!("the host refused {:?} {}", refusal.kind, refusal.trace));
             }
@@ -228,8 +251,34 @@ impl Oracle {
     }
 }
 
+/// What is about an earlier transaction.
+const FOLLOWING: [MessageKind; 8] = [
+    MessageKind::Void,
+    MessageKind::InstalmentVoid,
+    MessageKind::PhoneOrderVoid,
+    MessageKind::Refund,
+    MessageKind::PhoneOrderRefund,
+    MessageKind::PreAuthCancel,
+    MessageKind::Completion,
+    MessageKind::CompletionCancel,
+];
+
+/// The kind of a transaction's own request, by message type, fields 3 and 25, and 60.1.
+fn kind_of(message: &Message) -> Option<MessageKind> {
+    let digits = |field| message.digits(field).map(|digits| digits.text().as_str().to_owned());
+    let (mti, processing, condition) = (message.mti(), digits(3)?, digits(25)?);
+    let group = digits(60)?;
+    posd_terminal::served().find_map(|kind| {
+        let row = kind.row();
+        let same = row.mti == mti && row.processing == processing && group.starts_with(row.message_kind);
+        let own = if row.original.is_none() { vec![kind.family()] } else { FAMILIES.to_vec() };
+        let mut of_family = own.into_iter().filter(|family| kind.condition(*family) == Some(&condition));
+        of_family.next().filter(|_| same).map(|family| host_kind(kind, family))
+    })
+}
+
 /// How many bookings of an attempt stand at the host, be they undone by later ones or not.
-fn standing(host: &Host, attempt: &Attempt) -> usize {
+pub(crate) fn standing(host: &Host, attempt: &Attempt) -> usize {
     let bookings = host.ledger().bookings.iter();
     bookings
         .filter(|b| b.counts() && Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace)

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use posd_simulation::{Faults, Plan, Plant, World};
+use posd_simulation::{Faults, Plan, Plant, World, chain};
 use posd_terminal::Kind;
 use std::thread;
 
@@ -51,7 +51,7 @@ fn twenty_thousand_transactions_keep_every_promise() {
 
 /// The power goes before every effect of a transaction, and before every effect of each recovery.
 fn crash_everywhere(kind: Kind, fewest: u64) {
-    let sales = if matches!(kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
+    let sales = chain(kind).len();
     let sweep = |at, again| {
         let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(77) };
         World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
@@ -93,10 +93,41 @@ fn a_crash_at_every_effect_of_its_cancel_and_again_at_every_effect_of_its_recove
 }
 
 #[test]
-fn a_day_without_faults_undoes_everything() {
-    for kind in [Kind::Void, Kind::PreAuthCancel] {
-        let outcome = World::run(Plan { faults: Faults::None, sales: 40, kind, ..plan(5) }).unwrap();
-        assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (40, 40, 0));
+fn a_crash_at_every_effect_of_a_refund_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::Refund, 40);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_completion_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::Completion, 20);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_completions_cancel_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::CompletionCancel, 20);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_balance_inquiry_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::BalanceInquiry, 100);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_an_instalment_payment_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::Instalment, 100);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_phone_order_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::PhoneOrder, 20);
+}
+
+#[test]
+fn a_day_without_faults_does_everything() {
+    for kind in posd_terminal::served() {
+        let sales = 15 * chain(kind).len();
+        let outcome = World::run(Plan { faults: Faults::None, sales, kind, ..plan(5) }).unwrap();
+        assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (sales, sales, 0), "{kind}");
     }
 }
 

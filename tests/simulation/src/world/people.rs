@@ -1,0 +1,100 @@
+//! The app at the till and the customer at the reader.
+
+use super::{Coming, Faults, UID, World};
+use crate::oracle::standing;
+use posd_terminal::{
+    Caller, Event, HostNumbers, Outcome, Prompt, Records, State, TransactionId, TransactionView,
+};
+use posd_vault_protocol::Secret;
+
+impl World {
+    pub(super) fn call(&mut self, call: posd_terminal::Call, awaited: bool) {
+        let id = self.next_call;
+        self.next_call += 1;
+        if awaited {
+            self.calls.insert(id);
+        }
+        let caller = Caller { uid: UID, connection: self.connection };
+        self.tell(Event::Call { id, caller, call });
+    }
+
+    pub(super) fn app_acts(&mut self) {
+        let begun = self.app.begun;
+        let Some(call) = self.app.next_call() else { return };
+        if self.app.begun > begun {
+            self.draw_faults();
+        }
+        let starts =
+            matches!(call, posd_terminal::Call::Start { .. }) && self.app.kind() == Some(self.plan.kind);
+        if starts {
+            if let (Faults::Sweep(at, _), None) = (self.plan.faults.clone(), self.sale_effects) {
+                self.shared.borrow_mut().crash_in = Some(at);
+            }
+            if self.sale_effects.is_none() {
+                self.sale_effects = Some(self.shared.borrow().effects);
+            }
+        }
+        self.call(call, true);
+    }
+
+    /// The customer at the reader.
+    pub(super) fn customer(&mut self, state: State) {
+        match state {
+            State::WaitingCard => {
+                // One in a few never comes, where things go wrong.
+                let stays_away = self.faults_on && self.random.percent(4);
+                if !stays_away && !self.has(|coming| matches!(coming, Coming::CardIn)) {
+                    let after = 200 + self.random.below(2_000);
+                    self.later(after, Coming::CardIn);
+                }
+                if self.inserted {
+                    self.later(100, Coming::CardOut);
+                }
+            }
+            State::WaitingRemoval => {
+                let after = 200 + self.random.below(2_000);
+                self.later(after, Coming::CardOut);
+            }
+            _ => {}
+        }
+    }
+
+    /// A transaction whose outcome nothing tells needs the supervisor; now and then the supervisor is quicker than the
+    /// host with a reversal, too.
+    pub(super) fn look_for_supervisor(&mut self, view: &TransactionView) {
+        let id = view.id();
+        if view.state != State::Resolving
+            || self.has(|coming| matches!(coming, Coming::Supervisor(of) if *of == id))
+        {
+            return;
+        }
+        let by_hand = view.prompt == Prompt::ResolveByHand;
+        if by_hand || (self.faults_on && self.random.percent(10)) {
+            let after = 2_000 + self.random.below(20_000);
+            self.later(after, Coming::Supervisor(id));
+        }
+    }
+
+    /// The supervisor says what the host's books say, once nothing is on its way there any more.
+    pub(super) fn supervisor(&mut self, id: TransactionId) {
+        let attempt = self.runner.as_ref().map(|runner| runner.journal().journal.attempt(id));
+        let Some(Ok(Some(attempt))) = attempt else {
+            return self.later(2_000, Coming::Supervisor(id));
+        };
+        if attempt.outcome != Some(Outcome::Unknown) {
+            return;
+        }
+        if !self.has(|coming| matches!(coming, Coming::Arrives(..))) {
+            let booked = standing(&self.host, &attempt) > 0;
+            let call = posd_terminal::Call::Resolve {
+                id,
+                booked,
+                numbers: HostNumbers::default(),
+                authority: Some(Secret::new(b"1357".to_vec())),
+            };
+            self.call(call, false);
+        }
+        // It may be refused: the till is busy.
+        self.later(5_000, Coming::Supervisor(id));
+    }
+}

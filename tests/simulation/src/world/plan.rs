@@ -1,0 +1,131 @@
+//! What one run does, and what came of it.
+
+use crate::{app::Job, plant::Plant, random::Random};
+use posd_acquirer::Fault;
+use posd_card::Misbehaviour;
+use posd_terminal::Kind;
+
+/// How much goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Faults {
+    /// Nothing.
+    None,
+    /// Whatever the seed draws, until the last sale; then nothing more.
+    Drawn,
+    /// The power goes before the n-th effect after the sale's start, and again before the m-th effect of the recovery.
+    Sweep(u64, Option<u64>),
+    /// The host does this with the first transaction of the plan's kind.
+    Host(Fault),
+    /// The card does this in the first sale.
+    Card(Misbehaviour),
+}
+
+/// What one run does.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Decides everything.
+    pub seed: u64,
+    /// Sales to make.
+    pub sales: usize,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// A fault planted on purpose.
+    pub plant: Option<Plant>,
+    /// What is made, each after what it follows ([`chain`]). Drawn faults come with a drawn mixture of all kinds.
+    pub kind: Kind,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Hash over every effect with its time.
+    pub trace: [u8; 32],
+    /// Attempts in the journal at the end.
+    pub attempts: usize,
+    /// Of these, charged.
+    pub charged: usize,
+    /// Times the power went or the process died.
+    pub crashes: u64,
+    /// Effects after the last start, for sweeps.
+    pub effects: u64,
+    /// Effects between the sale's start and its end, for sweeps.
+    pub sale_effects: u64,
+    /// Reasons of the reversals that the host saw (field 39), in order.
+    pub reasons: Vec<String>,
+    /// Causes of the attempts' outcomes, oldest first.
+    pub causes: Vec<&'static str>,
+}
+
+/// The kinds that lead to one of a kind, which comes last: each follows the one before it.
+pub fn chain(kind: Kind) -> &'static [Kind] {
+    match kind {
+        Kind::Void => &[Kind::Sale, Kind::Void],
+        Kind::Refund => &[Kind::Sale, Kind::Refund],
+        Kind::PreAuthCancel => &[Kind::PreAuth, Kind::PreAuthCancel],
+        Kind::Completion => &[Kind::PreAuth, Kind::Completion],
+        Kind::CompletionCancel => &[Kind::PreAuth, Kind::Completion, Kind::CompletionCancel],
+        Kind::PreAuth => &[Kind::PreAuth],
+        Kind::BalanceInquiry => &[Kind::BalanceInquiry],
+        Kind::Instalment => &[Kind::Instalment],
+        Kind::PhoneOrder => &[Kind::PhoneOrder],
+        _ => &[Kind::Sale],
+    }
+}
+
+/// The job at a place: with drawn faults a drawn one, which may well be one that must be refused.
+pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
+    let amount = amount(random, &plan.faults);
+    if plan.faults != Faults::Drawn {
+        let chain = chain(plan.kind);
+        let link = place % chain.len();
+        let original = (link > 0).then(|| place - 1);
+        return Job { kind: chain[link], amount, original, percent: 100 };
+    }
+    if place == 0 || !random.percent(40) {
+        return Job { kind: random.pick(&FIRST), amount, original: None, percent: 100 };
+    }
+    let kind = random.pick(&FOLLOWING);
+    let percent = match kind {
+        Kind::Refund => random.pick(&[100, 30, 60, 101]),
+        Kind::Completion => random.pick(&[100, 70, 115, 116]),
+        _ => 100,
+    };
+    // Mostly a late one.
+    let original = place - 1 - random.below(place.min(3) as u64) as usize;
+    Job { kind, amount, original: Some(original), percent }
+}
+
+/// What is drawn to follow nothing.
+const FIRST: [Kind; 10] = [
+    Kind::Sale,
+    Kind::Sale,
+    Kind::Sale,
+    Kind::Sale,
+    Kind::PreAuth,
+    Kind::PreAuth,
+    Kind::PreAuth,
+    Kind::BalanceInquiry,
+    Kind::Instalment,
+    Kind::PhoneOrder,
+];
+
+/// What is drawn to follow an earlier job.
+const FOLLOWING: [Kind; 8] = [
+    Kind::Void,
+    Kind::Refund,
+    Kind::Refund,
+    Kind::PreAuthCancel,
+    Kind::Completion,
+    Kind::Completion,
+    Kind::CompletionCancel,
+    Kind::CompletionCancel,
+];
+
+fn amount(random: &mut Random, faults: &Faults) -> u64 {
+    let cents = match faults {
+        // Plain approvals, and with drawn faults the answers that lead elsewhere too.
+        Faults::Drawn => random.pick(&[0, 1, 2, 34, 0, 20, 33, 51, 55, 10, 71, 72, 73, 77, 5]),
+        _ => 34,
+    };
+    (1 + random.below(500)) * 100 + cents
+}

@@ -17,7 +17,7 @@ async fn a_sale_is_refunded_in_parts_up_to_the_whole() {
     let (slip, text) = house.terminal.get(first.id).await.unwrap().receipt().await.unwrap();
     assert!(text.contains("退货/REFUND") && text.contains("-3.00"), "{text}");
     assert_eq!(slip.original.rrn, sale.result_text("rrn"));
-    assert!(slip.original.date.is_some() && slip.entry == posd_receipt::Entry::Insert, "{text}");
+    assert!(slip.original.date.is_some() && text.contains("0019 I"), "{text}");
 
     assert_eq!(refused_as(&house, "refund", 701, &named("bought")).await, "RefundExceedsOriginal");
     assert_eq!(refused_as(&house, "void", 1000, &named("bought")).await, "AlreadyRefunded");

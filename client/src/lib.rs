@@ -17,11 +17,15 @@
 //! ```
 
 mod details;
+mod kinds;
 mod operators;
+mod queue;
 mod resolve;
 
-pub use details::{Check, CreateOptions, Details, External, Job, Original, TerminalState};
+pub use details::{Check, CreateOptions, Details, Download, External, Job, Original, TerminalState, json};
+pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
+pub use queue::QueueRow;
 pub use resolve::HostNumbers;
 
 use futures_util::StreamExt;
@@ -111,9 +115,10 @@ impl Terminal {
     /// Connects to the system bus.
     ///
     /// # Errors
-    /// [`Error::Bus`]. Whether the terminal is there shows at the first call.
+    /// [`Error::Absent`] where there is no bus. Whether the terminal is there shows at the first call.
     pub async fn connect() -> Result<Terminal, Error> {
-        Ok(Terminal { connection: Connection::system().await? })
+        let connection = Connection::system().await.map_err(|error| Error::Absent(error.to_string()))?;
+        Ok(Terminal { connection })
     }
 
     /// Uses a connection that is there.
@@ -251,6 +256,14 @@ impl Terminal {
     /// As `LogOut` documents.
     pub async fn log_out(&self) -> Result<(), Error> {
         self.call("LogOut", &()).await.map(drop)
+    }
+
+    /// Asks for a download; [`TerminalState::downloads`] tells how it goes.
+    ///
+    /// # Errors
+    /// As `Download` documents.
+    pub async fn download(&self, set: &str) -> Result<(), Error> {
+        self.call("Download", &set).await.map(drop)
     }
 
     /// Checks devices, keys, journal and host.

@@ -54,6 +54,10 @@ words! {
         SupervisorRefused = "supervisor-refused",
         /// The supervisor said what came of a refund without an answer.
         RefundResolved = "refund-resolved",
+        /// The sign-in holds no longer, by the host's word or for a bad MAC; the detail says which.
+        SignInEnded = "sign-in-ended",
+        /// A set was downloaded and is in force.
+        Download = "download",
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     forward::{to_seal, unseal},
     kinds::{AmountRule, CardUse, Silence},
     prompt::Prompt,
-    record::{Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
+    record::{AdviceKind, Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
     state::{Cause, Outcome, State},
     terminal::Terminal,
@@ -224,7 +224,7 @@ impl Terminal {
             self.reversals.push(reversal);
         }
         self.effect(Effect::Commit(writes));
-        let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
+        let patience = u64::from(self.reply_timeout_s()) * 1_000;
         self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));
     }
 
@@ -237,7 +237,9 @@ impl Terminal {
             End::VaultBefore(Some(Refusal::KeyMissing)) => {
                 return self.abort(Outcome::Failed, Cause::KeyFault);
             }
-            End::VaultBefore(_) => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
+            End::VaultBefore(_) | End::CannotBeMade => {
+                return self.abort(Outcome::Failed, Cause::SecureModuleLost);
+            }
             End::NotSent => (Heard::NotSent, Input::UnableToGoOnline),
             End::NoAnswer => (Heard::Bad(ReversalReason::NoAnswer, Cause::NoAnswer), Input::HostFailed),
             End::Undecodable | End::WrongAmount => {
@@ -248,7 +250,7 @@ impl Terminal {
             }
             End::BadMac(_) => {
                 // The work keys are not to be trusted any more (rule 8).
-                self.device.signed_in = false;
+                self.end_sign_in("bad-mac", true);
                 (Heard::Bad(ReversalReason::BadMac, Cause::BadMac), Input::HostFailed)
             }
             End::Answered(answer) => self.judge(answer),
@@ -447,6 +449,6 @@ impl Terminal {
             ..original
         };
         let date = answer.local_date().unwrap_or("0000").to_owned();
-        Some(self.queue_advice(original, card, id, date))
+        Some(self.queue_advice(AdviceKind::ScriptResult, id, original, card, date))
     }
 }

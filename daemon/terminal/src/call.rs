@@ -4,8 +4,10 @@ use crate::{
     audit::AuditHead,
     kinds::Unfit,
     money::Amount,
-    record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
+    queue::{QueueFilter, QueueRow},
+    record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
+    sets::DownloadSet,
     view::{TerminalView, TransactionView},
 };
 use posd_unionpay::Kind;
@@ -172,6 +174,24 @@ pub enum Call {
     },
     /// Reversals not yet answered. Answer: [`Answer::Reversals`].
     PendingReversals,
+    /// Try everything in the queue once, now. Answer: [`Answer::QueueLength`], when that is done.
+    ForwardNow,
+    /// Rows of the queue. Answer: [`Answer::Queue`].
+    ListQueue {
+        /// Which.
+        filter: QueueFilter,
+    },
+    /// Send an advice again that needs action. Answer: [`Answer::Done`].
+    RetryQueued {
+        /// The advice.
+        advice: AdviceId,
+    },
+    /// Download a set from the host, or send parameters up, when the terminal is idle. Answer: [`Answer::Done`] at
+    /// once; the terminal's view tells how it goes.
+    Download {
+        /// Which.
+        set: DownloadSet,
+    },
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
 }
@@ -206,6 +226,10 @@ pub enum Answer {
     Terminal(Box<TerminalView>),
     /// Reversals not yet answered.
     Reversals(Vec<PendingReversal>),
+    /// How many rows the host has still to take.
+    QueueLength(u32),
+    /// Rows of the queue.
+    Queue(Vec<QueueRow>),
     /// One line per thing checked.
     Diagnosis(Vec<Check>),
     /// The operator table, in the order of numbers.
@@ -357,6 +381,9 @@ pub enum CallError {
     /// The type is not one that this terminal serves, or not one that its acquirer offers.
     #[error("this terminal does not serve that type")]
     UnknownKind,
+    /// The row does not need action.
+    #[error("that row of the queue does not need action")]
+    NoActionNeeded,
     /// There is no receipt: the transaction was not a charge, or has not ended.
     #[error("there is no receipt for this transaction")]
     NoReceipt,
@@ -366,6 +393,9 @@ pub enum CallError {
     /// The original is not one that this may be done to.
     #[error(transparent)]
     Original(Unfit),
+    /// The host's parameters do not let this terminal do that kind of transaction.
+    #[error("the acquirer has switched this type of transaction off for this terminal")]
+    SwitchedOff,
     /// The journal cannot be used. Nothing was charged by this call.
     #[error("the journal cannot be used; call service")]
     StorageFailed,

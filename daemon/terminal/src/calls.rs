@@ -97,6 +97,10 @@ impl Terminal {
                 self.call_resolve(id, caller, transaction, booked, numbers, authority)
             }
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
+            Call::ForwardNow => self.call_forward(id),
+            Call::ListQueue { filter } => self.call_queue(caller.uid, filter, records),
+            Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
+            Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
         }
     }
@@ -201,6 +205,9 @@ impl Terminal {
             return Err(CallError::NotReady("journal"));
         }
         self.refuse_if_locked()?;
+        if !self.in_force.allows(kind) {
+            return Err(CallError::SwitchedOff);
+        }
         let id = self.device.next_transaction;
         let attempt = Attempt {
             original,
@@ -270,8 +277,9 @@ impl Terminal {
         if let Some(reason) = self.reasons().into_iter().find(|reason| needs_reader || *reason != "reader") {
             return Err(CallError::NotReady(reason));
         }
-        // A pending reversal makes its own sign-in before this sale; without one the app has to.
-        if !self.device.signed_in && self.pending_reversals() == 0 {
+        // A pending reversal makes its own sign-in before this sale, and so does a host that ended the last one;
+        // else the app has to.
+        if !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
             return Err(CallError::NotSignedIn);
         }
         if self.operator.is_none() {

@@ -98,6 +98,8 @@ pub enum Timer {
     Vault,
     /// The next background try of a reversal or advice.
     Retry,
+    /// A downloaded set may be old.
+    Download,
 }
 
 /// What to do. The runner performs effects in order; after a [`Effect::Commit`] that fails none of the later ones are.
@@ -153,6 +155,15 @@ pub enum Note {
         /// The transaction.
         transaction: u64,
         /// Why.
+        result: String,
+    },
+    /// The host did not take an advice.
+    AdviceNeedsAction {
+        /// The advice.
+        advice: u64,
+        /// Its transaction.
+        transaction: u64,
+        /// Field 39, or why else.
         result: String,
     },
     /// An answer was dropped: it belongs to no request, or to another one.

@@ -1,11 +1,12 @@
 //! One exchange with the host, whatever it is for: open sealed data, build, MAC, send, match, check the MAC.
 //!
-//! There is one at a time. What its end means is decided by whoever it was for: `sale.rs`, `reversal.rs`, `session.rs`.
+//! There is one at a time. What its end means is decided by whoever it was for: `sale.rs`, `reversal.rs`, `advice.rs`,
+//! `session.rs`.
 
 use crate::{
     call::CallId,
     event::{Effect, ExchangeId, HostResult, Note, Timer},
-    record::{Records, TransactionId},
+    record::{AdviceId, Records, TransactionId},
     terminal::{Asked, Terminal},
 };
 use posd_unionpay::{
@@ -22,12 +23,14 @@ pub(crate) enum Purpose {
     Sale(TransactionId),
     /// The reversal of a transaction.
     Reversal(TransactionId),
-    /// The script result of a transaction.
-    Advice(TransactionId),
+    /// An advice.
+    Advice(AdviceId),
     /// Sign-in; the callers wait, if there are any.
     SignIn(Vec<CallId>),
     /// Sign-out; the caller waits.
     SignOut(CallId),
+    /// A message of the download under way.
+    Download,
     /// Echo, the last part of a diagnosis; the caller waits.
     Echo(CallId),
 }
@@ -72,6 +75,8 @@ pub(crate) enum End {
     NoAnswer,
     /// No byte left.
     NotSent,
+    /// The message cannot be made from what is recorded.
+    CannotBeMade,
     /// The vault refused its part, or is gone. Nothing was sent.
     VaultBefore(Option<Refusal>),
     /// The vault refused its part, or is gone, after the answer came.
@@ -88,6 +93,7 @@ impl End {
             End::WrongAmount => "mismatch".to_owned(),
             End::NoAnswer => "no-answer".to_owned(),
             End::NotSent => "unreachable".to_owned(),
+            End::CannotBeMade => "cannot-be-made".to_owned(),
             End::VaultBefore(_) | End::VaultAfter(_) => "secure-module".to_owned(),
         }
     }
@@ -109,7 +115,7 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.leave_queue(records) {
+            } else if !self.end_round() && !self.leave_queue(records) && !self.next_download_step() {
                 return;
             }
         }
@@ -171,7 +177,7 @@ impl Terminal {
         if let Some(exchange) = self.exchange.as_mut() {
             exchange.stage = Stage::Waiting;
         }
-        let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
+        let patience = u64::from(self.reply_timeout_s()) * 1_000;
         self.effect(Effect::SendToHost(id, Secret::new(frame.to_vec())));
         self.effect(Effect::SetTimer(Timer::Reply, patience));
     }
@@ -189,7 +195,7 @@ impl Terminal {
                         }
                         self.make_mac(id);
                     }
-                    None => self.end_exchange(End::VaultBefore(Some(Refusal::SealBroken))),
+                    None => self.end_exchange(End::CannotBeMade),
                 }
             }
             (Stage::MakingMac, Reply::Mac(mac)) => self.send(Some(mac)),
@@ -197,6 +203,7 @@ impl Terminal {
                 self.end_exchange(if good { End::Answered(answer) } else { End::BadMac(answer) });
             }
             (Stage::LoadingKeys(answer), Reply::Done) => self.end_exchange(End::Answered(answer)),
+            (Stage::Opening, Reply::Refused(Refusal::SealBroken)) => self.end_exchange(End::CannotBeMade),
             (stage, reply) => {
                 let refusal = match reply {
                     Reply::Refused(refusal) => Some(refusal),
@@ -261,9 +268,15 @@ impl Terminal {
                 self.ask(Asked::Exchange(id), VaultRequest::CheckMac { algorithm, input, mac }, 0);
             }
             (true, Some(_), _) => self.end_exchange(End::VaultAfter(None)),
-            (true, None, _) if self.profile().needs_mac(&answer) => self.end_exchange(End::BadMac(answer)),
+            (true, None, _) if self.needs_mac(&answer) => self.end_exchange(End::BadMac(answer)),
             _ => self.end_exchange(End::Answered(answer)),
         }
+    }
+
+    /// Whether the answer to the present exchange counts only with a MAC: nobody may end an advice by a forged word.
+    fn needs_mac(&self, answer: &Answer) -> bool {
+        let advice = self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, Purpose::Advice(_)));
+        self.profile().needs_mac(answer) || (advice && self.profile().accepts_advice(answer.response_code()))
     }
 
     /// The reply timer ended.
@@ -298,6 +311,7 @@ impl Terminal {
             Purpose::SignIn(calls) => self.sign_in_answered(calls, end),
             Purpose::SignOut(call) => self.sign_out_answered(call, end),
             Purpose::Echo(call) => self.echo_answered(call, end),
+            Purpose::Download => self.download_answered(end),
         }
     }
 
@@ -309,9 +323,17 @@ impl Terminal {
             self.effect(Effect::Note(Note::HostRequirement(requirement)));
         }
         self.device.host_requirement = requirement;
-        let again = self.profile().sign_in_again.iter().any(|code| code == answer.response_code());
-        if requirement == 3 || again {
-            self.device.signed_in = false;
+        if self.exchange.as_ref().is_some_and(|exchange| exchange.purpose != Purpose::Download) {
+            self.host_wants(requirement);
+        }
+        let code = answer.response_code();
+        // The answer to a sign-in is the host's word on the sign-in that it ends.
+        let signs_in =
+            self.exchange.as_ref().is_some_and(|exchange| matches!(exchange.purpose, Purpose::SignIn(_)));
+        if self.profile().sign_in_again.iter().any(|again| again == code) {
+            self.end_sign_in(&format!("code={code}"), !signs_in);
+        } else if requirement == 3 {
+            self.end_sign_in("requirement=3", !signs_in);
         }
     }
 }

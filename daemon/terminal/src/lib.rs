@@ -8,10 +8,12 @@
 //!
 //! Start reading at [`Event`] and [`Effect`], then the records.
 
+mod advice;
 mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod download;
 mod event;
 mod exchange;
 mod forward;
@@ -21,12 +23,15 @@ mod operators;
 mod original;
 mod printing;
 mod prompt;
+mod queue;
 mod record;
 mod recovery;
 mod resolve;
+mod reversal;
 mod sale;
 mod sale_key;
 mod session;
+mod sets;
 mod settings;
 mod slip;
 mod state;
@@ -44,13 +49,15 @@ pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};
 pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
+pub use queue::{QueueFilter, QueueRow};
 pub use record::{
-    Advice, AdviceState, Attempt, Device, Link, Options, Original, OriginalName, PrintJob, PrintState,
-    Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime,
-    Write,
+    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Device, Link, Options, Original, OriginalName,
+    PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault,
+    TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
+pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};
 pub use settings::{Deadlines, Settings};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
-pub use view::{TerminalState, TerminalView, TransactionView};
+pub use view::{DownloadView, TerminalState, TerminalView, TransactionView};

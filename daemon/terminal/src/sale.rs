@@ -14,8 +14,8 @@ use crate::{
     terminal::{Asked, Live, Terminal},
 };
 use posd_emv::kernel::{
-    Action, Candidate, Input, Kernel, OfflinePinResult, PinEntry, Purpose as CardPurpose, Reason,
-    Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
+    Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Purpose as CardPurpose,
+    Reason, Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
 use posd_unionpay::Kind;
 use posd_vault_protocol::{
@@ -155,6 +155,7 @@ impl Terminal {
         while self.active.is_none() && self.login.is_none() {
             let Some(id) = self.queue.pop_front() else { return };
             self.active = Some(Active::new(id));
+            self.yield_download();
             self.enter(id, State::Queued, Prompt::PleaseWait, None);
             self.report_queue();
             if self.vault.is_none() {
@@ -257,7 +258,7 @@ impl Terminal {
             self.abort(Outcome::Failed, Cause::ReversalPending);
         } else if self.is_clearing() {
             // Only advices are open: they block nobody.
-            let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.transaction)).collect();
+            let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.id)).collect();
             if let Some(active) = self.active.as_mut() {
                 active.tried.extend(all);
             }
@@ -439,8 +440,9 @@ impl Terminal {
                 CardPurpose::Authorise
             },
             sequence_counter: counter,
+            offline: OfflineApproval::Never,
         };
-        let mut kernel = Box::new(Kernel::new(Arc::clone(&self.settings.card), transaction));
+        let mut kernel = Box::new(Kernel::new(Arc::clone(&self.in_force.card), transaction));
         let action = kernel.start();
         if let Some(active) = self.active.as_mut() {
             active.step = Step::Card;
@@ -463,6 +465,9 @@ impl Terminal {
     }
 
     fn act(&mut self, action: Action) {
+        if self.is_blacklisted() {
+            return self.abort(Outcome::Declined, Cause::CardOnBlacklist);
+        }
         match action {
             Action::Transmit(apdu) => self.ask(Asked::Apdu, VaultRequest::Transmit { apdu }, 0),
             Action::DrawRandom => self.effect(Effect::DrawRandom),
@@ -477,6 +482,13 @@ impl Terminal {
             Action::GoOnline(request) => self.go_online(request),
             Action::Finished(outcome) => self.card_finished(outcome),
         }
+    }
+
+    /// Whether the card in the reader, as soon as it has told its number, is one that must not be taken.
+    fn is_blacklisted(&self) -> bool {
+        let active = self.active.as_ref().filter(|active| !active.sent);
+        let pan = active.and_then(|active| active.kernel.as_ref()).and_then(|kernel| kernel.pan());
+        pan.is_some_and(|pan| self.in_force.blocks(&pan))
     }
 
     fn offer(&mut self, candidates: &[Candidate], state: State, prompt: Prompt) {

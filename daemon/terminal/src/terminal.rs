@@ -3,13 +3,16 @@
 use crate::{
     audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
+    download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
+    forward::{Round, Turns},
     operators::Login,
     printing::Unrevealed,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
+    sets::{Blacklist, DownloadSet, InForce},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
     state::State,
     view::{TerminalState, TerminalView, TransactionView},
@@ -97,6 +100,10 @@ pub(crate) enum Asked {
     Seal,
     /// The supervisor's password.
     Supervisor,
+    /// The blacklist that has come is sealed.
+    SealBlacklist,
+    /// The stored blacklist is opened.
+    OpenBlacklist,
     /// For the exchange of that number: open sealed data, make or check a MAC, load keys.
     Exchange(ExchangeId),
     Password(CallId),
@@ -161,10 +168,19 @@ pub struct Terminal {
     pub(crate) reversals: Vec<Reversal>,
     /// Every queued advice, oldest first, as the journal holds it.
     pub(crate) advices: Vec<Advice>,
-    /// Background tries in a row without an answer.
-    pub(crate) failed_tries: usize,
-    /// When the background may try again, by the monotonic clock.
-    pub(crate) retry_at: Option<u64>,
+    /// How many advices need action.
+    pub(crate) needs_action: u32,
+    pub(crate) turns: Turns,
+    /// Everything is being tried once.
+    pub(crate) round: Option<Round>,
+    /// The configuration with what the host has sent down.
+    pub(crate) in_force: InForce,
+    /// The download under way.
+    pub(crate) download: Option<Job>,
+    pub(crate) downloads_wanted: VecDeque<(DownloadSet, Trigger)>,
+    pub(crate) downloads: Vec<Progress>,
+    /// When the timer of ages ends, by the monotonic clock.
+    pub(crate) ages_at: Option<u64>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
     /// Slips that wait for the secure module.
@@ -178,6 +194,11 @@ impl Terminal {
     /// A terminal that has not started: hand it [`Event::Started`] first.
     pub fn new(settings: Settings) -> Terminal {
         Terminal {
+            in_force: InForce::new(Arc::clone(&settings.card)),
+            download: None,
+            downloads_wanted: VecDeque::new(),
+            downloads: Vec::new(),
+            ages_at: None,
             settings: Arc::new(settings),
             device: Device::default(),
             journal: JournalState::Checking,
@@ -200,8 +221,9 @@ impl Terminal {
             audit_head: AuditHead::default(),
             reversals: Vec::new(),
             advices: Vec::new(),
-            failed_tries: 0,
-            retry_at: None,
+            needs_action: 0,
+            turns: Turns::default(),
+            round: None,
             jobs: BTreeMap::new(),
             unrevealed: BTreeMap::new(),
             shown: None,
@@ -227,10 +249,12 @@ impl Terminal {
             Event::Timer(Timer::Reply) => self.reply_timer(),
             Event::Timer(Timer::Vault) => self.vault_timer(),
             Event::Timer(Timer::Retry) => {}
+            Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
             Event::Printed(id, state) => self.printed(id, state),
         }
         self.go_on(records);
+        self.watch_ages();
         self.show_terminal();
         self.chain_audit(records);
         std::mem::take(&mut self.effects)
@@ -282,7 +306,8 @@ impl Terminal {
         }
         self.stale_card &= status.card_present;
         self.vault = Some(status);
-        self.retry_at = None;
+        self.turns.retry_at = None;
+        self.open_blacklist();
         self.reveal_all();
     }
 
@@ -302,6 +327,7 @@ impl Terminal {
         }
         self.login_lost();
         self.exchange_without_vault();
+        self.download_without_vault();
         self.sale_without_vault();
     }
 
@@ -343,6 +369,8 @@ impl Terminal {
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
             Asked::FullPan(job) => self.revealed(job, reply),
+            Asked::SealBlacklist => self.blacklist_sealed(reply),
+            Asked::OpenBlacklist => self.blacklist_opened(reply),
             _ => self.sale_reply(asked, reply),
         }
     }
@@ -453,6 +481,9 @@ impl Terminal {
                 if status.master_key.is_none() {
                     reasons.push("master-key");
                 }
+                if matches!(self.in_force.blacklist, Blacklist::Closed) {
+                    reasons.push("blacklist");
+                }
             }
         }
         reasons
@@ -470,7 +501,7 @@ impl Terminal {
         TerminalView {
             state,
             reasons,
-            merchant_name: self.settings.merchant_name.clone(),
+            merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: self.operator.clone(),
@@ -479,7 +510,12 @@ impl Terminal {
             batch: self.device.batch,
             pending_reversals: self.pending_reversals(),
             unresolved_refunds: self.unresolved_refunds(),
+            queue_length: self.queue_length(),
+            needs_action: self.needs_action,
             host_requirement: self.device.host_requirement,
+            update_requested: self.device.update_requested.as_deref() == Some(env!("CARGO_PKG_VERSION")),
+            update_safe: self.is_update_safe(),
+            downloads: self.download_views(),
         }
     }
 

@@ -71,6 +71,10 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "RetryQueued"("advice": "t") -> ();
+        "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
     },
     properties: &[
@@ -85,7 +89,12 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
         ("UnresolvedRefundCount", "u"),
+        ("QueueLength", "u"),
+        ("NeedsActionCount", "u"),
         ("HostRequirement", "y"),
+        ("UpdateRequested", "b"),
+        ("UpdateSafe", "b"),
+        ("Downloads", "a(ssuuxs)"),
         ("Version", "s"),
     ],
     signals: &[],

@@ -3,7 +3,7 @@
 use posd_receipt::Copy;
 use posd_terminal::{
     CallError, Cause, Currency, HostNumbers, Locale, Options, OriginalName, Outcome, PendingReversal,
-    PrintJob, Reference, TerminalView, TransactionView, Unfit,
+    PrintJob, QueueFilter, QueueRow, Reference, TerminalView, TransactionView, Try, Unfit,
 };
 use posd_unionpay::request::Linked;
 use std::collections::{BTreeMap, HashMap};
@@ -55,9 +55,11 @@ impl From<CallError> for Refused {
             CallError::NotAllowed => "NotAllowed",
             CallError::Locked => "Locked",
             CallError::UnknownKind => "UnknownKind",
+            CallError::NoActionNeeded => "NoActionNeeded",
             CallError::NoReceipt => "NoReceipt",
             CallError::InvalidArgument(_) => "InvalidArgument",
             CallError::StorageFailed => "StorageFailed",
+            CallError::SwitchedOff => "KindSwitchedOff",
             CallError::Original(Unfit::NotFound) => "OriginalNotFound",
             CallError::Original(Unfit::Kind) => "OriginalOfOtherKind",
             CallError::Original(Unfit::NotApproved) => "OriginalNotApproved",
@@ -77,6 +79,14 @@ impl From<CallError> for Refused {
 
 /// The terminal's properties.
 pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
+    let downloads: Vec<(String, String, u32, u32, i64, String)> = view
+        .downloads
+        .iter()
+        .map(|one| {
+            let (set, stage) = (one.set.word().to_owned(), one.stage.word().to_owned());
+            (set, stage, one.done, one.total, one.taken, one.fault.clone())
+        })
+        .collect();
     let reasons: Vec<String> = view.reasons.iter().map(|reason| (*reason).to_owned()).collect();
     Dictionary::from([
         ("State", Variant::from(view.state.word())),
@@ -90,7 +100,12 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
         ("BatchNumber", Variant::from(view.batch)),
         ("PendingReversalCount", Variant::from(view.pending_reversals)),
         ("UnresolvedRefundCount", Variant::from(view.unresolved_refunds)),
+        ("QueueLength", Variant::from(view.queue_length)),
+        ("NeedsActionCount", Variant::from(view.needs_action)),
         ("HostRequirement", Variant::from(view.host_requirement)),
+        ("UpdateRequested", Variant::from(view.update_requested)),
+        ("UpdateSafe", Variant::from(view.update_safe)),
+        ("Downloads", Variant::from(downloads)),
         ("Version", Variant::from(env!("CARGO_PKG_VERSION"))),
     ])
 }
@@ -142,6 +157,8 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         };
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
+        result.insert("response-class", Variant::from(meaning.class.letter().to_string()));
+        result.insert("try-again", Variant::from(meaning.try_again && attempt.is_closed_without_charge()));
     } else if outcome == Outcome::Unknown && !attempt.kind.row().reversible {
         let (text, action) = match locale {
             Locale::ZhCn => ("退货结果未知", "请勿重复退货，请主管向收单行核实后处理"),
@@ -154,6 +171,8 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         result.insert("cashier-action", Variant::from(action));
     } else {
         let (text, action) = cause_texts(attempt.cause, locale);
+        let again = may_try_again(attempt.cause) && attempt.is_closed_without_charge();
+        result.insert("try-again", Variant::from(again));
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
     }
@@ -219,6 +238,12 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         }
         Cause::ChoiceTimeout => ("选择超时", "重新发起", "Nobody chose in time", "Start again"),
         Cause::PinTimeout => ("输入密码超时", "重新发起", "No PIN in time", "Start again"),
+        Cause::CardOnBlacklist => (
+            "黑名单卡，拒绝交易",
+            "请勿受理该卡，改用其他方式支付",
+            "The card is on the blacklist; not charged",
+            "Do not take this card; ask for another way to pay",
+        ),
         Cause::DeclinedByCard => ("卡片拒绝交易", "请换卡", "Declined by the card", "Ask for another card"),
         Cause::DeclinedByHost => ("交易失败", "请换卡", "Declined", "Ask for another card"),
         Cause::HostUnreachable => (
@@ -317,18 +342,56 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether the same may help where the host said nothing of it: not where the card itself or the original says no.
+fn may_try_again(cause: Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::CardBlocked
+            | Cause::CardOnBlacklist
+            | Cause::NoApplication
+            | Cause::DeclinedByCard
+            | Cause::OriginalChanged
+    )
+}
+
 /// A pending reversal.
 pub(crate) fn reversal(reversal: &PendingReversal) -> Dictionary {
-    let tries: Vec<(i64, String)> = reversal.tries.iter().map(|t| (t.at, t.result.clone())).collect();
     Dictionary::from([
         ("transaction", Variant::from(reversal.transaction)),
         ("batch", Variant::from(reversal.batch)),
         ("trace", Variant::from(reversal.trace)),
         ("amount", Variant::from(reversal.amount)),
         ("reason", Variant::from(reversal.reason.word())),
-        ("tries", Variant::from(tries)),
+        ("tries", Variant::from(tries(&reversal.tries))),
         ("next-try", Variant::from(reversal.next_try.unwrap_or(0))),
     ])
+}
+
+/// A row of the queue.
+pub(crate) fn queue_row(row: &QueueRow) -> Dictionary {
+    Dictionary::from([
+        ("kind", Variant::from(row.kind)),
+        ("advice", Variant::from(row.advice)),
+        ("transaction", Variant::from(row.transaction)),
+        ("state", Variant::from(row.state)),
+        ("batch", Variant::from(row.batch)),
+        ("trace", Variant::from(row.trace)),
+        ("amount", Variant::from(row.amount)),
+        ("currency", Variant::from(Currency::from_numeric(row.currency).map_or("", Currency::code))),
+        ("queued", Variant::from(row.queued.unwrap_or(0))),
+        ("tries", Variant::from(tries(&row.tries))),
+        ("next-try", Variant::from(row.next_try.unwrap_or(0))),
+    ])
+}
+
+fn tries(tries: &[Try]) -> Vec<(i64, String)> {
+    tries.iter().map(|one| (one.at, one.result.clone())).collect()
+}
+
+pub(crate) fn queue_filter(word: &str) -> Result<QueueFilter, Refused> {
+    QueueFilter::from_word(word).ok_or_else(|| {
+        Refused::new("InvalidArgument", "a filter is \"open\", \"needs-action\" or \"recent\"")
+    })
 }
 
 /// A print job as `PrintJobs` lists it.
@@ -403,8 +466,11 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
             ("original-authorisation-code", _) => return Err(wrong("6 letters and digits")),
             ("original-date", Variant::Str(date)) if is_date(date) => original.date = Some(date.to_string()),
             ("original-date", _) => return Err(wrong("a month and a day, as MMDD")),
-            ("instalments", Variant::U8(count)) => options.instalments = Some(*count),
-            ("instalments", _) => return Err(wrong("a byte")),
+            ("instalments", Variant::U32(count)) => {
+                let count = u8::try_from(*count).ok().filter(|count| (2..=99).contains(count));
+                options.instalments = Some(count.ok_or_else(|| wrong("2 to 99"))?);
+            }
+            ("instalments", _) => return Err(wrong("a number from 2 to 99")),
             _ => {
                 return Err(Refused::new(
                     "UnknownOption",

@@ -4,9 +4,11 @@
 
 mod cancel;
 mod clients;
+mod codes;
 mod completion;
 mod death;
 mod diagnose;
+mod downloads;
 mod flow;
 mod input;
 mod interface;
@@ -14,6 +16,8 @@ mod kinds;
 mod needles;
 mod operators;
 mod owners;
+mod posctl;
+mod queue;
 mod recovery;
 mod refund;
 mod resolve;

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Action, Candidate, Input, Kernel, OfflinePinResult, OnlineRequest, Outcome, PinEntry, Purpose,
-        Transaction, Verdict,
+        Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, OnlineRequest, Outcome,
+        PinEntry, Purpose, Transaction, Verdict,
     },
     card::Card,
 };
@@ -77,6 +77,7 @@ impl World {
                 transaction_type: 0,
                 purpose: Purpose::Authorise,
                 sequence_counter: 42,
+                offline: OfflineApproval::Never,
             },
             card: Card::new(),
             host: Host::Answers(HostAnswer::bare(*b"00")),

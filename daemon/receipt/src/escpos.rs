@@ -203,7 +203,7 @@ mod tests {
         Ok(())
     }
 
-    fn merchant(receipt: &Receipt) -> Vec<u8> {
+    fn merchant(receipt: &Receipt) -> Zeroizing<Vec<u8>> {
         escpos(&layout(receipt, Copy::Merchant, false))
     }
 

@@ -59,6 +59,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "AcknowledgeResult"("id": "t") -> ();
         "PendingReversals"() -> ("reversals": "aa{sv}");
         "Resolve"("id": "t", "booked": "b", "numbers": "a{sv}", "authority": "s") -> ();
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "RetryQueued"("advice": "t") -> ();
         "SignIn"() -> ();
         "SignOut"() -> ();
         "LogIn"("operator": "s", "password": "s") -> ();
@@ -71,9 +74,6 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
-        "ForwardNow"() -> ("left": "u");
-        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
-        "RetryQueued"("advice": "t") -> ();
         "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
     },

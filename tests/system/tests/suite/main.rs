@@ -15,6 +15,7 @@ mod interface;
 mod kinds;
 mod needles;
 mod operators;
+mod other_kinds;
 mod owners;
 mod posctl;
 mod queue;

@@ -40,7 +40,7 @@ async fn rule_5_a_refund_without_an_answer_stays_unknown_and_blocks_refunds_of_i
     house.log_in().await;
     let found = house.terminal.find("silent").await.unwrap().details().await.unwrap();
     assert_eq!((found.outcome.as_str(), found.prompt.as_str()), ("unknown", "resolve-by-hand"));
-    assert_eq!(house.sell("one more", 100).await.outcome, "approved");
+    assert_eq!(house.sell("one-more", 100).await.outcome, "approved");
     let requests = house.requests();
     assert_eq!(requests.iter().filter(|kind| *kind == "refund").count(), 1, "{requests:?}");
     assert!(!requests.iter().any(|kind| kind == "reversal"), "{requests:?}");
@@ -88,7 +88,6 @@ async fn rule_8_a_refund_approved_with_a_bad_mac_is_not_believed() {
     house.host(json!({"fault": "wrong-mac", "message": "refund", "count": 1}));
     let end = done(&house, "refund", "forged", 400, own("bought")).await;
     assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("unknown", "bad-mac"));
-    assert!(!house.terminal.state().await.unwrap().signed_in);
 }
 
 #[tokio::test]

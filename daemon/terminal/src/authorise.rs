@@ -7,9 +7,9 @@ use crate::{
     event::Effect,
     exchange::{End, Purpose},
     forward::{to_seal, unseal},
-    kinds::{AmountRule, CardUse, Silence},
+    kinds::{self, AmountRule, CardUse, Silence},
     prompt::Prompt,
-    record::{AdviceKind, Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
+    record::{AdviceKind, Link, Original, PrintJob, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
     state::{Cause, Outcome, State},
     terminal::Terminal,
@@ -85,7 +85,13 @@ impl Terminal {
 
     /// The card data is sealed: makes request and intent.
     pub(crate) fn sealed(&mut self, sealed: Vec<u8>) {
-        if self.make_request(sealed).is_none() {
+        let wallet = self.active.as_ref().and_then(|active| self.live.get(&active.id));
+        if wallet.is_some_and(|live| live.attempt.wallet.is_some()) {
+            if self.make_wallet_request(sealed).is_none() {
+                // The profile's dialect does not have the step, or the code no request can carry.
+                self.abort(Outcome::Failed, Cause::WalletNotServed);
+            }
+        } else if self.make_request(sealed).is_none() {
             // The card gave something that no message can carry.
             self.abort(Outcome::Failed, Cause::CardFault);
         }
@@ -163,6 +169,8 @@ impl Terminal {
             authorisation_code: None,
             rrn: None,
             field55: reversal55,
+            wallet: None,
+            voucher: None,
         };
         let request = request::Financial {
             kind,
@@ -207,11 +215,18 @@ impl Terminal {
             attempt.application_label = application_label;
             attempt.entry = Some(original.entry);
             attempt.card_sequence = original.card_sequence;
-            attempt.card = Some(card.clone());
+            // A code that the terminal shows leaves nothing to seal.
+            attempt.card = Some(card.clone()).filter(|card| !card.0.is_empty());
             writes.push(live.record());
         }
+        let prompt = match original.kind {
+            Kind::QrScan => Prompt::WaitingPayment,
+            _ if original.wallet.is_some() => Prompt::PleaseWait,
+            _ => Prompt::Authorizing,
+        };
         if reverses {
             let reversal = Reversal {
+                closing: self.closing_of(id, original.kind),
                 transaction: id,
                 state: ReversalState::Armed,
                 // What is true if nothing more is ever heard.
@@ -225,7 +240,7 @@ impl Terminal {
         }
         self.effect(Effect::Commit(writes));
         let patience = u64::from(self.reply_timeout_s()) * 1_000;
-        self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));
+        self.enter(id, State::Authorizing, prompt, Some(patience));
     }
 
     /// How the sale's exchange ended: the card hears what follows from it.
@@ -240,6 +255,7 @@ impl Terminal {
             End::VaultBefore(_) | End::CannotBeMade => {
                 return self.abort(Outcome::Failed, Cause::SecureModuleLost);
             }
+            end if self.is_closed_by_asking() => return self.wallet_answered(end),
             End::NotSent => (Heard::NotSent, Input::UnableToGoOnline),
             End::NoAnswer => (Heard::Bad(ReversalReason::NoAnswer, Cause::NoAnswer), Input::HostFailed),
             End::Undecodable | End::WrongAmount => {
@@ -321,16 +337,51 @@ impl Terminal {
         self.conclude(None);
     }
 
+    /// Whether the running transaction's intent is to ask and cancel, not to reverse.
+    fn is_closed_by_asking(&self) -> bool {
+        let id = self.active.as_ref().map(|active| active.id);
+        self.reversals.iter().any(|reversal| Some(reversal.transaction) == id && reversal.closing.is_some())
+    }
+
+    /// A transaction is approved: what was charged, and its slip. Gives the print jobs to commit with it.
+    pub(crate) fn charge(
+        &mut self,
+        id: u64,
+        answer: &Answer,
+        charged: u64,
+        card: Option<&CardOutcome>,
+    ) -> Vec<PrintJob> {
+        self.take_answer(id, answer);
+        let window = i64::from(self.profile().pre_auth_days) * 86_400_000;
+        let until = self.now.wall.saturating_add(window);
+        let Some(live) = self.live.get_mut(&id) else { return Vec::new() };
+        let attempt = &mut live.attempt;
+        let rule = kinds::rule(attempt.kind);
+        if rule.is_none_or(|rule| rule.amount != AmountRule::Nothing) {
+            attempt.charged = Some(charged);
+        } else {
+            attempt.balance = answer.balance(attempt.amount.currency().numeric());
+        }
+        attempt.keep_card_until = (attempt.kind == Kind::PreAuth).then_some(until);
+        attempt.transaction_certificate =
+            card.and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
+        let attempt = attempt.clone();
+        let kernel = self.kernel().filter(|_| self.active.as_ref().is_some_and(|active| active.id == id));
+        let receipt = self.slip(&attempt, Some(answer), charged, kernel.zip(card));
+        if let Some(live) = self.live.get_mut(&id) {
+            live.attempt.receipt = receipt;
+        }
+        if rule.is_none_or(|rule| rule.prints) { self.print_by_itself(id) } else { Vec::new() }
+    }
+
     /// Card and host have said all they will: one commit makes the outcome durable, with everything that follows.
-    fn conclude(&mut self, card: Option<CardOutcome>) {
+    pub(crate) fn conclude(&mut self, card: Option<CardOutcome>) {
         let Some(active) = self.active.as_mut().filter(|active| !active.decided) else { return };
         let id = active.id;
         let heard =
             active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
         let cardless = active.completing_kernel().is_none();
-        let (silence, rule) = (self.silence(), self.active_rule());
-        let moves = rule.is_none_or(|rule| rule.amount != AmountRule::Nothing);
-        let prints = rule.is_none_or(|rule| rule.prints);
+        let silence = self.silence();
         let completed = cardless || card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
         let mut writes = Vec::new();
@@ -356,36 +407,15 @@ impl Terminal {
                 writes.extend(self.decide(id, Outcome::Declined, Cause::DeclinedByHost));
             }
             Heard::Approved(answer, charged) if completed => {
-                self.take_answer(id, &answer);
                 let partial = answer.response_code() == "10";
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
-                let currency = self.live.get(&id).map(|live| live.attempt.amount.currency());
-                let balance = currency.and_then(|currency| answer.balance(currency.numeric()));
-                let window = i64::from(self.profile().pre_auth_days) * 86_400_000;
-                let until = self.now.wall.saturating_add(window);
-                if let Some(live) = self.live.get_mut(&id) {
-                    live.attempt.charged = moves.then_some(charged);
-                    live.attempt.balance = balance.filter(|_| !moves);
-                    live.attempt.keep_card_until = (live.attempt.kind == Kind::PreAuth).then_some(until);
-                    live.attempt.transaction_certificate =
-                        card.as_ref().and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
-                }
-                let receipt = self.live.get(&id).and_then(|live| {
-                    let kernel = self.kernel().zip(card.as_ref());
-                    self.slip(&live.attempt, Some(&answer), charged, kernel)
-                });
-                if let Some(live) = self.live.get_mut(&id) {
-                    live.attempt.receipt = receipt;
-                }
+                jobs = self.charge(id, &answer, charged, card.as_ref());
                 if let Some(active) = self.active.as_mut() {
                     active.signature = card.is_some_and(|card| card.signature_required);
                 }
                 writes.extend(self.script_result(id, &answer, scripts));
                 writes.extend(self.reversal_closed(id, ReversalState::Disarmed));
                 writes.extend(self.decide(id, outcome, Cause::None));
-                if prints {
-                    jobs = self.print_by_itself(id);
-                }
             }
             Heard::Approved(answer, _) if silence == Silence::Fail => {
                 self.take_answer(id, &answer);
@@ -409,8 +439,10 @@ impl Terminal {
     }
 
     /// What the answer says, into the attempt's row.
-    fn take_answer(&mut self, id: u64, answer: &Answer) {
+    pub(crate) fn take_answer(&mut self, id: u64, answer: &Answer) {
+        let voucher = self.voucher_of(id, answer);
         if let Some(live) = self.live.get_mut(&id) {
+            live.attempt.voucher = voucher.or(live.attempt.voucher.take());
             live.attempt.host_date = answer.local_date().map(str::to_owned);
             live.attempt.rrn = answer.rrn().map(str::to_owned);
             live.attempt.authorisation_code = answer.authorisation_code().map(str::to_owned);

@@ -21,6 +21,10 @@ pub(crate) enum CardUse {
     Recorded,
     /// Its number and expiry are typed on the PIN pad.
     Typed,
+    /// The customer's payment code, scanned or handed over by the app.
+    ScannedCode,
+    /// None: the customer pays with a code that the terminal shows.
+    ShownCode,
 }
 
 impl CardUse {
@@ -101,8 +105,10 @@ const UNDO: Rule =
 pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
     Some(match kind {
         Kind::Sale => &SALE,
+        Kind::QrScan => &Rule { card: CardUse::ScannedCode, partial: false, ..SALE },
+        Kind::QrShow => &Rule { card: CardUse::ShownCode, partial: false, ..SALE },
         Kind::Void => &Rule {
-            originals: &[Kind::Sale, Kind::Instalment, Kind::PhoneOrder],
+            originals: &[Kind::Sale, Kind::Instalment, Kind::PhoneOrder, Kind::QrScan, Kind::QrShow],
             slip: TransactionType::Void,
             ..UNDO
         },
@@ -258,7 +264,8 @@ pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> R
     }
     let row = asked.kind.row();
     let by_code = row.original_code && row.condition == Condition::PreAuth;
-    if (row.original_rrn && original.rrn.is_none()) || (by_code && original.authorisation_code.is_none()) {
+    let by_rrn = row.original_rrn && original.wallet.is_none();
+    if (by_rrn && original.rrn.is_none()) || (by_code && original.authorisation_code.is_none()) {
         return Err(Unfit::NoReference);
     }
     let left = charged.saturating_sub(refunded);

@@ -280,6 +280,8 @@ pub(crate) fn card_use(rule: &Rule, link: Option<&Link>, original: Option<&Attem
     let told = link.is_some_and(|link| link.family == Family::PhoneOrder);
     let known = original.is_some_and(|original| original.card.is_some());
     match rule.card {
+        // What a wallet paid has no card.
+        card if original.is_some_and(|original| original.wallet.is_some()) => card,
         CardUse::Read | CardUse::Recorded if told => {
             if known {
                 CardUse::Recorded

@@ -16,6 +16,14 @@ words! {
         InsertCard = "insert-card",
         /// Type the card's number and expiry on the PIN pad.
         TypeCard = "type-card",
+        /// Scan the customer's payment code.
+        ScanCode = "scan-code",
+        /// The code that was scanned is none of a wallet that is taken here; scan another.
+        UnknownCode = "unknown-code",
+        /// Show the code to the customer.
+        ShowCode = "show-code",
+        /// The customer confirms the payment on the phone.
+        WaitingPayment = "waiting-payment",
         /// Leave the card in the reader.
         LeaveCard = "leave-card",
         /// Choose an application.
@@ -70,6 +78,12 @@ impl Prompt {
             Prompt::TypeCard => {
                 ("请在密码键盘输入卡号和有效期", "Type the card's number and expiry on the PIN pad")
             }
+            Prompt::ScanCode => ("请扫描顾客的付款码", "Scan the customer's payment code"),
+            Prompt::UnknownCode => {
+                ("付款码无法识别，请重新扫描", "This code is not taken here, scan another")
+            }
+            Prompt::ShowCode => ("请顾客扫码付款", "Show the code to the customer"),
+            Prompt::WaitingPayment => ("请顾客在手机上确认", "The customer confirms on the phone"),
             Prompt::LeaveCard => ("正在读卡，请勿拔卡", "Reading the card, leave it in"),
             Prompt::ChooseApplication => ("请选择应用", "Choose the application"),
             Prompt::ConfirmApplication => ("请确认应用", "Confirm the application"),

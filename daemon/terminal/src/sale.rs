@@ -17,7 +17,7 @@ use posd_emv::kernel::{
     Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Purpose as CardPurpose,
     Reason, Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
-use posd_unionpay::Kind;
+use posd_unionpay::{Kind, qr::PaymentCode};
 use posd_vault_protocol::{
     DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, Secret,
     VerifyMethod,
@@ -36,6 +36,8 @@ pub(crate) enum Step {
     WaitingCard,
     /// The card's number and expiry are being typed.
     Typing,
+    /// Waits for the customer's code.
+    WaitingCode,
     /// The card is being powered on.
     PoweringOn,
     /// Talks with the card, before the request or after the answer.
@@ -48,6 +50,8 @@ pub(crate) enum Step {
     Sealing,
     /// The request is being made, or is out.
     Authorizing,
+    /// The host knows of a wallet payment: it is asked whether it is paid, or it is ended.
+    Paying,
     /// The outcome is durable; prompt and card are being put away.
     WindingDown,
     /// The merchant checks the signature.
@@ -72,6 +76,10 @@ pub(crate) struct Active {
     pub(crate) pin_prompts: u32,
     /// The enciphered PIN block of field 52.
     pub(crate) pin_block: Option<Zeroizing<[u8; 8]>>,
+    /// The customer's payment code, from its reading to the request.
+    pub(crate) code: Option<PaymentCode>,
+    /// Until when the customer may pay with the code that is shown, by the monotonic clock.
+    pub(crate) code_until: Option<u64>,
     /// What the intent will hold, from its sealing to its commit.
     pub(crate) intent: Option<Intent>,
     /// Wrong passwords of the supervisor so far.
@@ -125,6 +133,8 @@ impl Active {
             met_card: false,
             pin_prompts: 0,
             pin_block: None,
+            code: None,
+            code_until: None,
             intent: None,
             wrong_passwords: 0,
             mistyped: 0,
@@ -205,6 +215,10 @@ impl Terminal {
             return self.abort(Outcome::Failed, Cause::OriginalChanged);
         };
         let card = card_use(rule, attempt.original.as_ref(), original.as_ref());
+        if let (Some(original), Some(live)) = (original.as_ref(), self.live.get_mut(&id)) {
+            live.attempt.wallet = original.wallet.clone();
+            live.attempt.voucher = original.voucher.clone();
+        }
         if let Some(active) = self.active.as_mut() {
             active.card = card;
             active.recorded = original.map(|original| Recorded {
@@ -230,9 +244,16 @@ impl Terminal {
         match active.card {
             CardUse::Full | CardUse::Read => return self.wait_for_card(),
             CardUse::Typed => return self.ask_card_number(),
+            CardUse::ScannedCode => return self.wait_for_code(),
+            CardUse::ShownCode => return self.make_code(),
             CardUse::Recorded => {}
         }
         let recorded = active.recorded.as_ref();
+        let by_wallet = self.dialect_of(active.id).is_some();
+        if by_wallet && recorded.is_some_and(|recorded| recorded.sealed.is_none()) {
+            // It was paid with a code that the terminal showed.
+            return self.sealed(Vec::new());
+        }
         let Some((sealed, context)) = recorded.and_then(|recorded| recorded.sealed.clone()) else {
             return self.abort(Outcome::Failed, Cause::CardFault);
         };
@@ -544,6 +565,8 @@ impl Terminal {
         let Some(active) = self.active.as_ref() else { return };
         match active.step {
             Step::WaitingCard => self.abort(Outcome::TimedOut, Cause::NoCard),
+            Step::WaitingCode => self.abort(Outcome::TimedOut, Cause::NoCode),
+            Step::Paying => self.closing_timer(),
             Step::Choosing => self.abort(Outcome::TimedOut, Cause::ChoiceTimeout),
             Step::PoweringOn | Step::Card if !active.sent => self.abort(Outcome::Failed, Cause::CardFault),
             Step::Card => {
@@ -593,6 +616,7 @@ impl Terminal {
         active.step = Step::WindingDown;
         active.kernel = None;
         active.pin_block = None;
+        active.code = None;
         active.intent = None;
         active.recorded = None;
         active.committed = None;

@@ -27,6 +27,7 @@ impl Terminal {
         card: Option<(&Kernel, &CardOutcome)>,
     ) -> Option<Receipt> {
         let rule = kinds::rule(attempt.kind)?;
+        let by_code = attempt.wallet.is_some();
         let link = attempt.original.as_ref();
         let typed = rule.card == CardUse::Typed;
         Some(Receipt {
@@ -39,6 +40,7 @@ impl Terminal {
             acquirer: answer.and_then(Answer::acquirer).map(str::to_owned),
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
             entry: match attempt.entry {
+                _ if by_code => Entry::Qr,
                 Some(WireEntry::Chip) => Entry::Insert,
                 Some(WireEntry::Manual) if typed => Entry::Manual,
                 Some(WireEntry::Manual) | None => Entry::None,
@@ -57,6 +59,8 @@ impl Terminal {
             chip: card.map(|(kernel, card)| chip(kernel, card)),
             verification: if card.is_some_and(|(_, card)| card.signature_required) {
                 Verification::Signature
+            } else if by_code {
+                Verification::Qr
             } else {
                 Verification::NotRequired
             },
@@ -70,7 +74,8 @@ impl Terminal {
             instalments: attempt.options.instalments,
             balance: attempt.balance,
             original: link.map_or_else(Original::default, printed),
-            voucher: None,
+            wallet: attempt.wallet.clone(),
+            voucher: attempt.voucher.clone(),
             goods: Vec::new(),
             not_yet_authorised: false,
             strokes: None,

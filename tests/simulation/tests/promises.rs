@@ -133,6 +133,16 @@ fn a_day_without_faults_does_everything() {
 }
 
 #[test]
+fn a_crash_at_every_effect_of_a_scanned_code_and_again_in_its_recovery() {
+    crash_everywhere(Kind::QrScan, 20, 5);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_shown_code_and_again_in_its_recovery() {
+    crash_everywhere(Kind::QrShow, 20, 5);
+}
+
+#[test]
 fn every_planted_bug_is_found() {
     for plant in Plant::ALL {
         let found = (1..400).find_map(|seed| World::run(Plan { plant: Some(plant), ..plan(seed) }).err());

@@ -10,8 +10,8 @@ use posd_emv::configuration::{Application, AuthorityKey, Configuration};
 use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
-use posd_terminal::{Deadlines, Event, PrintState, Settings, Terminal};
-use posd_unionpay::Profile;
+use posd_terminal::{Answer, CancelAnswer, Deadlines, Event, PrintState, Settings, Terminal};
+use posd_unionpay::{Profile, profile::Silence};
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
 use std::{
@@ -20,8 +20,15 @@ use std::{
 };
 
 pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
-    let profile = Profile::default();
-    Arc::new(Profile { reply_timeout_s: 10, connect_timeout_s: 5, phone_orders: true, ..profile })
+    let mut profile = Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() };
+    profile.phone_orders = true;
+    profile.qr.enabled = true;
+    for dialect in profile.qr.dialects.iter_mut().filter(|dialect| dialect.show.is_some()) {
+        // As the test host has it.
+        dialect.shown_tag = "A5".to_owned();
+        dialect.silence = Silence::QueryThenCancel { first_wait_s: 2, wait_s: 2, queries: 4, cancels: 2 };
+    }
+    Arc::new(profile)
 });
 
 static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
@@ -77,6 +84,7 @@ impl World {
                 removal: 10_000,
                 signature: 5_000,
                 pin: 15_000,
+                code: 20_000,
                 ..Deadlines::default()
             },
         };
@@ -134,6 +142,7 @@ impl World {
         }
         self.open.clear();
         self.calls.clear();
+        self.cancels.clear();
         self.vault(Input::Disconnected);
         if power {
             let store = Rc::clone(&self.vault_store);
@@ -149,6 +158,7 @@ impl World {
                 Coming::App
                     | Coming::AppCancels
                     | Coming::AppDies
+                    | Coming::Scan(_)
                     | Coming::Key(_)
                     | Coming::FromHost(..)
                     | Coming::VaultBack
@@ -174,6 +184,11 @@ impl World {
                         self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                         self.look_for_supervisor(view);
                     }
+                    if let (Some(id), Ok(Answer::Cancel(CancelAnswer::Accepted))) =
+                        (self.cancels.remove(&call), &answer)
+                    {
+                        self.oracle.borrow_mut().given_up.insert(id);
+                    }
                     if self.calls.remove(&call) {
                         self.app.answered(&answer);
                     }
@@ -196,6 +211,7 @@ impl World {
                     self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     self.customer(view.state);
                     self.look_for_supervisor(&view);
+                    self.paying_customer(&view);
                     if self.app.follows() == Some(view.id()) {
                         self.app.look(&view);
                     }

@@ -58,6 +58,8 @@ pub(crate) fn host_kind(kind: Kind, family: Family) -> MessageKind {
         (Kind::BalanceInquiry, _) => MessageKind::BalanceInquiry,
         (Kind::Instalment, _) => MessageKind::Instalment,
         (Kind::PhoneOrder, _) => MessageKind::PhoneOrder,
+        (Kind::QrScan, _) => MessageKind::WalletPayment,
+        (Kind::QrShow, _) => MessageKind::WalletCode,
         _ => MessageKind::Sale,
     }
 }
@@ -66,5 +68,7 @@ pub(crate) fn host_kind(kind: Kind, family: Family) -> MessageKind {
 pub(crate) const FAMILIES: [Family; 3] = [Family::Plain, Family::PhoneOrder, Family::Instalment];
 
 pub(super) fn host_kind_is_financial(kind: MessageKind) -> bool {
-    posd_terminal::served().any(|served| FAMILIES.into_iter().any(|family| host_kind(served, family) == kind))
+    matches!(kind, MessageKind::QrSale | MessageKind::QrVoid)
+        || posd_terminal::served()
+            .any(|served| FAMILIES.into_iter().any(|family| host_kind(served, family) == kind))
 }

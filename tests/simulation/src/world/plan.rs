@@ -1,7 +1,7 @@
 //! What one run does, and what came of it.
 
 use crate::{app::Job, plant::Plant, random::Random};
-use posd_acquirer::Fault;
+use posd_acquirer::{Course, Fault, Wallet};
 use posd_card::Misbehaviour;
 use posd_terminal::Kind;
 
@@ -65,6 +65,8 @@ pub fn chain(kind: Kind) -> &'static [Kind] {
         Kind::Completion => &[Kind::PreAuth, Kind::Completion],
         Kind::CompletionCancel => &[Kind::PreAuth, Kind::Completion, Kind::CompletionCancel],
         Kind::PreAuth => &[Kind::PreAuth],
+        Kind::QrScan => &[Kind::QrScan],
+        Kind::QrShow => &[Kind::QrShow],
         Kind::BalanceInquiry => &[Kind::BalanceInquiry],
         Kind::Instalment => &[Kind::Instalment],
         Kind::PhoneOrder => &[Kind::PhoneOrder],
@@ -96,7 +98,7 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
 }
 
 /// What is drawn to follow nothing.
-const FIRST: [Kind; 10] = [
+const FIRST: [Kind; 14] = [
     Kind::Sale,
     Kind::Sale,
     Kind::Sale,
@@ -104,10 +106,25 @@ const FIRST: [Kind; 10] = [
     Kind::PreAuth,
     Kind::PreAuth,
     Kind::PreAuth,
+    Kind::QrScan,
+    Kind::QrScan,
+    Kind::QrShow,
+    Kind::QrShow,
     Kind::BalanceInquiry,
     Kind::Instalment,
     Kind::PhoneOrder,
 ];
+
+/// How wallets pay: at once, after some questions, or when the customer does.
+pub(super) fn wallet(random: &mut Random, plan: &Plan) -> Wallet {
+    if plan.faults != Faults::Drawn {
+        return Wallet::default();
+    }
+    let courses =
+        [Course::Paid, Course::PaidAfter { queries: 2 }, Course::ClosedAfter { queries: 2 }, Course::Pending];
+    let merchant_code = random.pick(&[Course::Pending, Course::Pending, Course::PaidAfter { queries: 3 }]);
+    Wallet { customer_code: random.pick(&courses), merchant_code, ..Wallet::default() }
+}
 
 /// What is drawn to follow an earlier job.
 const FOLLOWING: [Kind; 8] = [

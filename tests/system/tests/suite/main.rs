@@ -18,6 +18,7 @@ mod operators;
 mod other_kinds;
 mod owners;
 mod posctl;
+mod qr;
 mod queue;
 mod recovery;
 mod refund;

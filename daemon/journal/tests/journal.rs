@@ -48,8 +48,8 @@ fn attempts_are_found_by_trace_by_reference_number_and_by_what_they_follow() {
             original: Linked { trace: 101, ..Linked::default() },
         })
     };
-    let void = Attempt { kind: Kind::Void, original: link(1), ..attempt(2) };
-    let again = Attempt { original: link(1), rrn: attempt(1).rrn, ..attempt(4) };
+    let void = Attempt { kind: Kind::Void, original: link(Some(1)), ..attempt(2) };
+    let again = Attempt { original: link(Some(1)), rrn: attempt(1).rrn, ..attempt(4) };
     journal.commit(&[write(&attempt(1)), write(&void), write(&attempt(3)), write(&again)]).unwrap();
     drop(journal);
     let journal = Journal::open(&path).unwrap();

@@ -312,18 +312,14 @@ impl Terminal {
     ) -> Result<Vec<Write>, StorageFault> {
         let mut rows = Vec::new();
         for write in writes {
-            match write {
-                Write::Attempt(attempt) => {
-                    let Some(outcome) = attempt.outcome else { continue };
-                    let before = match decided.insert(attempt.id, outcome) {
-                        Some(before) => Some(before),
-                        None => records.attempt(attempt.id)?.and_then(|attempt| attempt.outcome),
-                    };
-                    if before != Some(outcome) {
-                        rows.push(self.outcome_row(attempt, outcome));
-                    }
-                }
-                _ => {}
+            let Write::Attempt(attempt) = write else { continue };
+            let Some(outcome) = attempt.outcome else { continue };
+            let before = match decided.insert(attempt.id, outcome) {
+                Some(before) => Some(before),
+                None => records.attempt(attempt.id)?.and_then(|attempt| attempt.outcome),
+            };
+            if before != Some(outcome) {
+                rows.push(self.outcome_row(attempt, outcome));
             }
         }
         Ok(rows)

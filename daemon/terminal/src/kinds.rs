@@ -431,7 +431,7 @@ mod tests {
         assert_eq!(fits_external(Some(9), &[]), Ok(()));
         assert_eq!(fits_external(Some(9), &[part(2, Kind::Refund, 300)]), Ok(()));
         let silent = attempt(2, Kind::Refund, Some(Outcome::Unknown));
-        assert_eq!(fits_external(Some(9), &[silent.clone()]), Err(Unfit::Unresolved));
+        assert_eq!(fits_external(Some(9), std::slice::from_ref(&silent)), Err(Unfit::Unresolved));
         assert_eq!(fits_external(Some(2), &[silent]), Ok(()));
         assert_eq!(fits_external(None, &[part(2, Kind::Completion, 5)]), Err(Unfit::AlreadyCompleted));
         assert_eq!(fits_external(None, &[part(2, Kind::PreAuthCancel, 5)]), Err(Unfit::AlreadyVoided));

@@ -107,6 +107,11 @@ fn script_result() -> ScriptResult {
     }
 }
 
+/// The kinds whose request tells of a card; those by code are `QrRequest`'s.
+fn with_a_card() -> impl Iterator<Item = &'static Kind> {
+    Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::QrScan | Kind::QrShow))
+}
+
 /// The message as the host reads it.
 fn sent(request: &Request, mac: Option<[u8; 8]>) -> Message {
     let frame = request.frame(mac).unwrap();
@@ -181,7 +186,7 @@ fn each_kind_has_its_own_fields() {
         (Kind::Instalment, &[], None),
         (Kind::PhoneOrder, &[], None),
     ];
-    assert_eq!(cases.len(), Kind::ALL.len());
+    assert_eq!(cases.len(), with_a_card().count());
     for (kind, own, original) in cases {
         for (card, usual) in [(card(), read), (recorded_card(), recorded)] {
             let request = financial(*kind, card).build(&profile).unwrap();
@@ -229,12 +234,10 @@ impl Listed {
 
     fn hold(&self, message: &Message, what: &str) {
         let sent = fields(message);
-        for (field, _) in self.0.iter().filter(|(field, must)| *must && !sent.contains(field)) {
-            panic!("{what}: field {field} is missing");
-        }
-        for field in sent.iter().filter(|field| !self.0.iter().any(|(listed, _)| listed == *field)) {
-            panic!("{what}: field {field} is not in the list");
-        }
+        let missing: Vec<_> = self.0.iter().filter(|(field, must)| *must && !sent.contains(field)).collect();
+        let listed = |field: &&u8| self.0.iter().any(|(listed, _)| listed == *field);
+        let unlisted: Vec<_> = sent.iter().filter(|field| !listed(field)).collect();
+        assert!(missing.is_empty() && unlisted.is_empty(), "{what}: without {missing:?}, with {unlisted:?}");
     }
 }
 
@@ -257,7 +260,7 @@ fn every_field_list_of_the_reference_is_kept() {
         (Kind::CompletionAdvice, &[SALE, "62c 38 61"]),
         (Kind::CompletionCancel, &[SALE, "62c 37 38 61"]),
     ];
-    assert_eq!(lists.len(), Kind::ALL.len());
+    assert_eq!(lists.len(), with_a_card().count());
     for (kind, list) in lists {
         let list = Listed::new(list);
         for card in [card(), recorded_card()] {
@@ -478,6 +481,7 @@ fn answer(mti: Mti, changes: &[(u8, &[u8])]) -> Vec<u8> {
         (41, b"00000001"),
         (42, b"898000000000001"),
         (44, b"01020000   04030000   "),
+        (54, b""),
         (55, &[0x91, 2, 0x30, 0x30]),
         (60, b"22000009000500"),
         (63, b"CUP\xB7\xA2\xBF\xA8\xD0\xD0              CENTRE              \x1bACQ"),

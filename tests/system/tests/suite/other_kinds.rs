@@ -61,7 +61,7 @@ async fn a_phone_order_is_typed_where_the_acquirer_offers_it() {
     assert_eq!(refused_as(&house, "phone-order", 500, &CreateOptions::default()).await, "UnknownKind");
     drop(house);
     let mut with = options();
-    with.profile.push_str("phone_orders = true\n");
+    with.profile = format!("phone_orders = true\n{}", with.profile);
     let house = House::with(&Options { auto: false, ..with }).await.opened().await;
     let order = |reference: &'static str| house.terminal.create_of("phone-order", reference, 500, NONE);
     let first = order("call-1").await.unwrap();

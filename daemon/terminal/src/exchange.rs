@@ -55,6 +55,8 @@ pub(crate) struct Exchange {
     pub(crate) stage: Stage,
     /// Absent while sealed data is being opened.
     pub(crate) request: Option<Request>,
+    /// The transaction that waited for it when it began: it ends with it, where it fails (rule 7).
+    pub(crate) awaited_by: Option<TransactionId>,
 }
 
 /// How an exchange ended.
@@ -130,7 +132,8 @@ impl Terminal {
     fn new_exchange(&mut self, purpose: Purpose, stage: Stage, request: Option<Request>) -> ExchangeId {
         let id = self.next_exchange;
         self.next_exchange += 1;
-        self.exchange = Some(Exchange { id, purpose, stage, request });
+        let awaited_by = self.awaiting();
+        self.exchange = Some(Exchange { id, purpose, stage, request, awaited_by });
         id
     }
 
@@ -291,11 +294,12 @@ impl Terminal {
         let Some(exchange) = self.exchange.take() else { return };
         self.effect(Effect::StopTimer(Timer::Reply));
         self.effect(Effect::CloseExchange(exchange.id));
+        let awaited_by = exchange.awaited_by;
         match exchange.purpose {
             Purpose::Sale(_) => self.sale_answered(end),
-            Purpose::Reversal(id) => self.reversal_answered(id, end),
+            Purpose::Reversal(id) => self.reversal_answered(id, end, awaited_by),
             Purpose::Advice(id) => self.advice_answered(id, end),
-            Purpose::SignIn(calls) => self.sign_in_answered(calls, end),
+            Purpose::SignIn(calls) => self.sign_in_answered(calls, end, awaited_by),
             Purpose::SignOut(call) => self.sign_out_answered(call, end),
             Purpose::Echo(call) => self.echo_answered(call, end),
         }

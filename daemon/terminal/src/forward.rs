@@ -158,7 +158,12 @@ impl Terminal {
 
     /// What became of a try to deliver a reversal. Only a matching answer with an end code and a good MAC ends it
     /// (rule 7).
-    pub(crate) fn reversal_answered(&mut self, id: TransactionId, end: End) {
+    pub(crate) fn reversal_answered(
+        &mut self,
+        id: TransactionId,
+        end: End,
+        awaited_by: Option<TransactionId>,
+    ) {
         let at = self.now.wall;
         let ended = match &end {
             End::Answered(answer) => self.profile().ends_reversal(answer.response_code()),
@@ -175,7 +180,7 @@ impl Terminal {
             ]));
             self.effect(Effect::Note(Note::ReversalTryFailed { transaction: id, result: end.word() }));
             self.delivery_failed();
-            return self.clearing_failed();
+            return self.clearing_failed(awaited_by);
         }
         let mut reversal = self.reversals.remove(place);
         reversal.state = ReversalState::Done;

@@ -5,7 +5,7 @@ use crate::{
     call::{Answer as CallAnswer, CallError, CallId, Caller, Check},
     event::Effect,
     exchange::{End, Purpose},
-    record::Write,
+    record::{TransactionId, Write},
     sale::Step,
     terminal::{Asked, JournalState, Terminal},
 };
@@ -89,7 +89,7 @@ impl Terminal {
             }
             Err(_) => match purpose {
                 // The configuration holds something no message can carry.
-                Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent),
+                Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent, self.awaiting()),
                 Purpose::SignOut(call) => self.sign_out_answered(call, End::NotSent),
                 Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
                 Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) => {}
@@ -110,7 +110,12 @@ impl Terminal {
         self.audit_row(event, uid, operator, format!("batch={:06}", self.device.batch))
     }
 
-    pub(crate) fn sign_in_answered(&mut self, calls: Vec<CallId>, end: End) {
+    pub(crate) fn sign_in_answered(
+        &mut self,
+        calls: Vec<CallId>,
+        end: End,
+        awaited_by: Option<TransactionId>,
+    ) {
         let uids: Vec<u32> = calls.iter().filter_map(|call| self.session_callers.remove(call)).collect();
         let uid = uids.first().copied();
         let result = match end {
@@ -138,7 +143,7 @@ impl Terminal {
         if result.is_err() && calls.is_empty() {
             // It was for the sake of something to deliver, which has now failed with it.
             self.delivery_failed();
-            self.clearing_failed();
+            self.clearing_failed(awaited_by);
         }
         for call in calls {
             self.effect(Effect::Reply(call, result.clone()));
@@ -236,8 +241,13 @@ impl Terminal {
         checks
     }
 
-    /// Whether the running sale waits for deliveries.
+    /// The running transaction, where it waits for deliveries.
+    pub(crate) fn awaiting(&self) -> Option<TransactionId> {
+        self.active.as_ref().filter(|active| active.step == Step::Clearing).map(|active| active.id)
+    }
+
+    /// Whether the running transaction waits for deliveries.
     pub(crate) fn is_clearing(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.step == Step::Clearing)
+        self.awaiting().is_some()
     }
 }

@@ -17,10 +17,14 @@
 //! ```
 
 mod details;
+mod kinds;
 mod operators;
+mod queue;
 
-pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
+pub use details::{Check, Code, CreateOptions, Details, Download, Job, Original, TerminalState, json};
+pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
+pub use queue::QueueRow;
 
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -109,9 +113,10 @@ impl Terminal {
     /// Connects to the system bus.
     ///
     /// # Errors
-    /// [`Error::Bus`]. Whether the terminal is there shows at the first call.
+    /// [`Error::Absent`] where there is no bus. Whether the terminal is there shows at the first call.
     pub async fn connect() -> Result<Terminal, Error> {
-        Ok(Terminal { connection: Connection::system().await? })
+        let connection = Connection::system().await.map_err(|error| Error::Absent(error.to_string()))?;
+        Ok(Terminal { connection })
     }
 
     /// Uses a connection that is there.
@@ -250,6 +255,14 @@ impl Terminal {
         self.call("LogOut", &()).await.map(drop)
     }
 
+    /// Asks for a download; [`TerminalState::downloads`] tells how it goes.
+    ///
+    /// # Errors
+    /// As `Download` documents.
+    pub async fn download(&self, set: &str) -> Result<(), Error> {
+        self.call("Download", &set).await.map(drop)
+    }
+
     /// Checks devices, keys, journal and host.
     ///
     /// # Errors
@@ -340,6 +353,14 @@ impl Transaction {
     /// As `Confirm` documents.
     pub async fn confirm(&self) -> Result<(), Error> {
         self.call("Confirm", &()).await.map(drop)
+    }
+
+    /// Hands over the customer's payment code, in state `waiting-code` of a `qr-scan`.
+    ///
+    /// # Errors
+    /// As `PresentCode` documents.
+    pub async fn present_code(&self, code: &str) -> Result<(), Error> {
+        self.call("PresentCode", &code).await.map(drop)
     }
 
     /// Prints a copy, `merchant` or `cardholder`; the job's number.

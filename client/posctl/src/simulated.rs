@@ -1,5 +1,6 @@
 //! The simulator's devices and the test host, through their control sockets.
 
+use crate::voice::Voice;
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::{
@@ -48,6 +49,11 @@ enum Device {
         /// Year and month, YYMM.
         #[arg(default_value = "3012")]
         expiry: String,
+    },
+    /// The code scanner reads a code.
+    Scan {
+        /// What it reads, such as 6212340000000000019.
+        code: String,
     },
     /// The printer's paper.
     Paper {
@@ -121,6 +127,14 @@ enum Host {
         /// Such as wrong-mac, wrong-trace, garble, duplicate, close-before.
         name: String,
     },
+    /// The customer pays a code payment that waits for it.
+    Pay {
+        /// Trace number of the payment.
+        trace: u32,
+        /// Its batch number.
+        #[arg(long, default_value_t = 1)]
+        batch: u32,
+    },
     /// Do everything right again.
     Clear,
     /// Show the books.
@@ -128,13 +142,13 @@ enum Host {
 }
 
 /// Does it; what the device says.
-pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
+pub(crate) fn run(arguments: &Arguments, voice: Voice) -> Result<String, String> {
     let directory = arguments
         .directory
         .as_deref()
         .ok_or("which simulator? give --directory or set POSD_SIMULATOR to what `make run` prints")?;
-    let devices = |command: Value| tell(&directory.join("devices.sock"), &command);
-    let host = |command: Value| tell(&directory.join("host.sock"), &command);
+    let devices = |command: Value| tell(&directory.join("devices.sock"), &command, voice);
+    let host = |command: Value| tell(&directory.join("host.sock"), &command, voice);
     match &arguments.device {
         Device::Card { action: Card::Insert { profile } } => {
             devices(json!({"card": "insert", "profile": profile}))
@@ -149,6 +163,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
         Device::TypedCard { number, expiry } => {
             devices(json!({"typed-card": {"number": number, "expiry": expiry}}))
         }
+        Device::Scan { code } => devices(json!({"scan": code})),
         Device::Paper { state } => devices(json!({"paper": matches!(state, Paper::In)})),
         Device::Auto { state } => devices(json!({"auto": matches!(state, Switch::On)})),
         Device::Host { action } => match action {
@@ -157,13 +172,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
             Host::DropAnswer { message } => host(json!({"fault": "drop-answer", "message": message})),
             Host::Decline { code } => host(json!({"fault": "decline", "code": code, "message": "sale"})),
             Host::Fault { name } => host(json!({"fault": name, "message": "sale", "count": 1})),
+            Host::Pay { trace, batch } => {
+                host(json!({"pay": {"terminal": "00000001", "batch": batch, "trace": trace}}))
+            }
             Host::Clear => host(json!({"clear": true})),
             Host::Ledger => host(json!({"ledger": true})),
         },
     }
 }
 
-fn tell(socket: &Path, command: &Value) -> Result<String, String> {
+fn tell(socket: &Path, command: &Value, voice: Voice) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("{}: {error}; does the simulator run?", socket.display());
     let mut stream = UnixStream::connect(socket).map_err(failed)?;
     writeln!(stream, "{command}").map_err(failed)?;
@@ -173,7 +191,8 @@ fn tell(socket: &Path, command: &Value) -> Result<String, String> {
         serde_json::from_str(&answer).map_err(|_| "the simulator's answer is no JSON".to_owned())?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(error.to_owned()),
-        None if answer.get("ok").is_some() => Ok("done".to_owned()),
+        None if voice.json => Ok(answer.to_string()),
+        None if answer.get("ok").is_some() => Ok(voice.pick("完成", "done").to_owned()),
         None => serde_json::to_string_pretty(&answer).map_err(|error| error.to_string()),
     }
 }

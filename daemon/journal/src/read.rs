@@ -1,7 +1,9 @@
 //! Rows to records.
 
 use crate::fault;
-use posd_terminal::{Advice, Attempt, Device, PrintJob, Reversal, Sealed, StorageFault};
+use posd_terminal::{
+    Advice, Attempt, Device, PrintJob, Reversal, Sealed, SetContent, StorageFault, StoredSet,
+};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
 
@@ -18,8 +20,17 @@ pub(crate) const UNACKNOWLEDGED: &str =
 pub(crate) const UNRESOLVED: &str = "SELECT record, card FROM attempt WHERE to_resolve ORDER BY id";
 pub(crate) const OPEN_REVERSALS: &str = "SELECT record, card FROM reversal WHERE open ORDER BY id";
 pub(crate) const OPEN_ADVICES: &str = "SELECT record, card FROM advice WHERE open ORDER BY id";
+pub(crate) const ADVICES_TO_LOOK_AT: &str =
+    "SELECT record, card FROM advice WHERE state = 'needs-action' ORDER BY id";
+pub(crate) const ADVICE: &str = "SELECT record, card FROM advice WHERE id = ?1";
+pub(crate) const RECENT_ADVICES: &str =
+    "SELECT record, card FROM advice WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
+pub(crate) const RECENT_REVERSALS: &str =
+    "SELECT record, card FROM reversal WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
 pub(crate) const OPEN_PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE open ORDER BY id";
 pub(crate) const PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id";
+/// All of them: there are never more than the few sets that a host has.
+pub(crate) const SETS: &str = "SELECT record, card FROM downloaded ORDER BY name";
 
 /// A record whose sealed card data stands in a column of its own.
 pub(crate) trait Record: DeserializeOwned {
@@ -41,6 +52,14 @@ impl Record for Reversal {
 impl Record for Advice {
     fn put_card(&mut self, card: Option<Vec<u8>>) {
         self.card = Sealed(card.unwrap_or_default());
+    }
+}
+
+impl Record for StoredSet {
+    fn put_card(&mut self, card: Option<Vec<u8>>) {
+        if let SetContent::Blacklist { cards, .. } = &mut self.content {
+            *cards = Sealed(card.unwrap_or_default());
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::audit;
 use posd_terminal::{
-    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, Write,
+    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, SetContent,
+    StoredSet, Write,
 };
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -22,6 +23,7 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()
             Write::Advice(advice) => write_advice(&transaction, advice)?,
             Write::PrintJob(job) => write_print_job(&transaction, job)?,
             Write::Audit(row) => audit::write(&transaction, row)?,
+            Write::Set(set) => write_set(&transaction, set)?,
         }
     }
     transaction.commit()
@@ -84,11 +86,14 @@ fn write_reversal(transaction: &Transaction<'_>, reversal: &Reversal) -> Result<
 fn write_advice(transaction: &Transaction<'_>, advice: &Advice) -> Result<()> {
     let record = json(&Advice { card: Sealed(Vec::new()), ..advice.clone() })?;
     let open = advice.state == AdviceState::Queued;
-    let sql = "INSERT INTO advice (id, batch, trace, state, open, record, card) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    let sql = "INSERT INTO advice (id, attempt, kind, batch, trace, state, open, record, card)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, trace = excluded.trace, state = excluded.state,
                    open = excluded.open, record = excluded.record, card = excluded.card";
     transaction.prepare_cached(sql)?.execute((
+        advice.id,
         advice.transaction,
+        advice.word(),
         advice.original.batch,
         advice.trace,
         advice.state.word(),
@@ -110,6 +115,18 @@ fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> 
         open,
         json(job)?,
     ))?;
+    Ok(())
+}
+
+fn write_set(transaction: &Transaction<'_>, set: &StoredSet) -> Result<()> {
+    let mut stored = set.clone();
+    let card = match &mut stored.content {
+        SetContent::Blacklist { cards, .. } => Some(std::mem::take(&mut cards.0)),
+        _ => None,
+    };
+    let sql = "INSERT INTO downloaded (name, record, card) VALUES (?1, ?2, ?3)
+               ON CONFLICT (name) DO UPDATE SET record = excluded.record, card = excluded.card";
+    transaction.prepare_cached(sql)?.execute((set.set.word(), json(&stored)?, card))?;
     Ok(())
 }
 

@@ -52,6 +52,10 @@ words! {
         SupervisorConsent = "supervisor-consent",
         /// It was not given; the detail says why.
         SupervisorRefused = "supervisor-refused",
+        /// The sign-in holds no longer, by the host's word or for a bad MAC; the detail says which.
+        SignInEnded = "sign-in-ended",
+        /// A set was downloaded and is in force.
+        Download = "download",
     }
 }
 

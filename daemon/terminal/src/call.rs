@@ -4,8 +4,10 @@ use crate::{
     audit::AuditHead,
     kinds::Unfit,
     money::Amount,
-    record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
+    queue::{QueueFilter, QueueRow},
+    record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
+    sets::DownloadSet,
     view::{TerminalView, TransactionView},
 };
 use posd_unionpay::Kind;
@@ -91,6 +93,13 @@ pub enum Call {
         /// Which.
         id: TransactionId,
     },
+    /// Hand the customer's payment code over, where the app has read it. Answer: [`Answer::Done`].
+    PresentCode {
+        /// Which transaction.
+        id: TransactionId,
+        /// The code.
+        code: Secret,
+    },
     /// Print a copy of the receipt. Answer: [`Answer::PrintJob`].
     PrintReceipt {
         /// Which transaction.
@@ -161,6 +170,24 @@ pub enum Call {
     Terminal,
     /// Reversals not yet answered. Answer: [`Answer::Reversals`].
     PendingReversals,
+    /// Try everything in the queue once, now. Answer: [`Answer::QueueLength`], when that is done.
+    ForwardNow,
+    /// Rows of the queue. Answer: [`Answer::Queue`].
+    ListQueue {
+        /// Which.
+        filter: QueueFilter,
+    },
+    /// Send an advice again that needs action. Answer: [`Answer::Done`].
+    RetryQueued {
+        /// The advice.
+        advice: AdviceId,
+    },
+    /// Download a set from the host, or send parameters up, when the terminal is idle. Answer: [`Answer::Done`] at
+    /// once; the terminal's view tells how it goes.
+    Download {
+        /// Which.
+        set: DownloadSet,
+    },
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
 }
@@ -184,6 +211,10 @@ pub enum Answer {
     Terminal(Box<TerminalView>),
     /// Reversals not yet answered.
     Reversals(Vec<PendingReversal>),
+    /// How many rows the host has still to take.
+    QueueLength(u32),
+    /// Rows of the queue.
+    Queue(Vec<QueueRow>),
     /// One line per thing checked.
     Diagnosis(Vec<Check>),
     /// The operator table, in the order of numbers.
@@ -283,6 +314,9 @@ pub enum CallError {
     /// The index is not one of the list shown.
     #[error("no such application in the list")]
     NoSuchApplication,
+    /// The code is none of a wallet that is taken here.
+    #[error("this code is none of a wallet that is taken here; scan another")]
+    UnknownCode,
     /// The terminal cannot take money now.
     #[error("the terminal is not ready: {0}")]
     NotReady(&'static str),
@@ -332,6 +366,9 @@ pub enum CallError {
     /// The screen is locked.
     #[error("the terminal is locked; call Unlock")]
     Locked,
+    /// The row does not need action.
+    #[error("that row of the queue does not need action")]
+    NoActionNeeded,
     /// There is no receipt: the transaction was not a charge, or has not ended.
     #[error("there is no receipt for this transaction")]
     NoReceipt,
@@ -341,6 +378,9 @@ pub enum CallError {
     /// The original is not one that this may be done to.
     #[error(transparent)]
     Original(Unfit),
+    /// The host's parameters do not let this terminal do that kind of transaction.
+    #[error("the acquirer has switched this type of transaction off for this terminal")]
+    SwitchedOff,
     /// The journal cannot be used. Nothing was charged by this call.
     #[error("the journal cannot be used; call service")]
     StorageFailed,

@@ -59,6 +59,9 @@ impl Terminal {
             Call::Cancel { id: transaction } => self.cancel(id, transaction, caller, records),
             Call::SelectApplication { id, index } => self.select(id, index, caller, records),
             Call::Confirm { id } => self.confirm(id, caller, records),
+            Call::PresentCode { id: transaction, code } => {
+                self.call_present_code(transaction, caller, &code, records)
+            }
             Call::PrintReceipt { id: transaction, copy } => {
                 let attempt = self.own(transaction, caller, records)?;
                 self.call_print(id, &attempt, copy, records)
@@ -95,12 +98,16 @@ impl Terminal {
             Call::AuditHead => Ok(Some(Answer::AuditHead(self.audit_head))),
             Call::Terminal => Ok(Some(Answer::Terminal(Box::new(self.terminal_view())))),
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
+            Call::ForwardNow => self.call_forward(id),
+            Call::ListQueue { filter } => self.call_queue(caller.uid, filter, records),
+            Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
+            Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
         }
     }
 
     /// The caller's own transaction, as it stands; another user's is not there for it.
-    fn own(
+    pub(crate) fn own(
         &mut self,
         id: TransactionId,
         caller: Caller,
@@ -130,7 +137,7 @@ impl Terminal {
     }
 
     /// How an attempt looks to its owner: the live part where it has one.
-    fn view(&self, attempt: Attempt) -> TransactionView {
+    pub(crate) fn view(&self, attempt: Attempt) -> TransactionView {
         match self.live.get(&attempt.id) {
             Some(live) => live.view(),
             None => {
@@ -165,6 +172,7 @@ impl Terminal {
                 Err(CallError::ReferenceConflict)
             };
         }
+        self.check_code(kind, amount, &options)?;
         let original = self.link(key.uid, kind, amount, &options, records)?;
         self.insert(call, key, 1, kind, amount, options, original)
     }
@@ -199,6 +207,9 @@ impl Terminal {
             return Err(CallError::NotReady("journal"));
         }
         self.refuse_if_locked()?;
+        if !self.in_force.allows(kind) {
+            return Err(CallError::SwitchedOff);
+        }
         let attempt = Attempt {
             id: self.device.next_transaction,
             key,
@@ -227,6 +238,8 @@ impl Terminal {
             transaction_certificate: None,
             card: None,
             receipt: None,
+            wallet: None,
+            voucher: None,
         };
         self.device.next_transaction += 1;
         self.effect(Effect::Commit(vec![
@@ -285,13 +298,14 @@ impl Terminal {
         if state != State::Created {
             return Err(CallError::WrongState(state));
         }
-        let needs_reader = rule_of(attempt.kind)?.card != CardUse::Recorded;
+        let needs_reader = rule_of(attempt.kind)?.card == CardUse::Full;
         if let Some(reason) = self.reasons().into_iter().find(|reason| needs_reader || *reason != "reader") {
             return Err(CallError::NotReady(reason));
         }
         self.original_of(&attempt, records)?;
-        // A pending reversal makes its own sign-in before this sale; without one the app has to.
-        if !self.device.signed_in && self.pending_reversals() == 0 {
+        // A pending reversal makes its own sign-in before this sale, and so does a host that ended the last one;
+        // else the app has to.
+        if !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
             return Err(CallError::NotSignedIn);
         }
         if self.operator.is_none() {
@@ -331,7 +345,7 @@ impl Terminal {
         if !self.live.contains_key(&id) {
             self.writable()?;
         }
-        let accepted = self.end_unsent(id, attempt, Cause::CancelledByApp);
+        let accepted = self.cancel_payment(id) || self.end_unsent(id, attempt, Cause::CancelledByApp);
         let answer = if accepted { CancelAnswer::Accepted } else { CancelAnswer::TooLate };
         // The answer goes out "at once", but no word leaves before what it says is durable.
         self.effect(Effect::Reply(call, Ok(Answer::Cancel(answer))));

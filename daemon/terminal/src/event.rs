@@ -7,7 +7,7 @@ use crate::{
     view::{TerminalView, TransactionView},
 };
 use posd_receipt::Receipt;
-use posd_vault_protocol::{Notice, Reply, Request, Secret, Status};
+use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Secret, Status};
 
 /// When an event happened. The terminal has no clock of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +71,10 @@ pub enum Event {
     Random([u8; 8]),
     /// A print job moved on.
     Printed(u64, PrintState),
+    /// The code scanner came, went or failed. Without this there is none.
+    Scanner(DeviceState),
+    /// The code scanner has read something.
+    Scanned(Secret),
 }
 
 /// Numbers one request to the host.
@@ -98,6 +102,8 @@ pub enum Timer {
     Vault,
     /// The next background try of a reversal or advice.
     Retry,
+    /// A downloaded set may be old.
+    Download,
 }
 
 /// What to do. The runner performs effects in order; after a [`Effect::Commit`] that fails none of the later ones are.
@@ -153,6 +159,15 @@ pub enum Note {
         /// The transaction.
         transaction: u64,
         /// Why.
+        result: String,
+    },
+    /// The host did not take an advice.
+    AdviceNeedsAction {
+        /// The advice.
+        advice: u64,
+        /// Its transaction.
+        transaction: u64,
+        /// Field 39, or why else.
         result: String,
     },
     /// An answer was dropped: it belongs to no request, or to another one.

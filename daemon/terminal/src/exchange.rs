@@ -1,11 +1,12 @@
 //! One exchange with the host, whatever it is for: open sealed data, build, MAC, send, match, check the MAC.
 //!
-//! There is one at a time. What its end means is decided by whoever it was for: `sale.rs`, `reversal.rs`, `session.rs`.
+//! There is one at a time. What its end means is decided by whoever it was for: `sale.rs`, `reversal.rs`, `advice.rs`,
+//! `session.rs`.
 
 use crate::{
     call::CallId,
     event::{Effect, ExchangeId, HostResult, Note, Timer},
-    record::{Records, TransactionId},
+    record::{AdviceId, ClosingStep, Records, TransactionId},
     terminal::{Asked, Terminal},
 };
 use posd_unionpay::{
@@ -22,12 +23,16 @@ pub(crate) enum Purpose {
     Sale(TransactionId),
     /// The reversal of a transaction.
     Reversal(TransactionId),
-    /// The script result of a transaction.
-    Advice(TransactionId),
+    /// A query or cancel about a wallet payment that is not known to be paid.
+    Closing(TransactionId, ClosingStep),
+    /// An advice.
+    Advice(AdviceId),
     /// Sign-in; the callers wait, if there are any.
     SignIn(Vec<CallId>),
     /// Sign-out; the caller waits.
     SignOut(CallId),
+    /// A message of the download under way.
+    Download,
     /// Echo, the last part of a diagnosis; the caller waits.
     Echo(CallId),
 }
@@ -55,8 +60,8 @@ pub(crate) struct Exchange {
     pub(crate) stage: Stage,
     /// Absent while sealed data is being opened.
     pub(crate) request: Option<Request>,
-    /// The transaction that waited for it when it began: it ends with it, where it fails (rule 7).
-    pub(crate) awaited_by: Option<TransactionId>,
+    /// The transaction that waited for it when it began.
+    awaited_by: Option<TransactionId>,
 }
 
 /// How an exchange ended.
@@ -74,6 +79,8 @@ pub(crate) enum End {
     NoAnswer,
     /// No byte left.
     NotSent,
+    /// The message cannot be made from what is recorded.
+    CannotBeMade,
     /// The vault refused its part, or is gone. Nothing was sent.
     VaultBefore(Option<Refusal>),
     /// The vault refused its part, or is gone, after the answer came.
@@ -90,6 +97,7 @@ impl End {
             End::WrongAmount => "mismatch".to_owned(),
             End::NoAnswer => "no-answer".to_owned(),
             End::NotSent => "unreachable".to_owned(),
+            End::CannotBeMade => "cannot-be-made".to_owned(),
             End::VaultBefore(_) | End::VaultAfter(_) => "secure-module".to_owned(),
         }
     }
@@ -111,7 +119,7 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.leave_queue(records) {
+            } else if !self.end_round() && !self.leave_queue(records) && !self.next_download_step() {
                 return;
             }
         }
@@ -132,8 +140,7 @@ impl Terminal {
     fn new_exchange(&mut self, purpose: Purpose, stage: Stage, request: Option<Request>) -> ExchangeId {
         let id = self.next_exchange;
         self.next_exchange += 1;
-        let awaited_by = self.awaiting();
-        self.exchange = Some(Exchange { id, purpose, stage, request, awaited_by });
+        self.exchange = Some(Exchange { id, purpose, stage, request, awaited_by: self.awaiting() });
         id
     }
 
@@ -174,7 +181,7 @@ impl Terminal {
         if let Some(exchange) = self.exchange.as_mut() {
             exchange.stage = Stage::Waiting;
         }
-        let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
+        let patience = u64::from(self.reply_timeout_s()) * 1_000;
         self.effect(Effect::SendToHost(id, Secret::new(frame.to_vec())));
         self.effect(Effect::SetTimer(Timer::Reply, patience));
     }
@@ -192,7 +199,7 @@ impl Terminal {
                         }
                         self.make_mac(id);
                     }
-                    None => self.end_exchange(End::VaultBefore(Some(Refusal::SealBroken))),
+                    None => self.end_exchange(End::CannotBeMade),
                 }
             }
             (Stage::MakingMac, Reply::Mac(mac)) => self.send(Some(mac)),
@@ -200,6 +207,7 @@ impl Terminal {
                 self.end_exchange(if good { End::Answered(answer) } else { End::BadMac(answer) });
             }
             (Stage::LoadingKeys(answer), Reply::Done) => self.end_exchange(End::Answered(answer)),
+            (Stage::Opening, Reply::Refused(Refusal::SealBroken)) => self.end_exchange(End::CannotBeMade),
             (stage, reply) => {
                 let refusal = match reply {
                     Reply::Refused(refusal) => Some(refusal),
@@ -264,9 +272,15 @@ impl Terminal {
                 self.ask(Asked::Exchange(id), VaultRequest::CheckMac { algorithm, input, mac }, 0);
             }
             (true, Some(_), _) => self.end_exchange(End::VaultAfter(None)),
-            (true, None, _) if self.profile().needs_mac(&answer) => self.end_exchange(End::BadMac(answer)),
+            (true, None, _) if self.needs_mac(&answer) => self.end_exchange(End::BadMac(answer)),
             _ => self.end_exchange(End::Answered(answer)),
         }
+    }
+
+    /// Whether the answer to the present exchange counts only with a MAC: nobody may end an advice by a forged word.
+    fn needs_mac(&self, answer: &Answer) -> bool {
+        let advice = self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, Purpose::Advice(_)));
+        self.profile().needs_mac(answer) || (advice && self.profile().accepts_advice(answer.response_code()))
     }
 
     /// The reply timer ended.
@@ -294,15 +308,18 @@ impl Terminal {
         let Some(exchange) = self.exchange.take() else { return };
         self.effect(Effect::StopTimer(Timer::Reply));
         self.effect(Effect::CloseExchange(exchange.id));
-        let awaited_by = exchange.awaited_by;
+        self.stale_try = exchange.awaited_by != self.awaiting();
         match exchange.purpose {
             Purpose::Sale(_) => self.sale_answered(end),
-            Purpose::Reversal(id) => self.reversal_answered(id, end, awaited_by),
+            Purpose::Reversal(id) => self.reversal_answered(id, end),
+            Purpose::Closing(id, step) => self.closing_answered(id, step, end),
             Purpose::Advice(id) => self.advice_answered(id, end),
-            Purpose::SignIn(calls) => self.sign_in_answered(calls, end, awaited_by),
+            Purpose::SignIn(calls) => self.sign_in_answered(calls, end),
             Purpose::SignOut(call) => self.sign_out_answered(call, end),
             Purpose::Echo(call) => self.echo_answered(call, end),
+            Purpose::Download => self.download_answered(end),
         }
+        self.stale_try = false;
     }
 
     /// The host's header may ask for something (reference 2.1); 3 is "sign in again". It becomes durable with the
@@ -313,9 +330,17 @@ impl Terminal {
             self.effect(Effect::Note(Note::HostRequirement(requirement)));
         }
         self.device.host_requirement = requirement;
-        let again = self.profile().sign_in_again.iter().any(|code| code == answer.response_code());
-        if requirement == 3 || again {
-            self.device.signed_in = false;
+        if self.exchange.as_ref().is_some_and(|exchange| exchange.purpose != Purpose::Download) {
+            self.host_wants(requirement);
+        }
+        let code = answer.response_code();
+        // The answer to a sign-in is the host's word on the sign-in that it ends.
+        let signs_in =
+            self.exchange.as_ref().is_some_and(|exchange| matches!(exchange.purpose, Purpose::SignIn(_)));
+        if self.profile().sign_in_again.iter().any(|again| again == code) {
+            self.end_sign_in(&format!("code={code}"), !signs_in);
+        } else if requirement == 3 {
+            self.end_sign_in("requirement=3", !signs_in);
         }
     }
 }

@@ -8,10 +8,14 @@
 //!
 //! Start reading at [`Event`] and [`Effect`], then the records.
 
+mod advice;
 mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod closing;
+mod code;
+mod download;
 mod event;
 mod exchange;
 mod forward;
@@ -21,32 +25,39 @@ mod operators;
 mod original;
 mod printing;
 mod prompt;
+mod queue;
 mod record;
 mod recovery;
+mod reversal;
 mod sale;
 mod sale_key;
 mod session;
+mod sets;
 mod settings;
 mod slip;
 mod state;
 mod supervisor;
 mod terminal;
 mod view;
+mod wallet;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
 pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
+pub use code::ShownCode;
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};
 pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
+pub use queue::{QueueFilter, QueueRow};
 pub use record::{
-    Advice, AdviceState, Attempt, Device, Link, Options, Original, OriginalName, PrintJob, PrintState,
-    Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime,
-    Write,
+    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Closing, ClosingStep, Device, Link, Options,
+    Original, OriginalName, PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed,
+    StorageFault, TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
+pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};
 pub use settings::{Deadlines, Settings};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
-pub use view::{TerminalState, TerminalView, TransactionView};
+pub use view::{DownloadView, TerminalState, TerminalView, TransactionView};

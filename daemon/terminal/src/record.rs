@@ -7,6 +7,7 @@ use crate::{
     money::Amount,
     prompt::Locale,
     sale_key::{Reference, SaleKey},
+    sets::StoredSet,
     state::{Cause, Outcome, words},
 };
 use posd_receipt::Receipt;
@@ -18,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 /// A transaction's number in this journal: 1 upwards, never reused. The object path ends in it.
 pub type TransactionId = u64;
+
+/// An advice's number in this journal: 1 upwards, never reused.
+pub type AdviceId = u64;
 
 /// Milliseconds since 1970-01-01 UTC by the wall clock. For people and records; no decision of money rests on it.
 pub type WallTime = i64;
@@ -43,12 +47,18 @@ pub struct Device {
     pub next_transaction: TransactionId,
     /// The next print job's number.
     pub next_job: u64,
+    /// The next advice's number.
+    #[serde(default = "one")]
+    pub next_advice: AdviceId,
     /// Transaction sequence counter (9F41), 1 to 99999999.
     pub next_sequence_counter: u32,
     /// The host has accepted a sign-in and its work keys are in the vault.
     pub signed_in: bool,
     /// The last processing requirement digit of the host's header (reference 2.1); 0 when none.
     pub host_requirement: u8,
+    /// The version that the host wanted to be replaced by another (digit 6).
+    #[serde(default)]
+    pub update_requested: Option<String>,
 }
 
 impl Default for Device {
@@ -58,9 +68,11 @@ impl Default for Device {
             next_trace: 1,
             next_transaction: 1,
             next_job: 1,
+            next_advice: 1,
             next_sequence_counter: 1,
             signed_in: false,
             host_requirement: 0,
+            update_requested: None,
         }
     }
 }
@@ -79,6 +91,9 @@ pub struct Options {
     /// The transaction that this one follows, as the app names it.
     #[serde(default)]
     pub original: Option<OriginalName>,
+    /// The wallet whose code is shown, by its name in the profile; the first that shows one where absent.
+    #[serde(default)]
+    pub wallet: Option<String>,
 }
 
 /// How an app names the transaction that another one follows. It is one of the app's own user.
@@ -106,7 +121,14 @@ pub struct Link {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { locale: Locale::ZhCn, allow_partial: false, no_wait: false, note: None, original: None }
+        Options {
+            locale: Locale::ZhCn,
+            allow_partial: false,
+            no_wait: false,
+            note: None,
+            original: None,
+            wallet: None,
+        }
     }
 }
 
@@ -170,6 +192,12 @@ pub struct Attempt {
     pub card: Option<Sealed>,
     /// The receipt's data, for charges.
     pub receipt: Option<Receipt>,
+    /// The wallet it is paid with, by its name in the profile.
+    #[serde(default)]
+    pub wallet: Option<String>,
+    /// The voucher code (付款凭证码) of a payment by code.
+    #[serde(default)]
+    pub voucher: Option<String>,
 }
 
 impl Attempt {
@@ -253,6 +281,16 @@ pub struct Original {
     pub rrn: Option<String>,
     /// Field 55 of the reversal (the cut set), updated with script results.
     pub field55: Vec<u8>,
+    /// The wallet it was asked of.
+    #[serde(default)]
+    pub wallet: Option<String>,
+    /// The voucher code that it carried, of an undoing.
+    #[serde(default)]
+    pub voucher: Option<String>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// Records of the first release are of chip sales, and do not say so.
@@ -264,7 +302,32 @@ fn chip() -> Entry {
     Entry::Chip
 }
 
-/// The durable intent to reverse one request.
+words! {
+    /// What is done next about a wallet payment that is not known to be paid.
+    ClosingStep {
+        /// The host is asked whether it is paid.
+        Ask = "ask",
+        /// It is ended: from here on it shall not stand.
+        Cancel = "cancel",
+        /// A last look, after an end that the host did not plainly confirm.
+        Confirm = "confirm",
+    }
+}
+
+/// How a wallet payment that is not known to be paid is ended, where its dialect does not reverse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// What is done next.
+    pub step: ClosingStep,
+    /// Queries that did not settle it.
+    pub queries: u8,
+    /// Cancels and last looks that did not.
+    pub cancels: u8,
+    /// What its end without a charge is called.
+    pub cause: Cause,
+}
+
+/// The durable intent to reverse one request, or to ask for it and end it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversal {
     /// The transaction it belongs to; one reversal per attempt.
@@ -275,10 +338,13 @@ pub struct Reversal {
     pub reason: ReversalReason,
     /// What it repeats.
     pub original: Original,
-    /// PAN and expiry, sealed.
+    /// PAN and expiry, or the customer's payment code, sealed; empty where there is none.
     pub card: Sealed,
     /// Every try.
     pub tries: Vec<Try>,
+    /// How it is ended instead of reversed.
+    #[serde(default)]
+    pub closing: Option<Closing>,
 }
 
 words! {
@@ -288,28 +354,56 @@ words! {
         Queued = "queued",
         /// Accepted by the host.
         Accepted = "accepted",
-        /// The host refuses it or its time is over: somebody must look.
+        /// The host refuses it, it cannot be made, or its time is over: somebody must look.
         NeedsAction = "needs-action",
     }
 }
 
-/// A store-and-forward message. Here: the script result notice (0620); later types join.
+words! {
+    /// What an advice tells.
+    AdviceKind {
+        /// What issuer scripts did at the card (0620).
+        ScriptResult = "script-result",
+        /// A transaction that was done without the host, by the message of its kind.
+        Transaction = "transaction",
+    }
+}
+
+/// A store-and-forward message. It is sent until the host has it, and no row ever goes away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
-    /// The transaction it belongs to; one script result per attempt.
+    /// Its number.
+    pub id: AdviceId,
+    /// The transaction it belongs to; there may be several of one.
     pub transaction: TransactionId,
+    /// What it tells.
+    pub kind: AdviceKind,
     /// Where it stands.
     pub state: AdviceState,
-    /// Its own trace number, allocated when it was queued.
+    /// Its own trace number, allocated when it was queued; of a transaction the transaction's.
     pub trace: u32,
-    /// MMDD of the original as the host dated it (61.3), `0000` if unknown.
+    /// When it was queued.
+    pub queued: WallTime,
+    /// Seconds that it has been tried for; the silence between two tries counts as a day at most.
+    pub tried_for_s: u64,
+    /// MMDD of the original as the host dated it (61.3), `0000` if unknown; of a script result only.
     pub original_date: String,
-    /// What it repeats of the original.
+    /// What it repeats: of a script result the transaction that the scripts came with, else the transaction itself.
     pub original: Original,
     /// PAN and expiry, sealed.
     pub card: Sealed,
     /// Every try.
     pub tries: Vec<Try>,
+}
+
+impl Advice {
+    /// What it is called on the bus: the kind of the transaction that it tells, or the word of its own kind.
+    pub fn word(&self) -> &'static str {
+        match self.kind {
+            AdviceKind::ScriptResult => self.kind.word(),
+            AdviceKind::Transaction => self.original.kind.word(),
+        }
+    }
 }
 
 words! {
@@ -358,6 +452,8 @@ pub enum Write {
     PrintJob(PrintJob),
     /// An audit row; it is only ever added.
     Audit(Box<AuditRow>),
+    /// A downloaded set, in the place of the older one.
+    Set(Box<StoredSet>),
 }
 
 /// The journal cannot be read or written.
@@ -397,10 +493,20 @@ pub trait Records {
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault>;
     /// Advices that are queued, oldest first.
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// Advices that need action, oldest first.
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// One advice by its number.
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault>;
+    /// The newest advices, whatever their state, newest first, at most `limit`.
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault>;
+    /// The newest reversals, whatever their state, newest first, at most `limit`.
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault>;
     /// Print jobs that are neither done nor failed, oldest first.
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
     /// A transaction's print jobs, oldest first.
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault>;
+    /// Every downloaded set.
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault>;
     /// The last audit row's number and hash.
     fn audit_head(&self) -> Result<AuditHead, StorageFault>;
 }

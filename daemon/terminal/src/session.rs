@@ -58,14 +58,16 @@ impl Terminal {
         Ok(None)
     }
 
-    fn refuse_if_selling(&self) -> Result<(), CallError> {
-        if self.journal != JournalState::Good {
-            return Err(CallError::NotReady(if self.journal == JournalState::Bad {
-                "journal"
-            } else {
-                "journal-checking"
-            }));
+    pub(crate) fn journal_ready(&self) -> Result<(), CallError> {
+        match self.journal {
+            JournalState::Good => Ok(()),
+            JournalState::Bad => Err(CallError::NotReady("journal")),
+            JournalState::Checking => Err(CallError::NotReady("journal-checking")),
         }
+    }
+
+    pub(crate) fn refuse_if_selling(&self) -> Result<(), CallError> {
+        self.journal_ready()?;
         if self.is_selling() { Err(CallError::Busy) } else { Ok(()) }
     }
 
@@ -89,10 +91,14 @@ impl Terminal {
             }
             Err(_) => match purpose {
                 // The configuration holds something no message can carry.
-                Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent, self.awaiting()),
+                Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent),
                 Purpose::SignOut(call) => self.sign_out_answered(call, End::NotSent),
                 Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
-                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) => {}
+                Purpose::Sale(_)
+                | Purpose::Reversal(_)
+                | Purpose::Closing(..)
+                | Purpose::Advice(_)
+                | Purpose::Download => {}
             },
         }
     }
@@ -105,17 +111,34 @@ impl Terminal {
         Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
     }
 
+    /// The host, or its bad MAC, ends the sign-in. It is durable at once, with its row. Where nobody else does it, the
+    /// terminal then signs in again by itself, so that the cashier need only repeat what was refused.
+    pub(crate) fn end_sign_in(&mut self, why: &str, again: bool) {
+        if !self.device.signed_in || self.journal == JournalState::Bad {
+            return;
+        }
+        self.device.signed_in = false;
+        let operator = self.operator.as_deref().unwrap_or_default();
+        let detail = format!("batch={:06} {why}", self.device.batch);
+        let row = self.audit_row(AuditEvent::SignInEnded, None, operator, detail);
+        self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
+        if again && !self.is_signing_in() {
+            self.wanted.push_back(Purpose::SignIn(Vec::new()));
+        }
+    }
+
+    /// Whether a sign-in is under way or about to begin.
+    pub(crate) fn is_signing_in(&self) -> bool {
+        let current = self.exchange.as_ref().map(|exchange| &exchange.purpose);
+        current.into_iter().chain(&self.wanted).any(|purpose| matches!(purpose, Purpose::SignIn(_)))
+    }
+
     fn session_row(&self, event: AuditEvent, uid: Option<u32>) -> Write {
         let operator = self.operator.as_deref().unwrap_or_default();
         self.audit_row(event, uid, operator, format!("batch={:06}", self.device.batch))
     }
 
-    pub(crate) fn sign_in_answered(
-        &mut self,
-        calls: Vec<CallId>,
-        end: End,
-        awaited_by: Option<TransactionId>,
-    ) {
+    pub(crate) fn sign_in_answered(&mut self, calls: Vec<CallId>, end: End) {
         let uids: Vec<u32> = calls.iter().filter_map(|call| self.session_callers.remove(call)).collect();
         let uid = uids.first().copied();
         let result = match end {
@@ -126,8 +149,7 @@ impl Terminal {
                 }
                 let row = self.session_row(AuditEvent::SignIn, uid);
                 self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
-                self.retry_at = None;
-                self.failed_tries = 0;
+                self.try_at_once();
                 Ok(CallAnswer::Done)
             }
             End::Answered(answer) | End::BadMac(answer) => {
@@ -138,12 +160,13 @@ impl Terminal {
                 Err(CallError::BadAnswer("work key check value"))
             }
             End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
-            End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
+            End::WrongAmount | End::NoAnswer | End::NotSent | End::CannotBeMade => {
+                Err(CallError::HostUnreachable)
+            }
         };
         if result.is_err() && calls.is_empty() {
             // It was for the sake of something to deliver, which has now failed with it.
-            self.delivery_failed();
-            self.clearing_failed(awaited_by);
+            self.sign_in_for_delivery_failed();
         }
         for call in calls {
             self.effect(Effect::Reply(call, result.clone()));
@@ -162,7 +185,9 @@ impl Terminal {
             End::Answered(answer) => Err(CallError::HostRefused(answer.response_code().to_owned())),
             End::BadMac(_) | End::Undecodable => Err(CallError::BadAnswer("sign-out answer")),
             End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
-            End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
+            End::WrongAmount | End::NoAnswer | End::NotSent | End::CannotBeMade => {
+                Err(CallError::HostUnreachable)
+            }
         };
         self.effect(Effect::Reply(call, result));
     }
@@ -232,6 +257,7 @@ impl Terminal {
                 key("mac-key", status.mac_key),
             ],
         };
+        checks.extend(self.scanner.map(|state| Check::device("scanner", state)));
         let (good, detail) = match self.journal {
             JournalState::Good => (true, "ready"),
             JournalState::Checking => (false, "checking"),

@@ -3,12 +3,16 @@
 use crate::{
     audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
+    code::ShownCode,
+    download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
+    forward::{Round, Turns},
     operators::Login,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
+    sets::{Blacklist, DownloadSet, InForce},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
     state::State,
     view::{TerminalState, TerminalView, TransactionView},
@@ -41,6 +45,8 @@ pub(crate) struct Live {
     pub(crate) queue_position: u32,
     pub(crate) pin_digits: u8,
     pub(crate) candidates: Vec<String>,
+    /// The code that the customer is to pay with.
+    pub(crate) code: Option<ShownCode>,
     /// The connection that started it; its end cancels the transaction before the point of no return (rule 4).
     pub(crate) connection: Option<ConnectionId>,
 }
@@ -56,6 +62,7 @@ impl Live {
             queue_position: 0,
             pin_digits: 0,
             candidates: Vec::new(),
+            code: None,
             connection: None,
         }
     }
@@ -70,6 +77,7 @@ impl Live {
             queue_position: self.queue_position,
             pin_digits: self.pin_digits,
             candidates: self.candidates.clone(),
+            code: self.code.clone(),
         }
     }
 
@@ -94,6 +102,10 @@ pub(crate) enum Asked {
     Seal,
     /// The supervisor's password.
     Supervisor,
+    /// The blacklist that has come is sealed.
+    SealBlacklist,
+    /// The stored blacklist is opened.
+    OpenBlacklist,
     /// For the exchange of that number: open sealed data, make or check a MAC, load keys.
     Exchange(ExchangeId),
     Password(CallId),
@@ -112,6 +124,8 @@ pub struct Terminal {
     pub(crate) locked: bool,
     /// The vault's last word on devices and keys; `None` while there is no connection.
     pub(crate) vault: Option<Status>,
+    /// The code scanner; `None` where there is none.
+    pub(crate) scanner: Option<DeviceState>,
     pub(crate) asked: BTreeMap<u32, Asked>,
     /// Until when each reply is waited for, by the monotonic clock.
     pub(crate) patience: BTreeMap<u32, u64>,
@@ -122,6 +136,8 @@ pub struct Terminal {
     pub(crate) active: Option<Active>,
     /// A card that sat through the end of its transaction: it must leave before another transaction reads a card.
     pub(crate) stale_card: bool,
+    /// The exchange that ends was under way before the running transaction waited for deliveries.
+    pub(crate) stale_try: bool,
     pub(crate) exchange: Option<Exchange>,
     pub(crate) next_exchange: ExchangeId,
     /// Exchanges that callers wait for.
@@ -137,10 +153,19 @@ pub struct Terminal {
     pub(crate) reversals: Vec<Reversal>,
     /// Every queued advice, oldest first, as the journal holds it.
     pub(crate) advices: Vec<Advice>,
-    /// Background tries in a row without an answer.
-    pub(crate) failed_tries: usize,
-    /// When the background may try again, by the monotonic clock.
-    pub(crate) retry_at: Option<u64>,
+    /// How many advices need action.
+    pub(crate) needs_action: u32,
+    pub(crate) turns: Turns,
+    /// Everything is being tried once.
+    pub(crate) round: Option<Round>,
+    /// The configuration with what the host has sent down.
+    pub(crate) in_force: InForce,
+    /// The download under way.
+    pub(crate) download: Option<Job>,
+    pub(crate) downloads_wanted: VecDeque<(DownloadSet, Trigger)>,
+    pub(crate) downloads: Vec<Progress>,
+    /// When the timer of ages ends, by the monotonic clock.
+    pub(crate) ages_at: Option<u64>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
     pub(crate) shown: Option<TerminalView>,
@@ -152,12 +177,18 @@ impl Terminal {
     /// A terminal that has not started: hand it [`Event::Started`] first.
     pub fn new(settings: Settings) -> Terminal {
         Terminal {
+            in_force: InForce::new(Arc::clone(&settings.card)),
+            download: None,
+            downloads_wanted: VecDeque::new(),
+            downloads: Vec::new(),
+            ages_at: None,
             settings: Arc::new(settings),
             device: Device::default(),
             journal: JournalState::Checking,
             operator: None,
             locked: false,
             vault: None,
+            scanner: None,
             asked: BTreeMap::new(),
             patience: BTreeMap::new(),
             next_request: 1,
@@ -165,6 +196,7 @@ impl Terminal {
             queue: VecDeque::new(),
             active: None,
             stale_card: false,
+            stale_try: false,
             exchange: None,
             next_exchange: 1,
             wanted: VecDeque::new(),
@@ -174,8 +206,9 @@ impl Terminal {
             audit_head: AuditHead::default(),
             reversals: Vec::new(),
             advices: Vec::new(),
-            failed_tries: 0,
-            retry_at: None,
+            needs_action: 0,
+            turns: Turns::default(),
+            round: None,
             jobs: BTreeMap::new(),
             shown: None,
             now: Moment::default(),
@@ -200,10 +233,14 @@ impl Terminal {
             Event::Timer(Timer::Reply) => self.reply_timer(),
             Event::Timer(Timer::Vault) => self.vault_timer(),
             Event::Timer(Timer::Retry) => {}
+            Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
             Event::Printed(id, state) => self.printed(id, state),
+            Event::Scanner(state) => self.scanner = Some(state),
+            Event::Scanned(code) => self.scanned(&code),
         }
         self.go_on(records);
+        self.watch_ages();
         self.show_terminal();
         self.chain_audit(records);
         std::mem::take(&mut self.effects)
@@ -255,7 +292,8 @@ impl Terminal {
         }
         self.stale_card &= status.card_present;
         self.vault = Some(status);
-        self.retry_at = None;
+        self.turns.retry_at = None;
+        self.open_blacklist();
     }
 
     /// No reply will come any more: what waited for one ends here.
@@ -274,6 +312,7 @@ impl Terminal {
         }
         self.login_lost();
         self.exchange_without_vault();
+        self.download_without_vault();
         self.sale_without_vault();
     }
 
@@ -314,6 +353,8 @@ impl Terminal {
             Asked::Password(call) => self.password_reply(call, reply),
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
+            Asked::SealBlacklist => self.blacklist_sealed(reply),
+            Asked::OpenBlacklist => self.blacklist_opened(reply),
             _ => self.sale_reply(asked, reply),
         }
     }
@@ -388,6 +429,9 @@ impl Terminal {
             if !matches!(state, State::SelectingApplication | State::WaitingConfirmation) {
                 live.candidates.clear();
             }
+            if state != State::WaitingCode {
+                live.code = None;
+            }
         }
         self.report(id);
     }
@@ -423,6 +467,9 @@ impl Terminal {
                 if status.master_key.is_none() {
                     reasons.push("master-key");
                 }
+                if matches!(self.in_force.blacklist, Blacklist::Closed) {
+                    reasons.push("blacklist");
+                }
             }
         }
         reasons
@@ -440,7 +487,7 @@ impl Terminal {
         TerminalView {
             state,
             reasons,
-            merchant_name: self.settings.merchant_name.clone(),
+            merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: self.operator.clone(),
@@ -448,7 +495,12 @@ impl Terminal {
             signed_in: self.device.signed_in,
             batch: self.device.batch,
             pending_reversals: self.pending_reversals(),
+            queue_length: self.queue_length(),
+            needs_action: self.needs_action,
             host_requirement: self.device.host_requirement,
+            update_requested: self.device.update_requested.as_deref() == Some(env!("CARGO_PKG_VERSION")),
+            update_safe: self.is_update_safe(),
+            downloads: self.download_views(),
         }
     }
 

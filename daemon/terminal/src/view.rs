@@ -1,8 +1,10 @@
 //! What an app sees of the terminal and of its own transactions.
 
 use crate::{
+    code::ShownCode,
     prompt::{Locale, Prompt},
     record::{Attempt, TransactionId, WallTime},
+    sets::{DownloadSet, DownloadStage},
     state::State,
 };
 
@@ -25,6 +27,8 @@ pub struct TransactionView {
     pub pin_digits: u8,
     /// The applications to choose from, in state `selecting-application` or `waiting-confirmation`.
     pub candidates: Vec<String>,
+    /// The code to show to the customer, in state `waiting-code`.
+    pub code: Option<ShownCode>,
 }
 
 impl TransactionView {
@@ -62,8 +66,35 @@ pub struct TerminalView {
     pub batch: u32,
     /// Reversals not yet answered.
     pub pending_reversals: u32,
+    /// Rows that the host has still to take: those reversals, and advices.
+    pub queue_length: u32,
+    /// Advices that the host did not take: somebody must look.
+    pub needs_action: u32,
     /// The host's last processing requirement digit.
     pub host_requirement: u8,
+    /// The host wants this release of the daemon to be replaced (digit 6).
+    pub update_requested: bool,
+    /// That may be done now: nothing runs or queues, and nothing is owed to the host.
+    pub update_safe: bool,
+    /// Every set that can be downloaded.
+    pub downloads: Vec<DownloadView>,
+}
+
+/// How a set that can be downloaded stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownloadView {
+    /// Which.
+    pub set: DownloadSet,
+    /// How it stands.
+    pub stage: DownloadStage,
+    /// Entries that have come.
+    pub done: u32,
+    /// Entries that the host has listed; 0 while that is not known.
+    pub total: u32,
+    /// When the set in force was whole; 0 where none was downloaded.
+    pub taken: WallTime,
+    /// Why the last try failed: a stable word, perhaps with more behind it; empty where it did not.
+    pub fault: String,
 }
 
 /// The terminal's own state.

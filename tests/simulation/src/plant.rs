@@ -3,9 +3,9 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records,
-    Reference, Reversal, ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId,
-    TransactionView, Write,
+    Advice, AdviceId, Attempt, AuditHead, Call, ClosingStep, Device, Effect, Event, Moment, Outcome,
+    PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, State, StorageFault, StoredSet,
+    Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -38,11 +38,15 @@ pub enum Plant {
     ForgetFollowers,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// That a payment by code must be ended is stored as if it might still be asked for.
+    ForgetCancel,
+    /// A payment by code that nobody has answered for is taken for ended.
+    EndUnanswered,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 13] = [
+    pub const ALL: [Plant; 15] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -56,6 +60,8 @@ impl Plant {
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
         Plant::TrustEveryPassword,
+        Plant::ForgetCancel,
+        Plant::EndUnanswered,
     ];
 }
 
@@ -147,6 +153,7 @@ fn early_report(writes: &[Write]) -> Option<Effect> {
                 queue_position: 0,
                 pin_digits: 0,
                 candidates: Vec::new(),
+                code: None,
             })))
         }
         _ => None,
@@ -166,6 +173,18 @@ fn bend_write(plant: Plant, write: Write) -> Write {
             if reversal.state == ReversalState::Pending =>
         {
             reversal.state = ReversalState::Disarmed;
+            Write::Reversal(reversal)
+        }
+        (Plant::ForgetCancel, Write::Reversal(mut reversal)) => {
+            if let Some(closing) = reversal.closing.as_mut() {
+                closing.step = ClosingStep::Ask;
+            }
+            Write::Reversal(reversal)
+        }
+        (Plant::EndUnanswered, Write::Reversal(mut reversal))
+            if reversal.closing.is_some() && reversal.state == ReversalState::Pending =>
+        {
+            reversal.state = ReversalState::Done;
             Write::Reversal(reversal)
         }
         (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {
@@ -230,11 +249,26 @@ impl Records for Blind<'_> {
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.0.open_advices()
     }
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.0.advices_to_look_at()
+    }
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        self.0.advice(id)
+    }
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault> {
+        self.0.recent_advices(limit)
+    }
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
+        self.0.recent_reversals(limit)
+    }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.0.open_print_jobs()
     }
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
         self.0.print_jobs(transaction)
+    }
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
+        self.0.sets()
     }
     fn audit_head(&self) -> Result<AuditHead, StorageFault> {
         self.0.audit_head()

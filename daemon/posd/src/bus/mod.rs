@@ -16,7 +16,8 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, Event, Reference, State, TransactionId, TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, State, TransactionId,
+    TransactionView,
 };
 use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
@@ -60,6 +61,10 @@ enum Shape {
     Receipt,
     /// Reversals.
     Reversals,
+    /// A number of rows.
+    Count,
+    /// Rows of the queue.
+    Queue,
     /// Checks.
     Checks,
     /// The operator table.
@@ -287,6 +292,11 @@ impl Service {
             (Shape::Receipt, Answer::Transaction(view)) => self.send_receipt(&message, &view).await,
             (Shape::Reversals, Answer::Reversals(reversals)) => {
                 let list: Vec<Dictionary> = reversals.iter().map(values::reversal).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::Count, Answer::QueueLength(left)) => self.send_reply(&message, &left).await,
+            (Shape::Queue, Answer::Queue(rows)) => {
+                let list: Vec<Dictionary> = rows.iter().map(values::queue_row).collect();
                 self.send_reply(&message, &list).await
             }
             (Shape::Checks, Answer::Diagnosis(checks)) => {
@@ -624,6 +634,18 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         }
         "ListOperators" => (Call::ListOperators, Shape::Operators),
         "AuditHead" => (Call::AuditHead, Shape::AuditHead),
+        "ForwardNow" => (Call::ForwardNow, Shape::Count),
+        "ListQueue" => {
+            let filter = values::queue_filter(&body.deserialize::<String>()?)?;
+            (Call::ListQueue { filter }, Shape::Queue)
+        }
+        "RetryQueued" => (Call::RetryQueued { advice: body.deserialize()? }, Shape::Nothing),
+        "Download" => {
+            let word: String = body.deserialize()?;
+            let set = DownloadSet::from_word(&word)
+                .ok_or_else(|| Refused::new("InvalidArgument", "there is no such set; see Downloads"))?;
+            (Call::Download { set }, Shape::Nothing)
+        }
         "Diagnose" => (Call::Diagnose, Shape::Checks),
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };
@@ -636,6 +658,10 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
         "Cancel" => (Call::Cancel { id }, Shape::Cancel),
         "SelectApplication" => (Call::SelectApplication { id, index: body.deserialize()? }, Shape::Nothing),
         "Confirm" => (Call::Confirm { id }, Shape::Nothing),
+        "PresentCode" => {
+            let code = Secret::new(body.deserialize::<String>()?.into_bytes());
+            (Call::PresentCode { id, code }, Shape::Nothing)
+        }
         "PrintReceipt" => {
             let copy = values::copy(&body.deserialize::<String>()?)?;
             (Call::PrintReceipt { id, copy }, Shape::Job)

@@ -70,6 +70,10 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "RetryQueued"("advice": "t") -> ();
+        "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
     },
     properties: &[
@@ -83,7 +87,12 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("SignedIn", "b"),
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
+        ("QueueLength", "u"),
+        ("NeedsActionCount", "u"),
         ("HostRequirement", "y"),
+        ("UpdateRequested", "b"),
+        ("UpdateSafe", "b"),
+        ("Downloads", "a(ssuuxs)"),
         ("Version", "s"),
     ],
     signals: &[],
@@ -97,6 +106,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         "Cancel"() -> ("answer": "s");
         "SelectApplication"("index": "u") -> ();
         "Confirm"() -> ();
+        "PresentCode"("code": "s") -> ();
         "PrintReceipt"("copy": "s") -> ("job": "t");
         "PrintJobs"() -> ("jobs": "a(tsbs)");
         "Receipt"() -> ("data": "s", "text": "s");
@@ -116,6 +126,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         ("QueuePosition", "u"),
         ("PinDigits", "y"),
         ("Candidates", "as"),
+        ("Code", "s"),
         ("Outcome", "s"),
         ("Result", "a{sv}"),
     ],

@@ -2,8 +2,8 @@
 
 use posd_receipt::Copy;
 use posd_terminal::{
-    CallError, Cause, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, Reference,
-    TerminalView, TransactionView, Unfit,
+    CallError, Cause, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, QueueFilter,
+    QueueRow, Reference, ShownCode, TerminalView, TransactionView, Try, Unfit,
 };
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
@@ -37,6 +37,7 @@ impl From<CallError> for Refused {
             CallError::NoOperator => "NoOperator",
             CallError::WrongState(_) => "WrongState",
             CallError::NoSuchApplication => "NoSuchApplication",
+            CallError::UnknownCode => "UnknownCode",
             CallError::NotReady(_) => "NotReady",
             CallError::HostRefused(_) => "HostRefused",
             CallError::HostUnreachable => "HostUnreachable",
@@ -53,9 +54,11 @@ impl From<CallError> for Refused {
             CallError::OperatorLoggedIn => "OperatorLoggedIn",
             CallError::NotAllowed => "NotAllowed",
             CallError::Locked => "Locked",
+            CallError::NoActionNeeded => "NoActionNeeded",
             CallError::NoReceipt => "NoReceipt",
             CallError::InvalidArgument(_) => "InvalidArgument",
             CallError::StorageFailed => "StorageFailed",
+            CallError::SwitchedOff => "KindSwitchedOff",
             CallError::Original(Unfit::NotFound) => "OriginalNotFound",
             CallError::Original(Unfit::Kind) => "OriginalOfOtherKind",
             CallError::Original(Unfit::NotApproved) => "OriginalNotApproved",
@@ -70,6 +73,14 @@ impl From<CallError> for Refused {
 
 /// The terminal's properties.
 pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
+    let downloads: Vec<(String, String, u32, u32, i64, String)> = view
+        .downloads
+        .iter()
+        .map(|one| {
+            let (set, stage) = (one.set.word().to_owned(), one.stage.word().to_owned());
+            (set, stage, one.done, one.total, one.taken, one.fault.clone())
+        })
+        .collect();
     let reasons: Vec<String> = view.reasons.iter().map(|reason| (*reason).to_owned()).collect();
     Dictionary::from([
         ("State", Variant::from(view.state.word())),
@@ -82,7 +93,12 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
         ("SignedIn", Variant::from(view.signed_in)),
         ("BatchNumber", Variant::from(view.batch)),
         ("PendingReversalCount", Variant::from(view.pending_reversals)),
+        ("QueueLength", Variant::from(view.queue_length)),
+        ("NeedsActionCount", Variant::from(view.needs_action)),
         ("HostRequirement", Variant::from(view.host_requirement)),
+        ("UpdateRequested", Variant::from(view.update_requested)),
+        ("UpdateSafe", Variant::from(view.update_safe)),
+        ("Downloads", Variant::from(downloads)),
         ("Version", Variant::from(env!("CARGO_PKG_VERSION"))),
     ])
 }
@@ -109,6 +125,7 @@ pub(crate) fn transaction(view: &TransactionView) -> Dictionary {
         ("QueuePosition", Variant::from(view.queue_position)),
         ("PinDigits", Variant::from(view.pin_digits)),
         ("Candidates", Variant::from(view.candidates.clone())),
+        ("Code", Variant::from(view.code.as_ref().map_or("", ShownCode::reveal).to_owned())),
         ("Outcome", Variant::from(attempt.outcome.map_or("", posd_terminal::Outcome::word))),
         ("Result", Variant::from(result(view))),
     ])
@@ -134,8 +151,12 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         };
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
+        result.insert("response-class", Variant::from(meaning.class.letter().to_string()));
+        result.insert("try-again", Variant::from(meaning.try_again && attempt.is_closed_without_charge()));
     } else {
         let (text, action) = cause_texts(attempt.cause, locale);
+        let again = may_try_again(attempt.cause) && attempt.is_closed_without_charge();
+        result.insert("try-again", Variant::from(again));
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
     }
@@ -148,6 +169,8 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         ("transaction-certificate", attempt.transaction_certificate.as_deref()),
         ("operator", attempt.operator.as_deref()),
         ("supervisor", attempt.supervisor.as_deref()),
+        ("wallet", attempt.wallet.as_deref()),
+        ("voucher", attempt.voucher.as_deref()),
     ];
     for (key, value) in strings {
         if let Some(value) = value {
@@ -183,6 +206,25 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
             ("收银程序已退出，未扣款", "重新发起", "The app went away; not charged", "Start again")
         }
         Cause::NoCard => ("未插卡，已超时", "重新发起", "No card in time", "Start again"),
+        Cause::NoCode => ("未扫码，已超时", "重新发起", "No code in time", "Start again"),
+        Cause::NotPaid => (
+            "顾客未付款，已关单",
+            "可重新发起",
+            "The customer did not pay; the payment is closed",
+            "A new attempt may be made",
+        ),
+        Cause::AmountNotTaken => (
+            "超出该钱包金额限制，未扣款",
+            "请换付款方式",
+            "The wallet takes no such amount; not charged",
+            "Ask for another way to pay",
+        ),
+        Cause::WalletNotServed => (
+            "不支持该付款方式，未扣款",
+            "请换付款方式",
+            "The wallet is not taken here; not charged",
+            "Ask for another way to pay",
+        ),
         Cause::CardRemoved => {
             ("卡片过早拔出", "重新插卡", "The card was removed too early", "Insert it again and leave it in")
         }
@@ -198,6 +240,12 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         }
         Cause::ChoiceTimeout => ("选择超时", "重新发起", "Nobody chose in time", "Start again"),
         Cause::PinTimeout => ("输入密码超时", "重新发起", "No PIN in time", "Start again"),
+        Cause::CardOnBlacklist => (
+            "黑名单卡，拒绝交易",
+            "请勿受理该卡，改用其他方式支付",
+            "The card is on the blacklist; not charged",
+            "Do not take this card; ask for another way to pay",
+        ),
         Cause::DeclinedByCard => ("卡片拒绝交易", "请换卡", "Declined by the card", "Ask for another card"),
         Cause::DeclinedByHost => ("交易失败", "请换卡", "Declined", "Ask for another card"),
         Cause::HostUnreachable => (
@@ -280,18 +328,56 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether the same may help where the host said nothing of it: not where the card itself or the original says no.
+fn may_try_again(cause: Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::CardBlocked
+            | Cause::CardOnBlacklist
+            | Cause::NoApplication
+            | Cause::DeclinedByCard
+            | Cause::OriginalChanged
+    )
+}
+
 /// A pending reversal.
 pub(crate) fn reversal(reversal: &PendingReversal) -> Dictionary {
-    let tries: Vec<(i64, String)> = reversal.tries.iter().map(|t| (t.at, t.result.clone())).collect();
     Dictionary::from([
         ("transaction", Variant::from(reversal.transaction)),
         ("batch", Variant::from(reversal.batch)),
         ("trace", Variant::from(reversal.trace)),
         ("amount", Variant::from(reversal.amount)),
         ("reason", Variant::from(reversal.reason.word())),
-        ("tries", Variant::from(tries)),
+        ("tries", Variant::from(tries(&reversal.tries))),
         ("next-try", Variant::from(reversal.next_try.unwrap_or(0))),
     ])
+}
+
+/// A row of the queue.
+pub(crate) fn queue_row(row: &QueueRow) -> Dictionary {
+    Dictionary::from([
+        ("kind", Variant::from(row.kind)),
+        ("advice", Variant::from(row.advice)),
+        ("transaction", Variant::from(row.transaction)),
+        ("state", Variant::from(row.state)),
+        ("batch", Variant::from(row.batch)),
+        ("trace", Variant::from(row.trace)),
+        ("amount", Variant::from(row.amount)),
+        ("currency", Variant::from(Currency::from_numeric(row.currency).map_or("", Currency::code))),
+        ("queued", Variant::from(row.queued.unwrap_or(0))),
+        ("tries", Variant::from(tries(&row.tries))),
+        ("next-try", Variant::from(row.next_try.unwrap_or(0))),
+    ])
+}
+
+fn tries(tries: &[Try]) -> Vec<(i64, String)> {
+    tries.iter().map(|one| (one.at, one.result.clone())).collect()
+}
+
+pub(crate) fn queue_filter(word: &str) -> Result<QueueFilter, Refused> {
+    QueueFilter::from_word(word).ok_or_else(|| {
+        Refused::new("InvalidArgument", "a filter is \"open\", \"needs-action\" or \"recent\"")
+    })
 }
 
 /// A print job as `PrintJobs` lists it.
@@ -352,6 +438,10 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
                 let name = Reference::new(name).ok_or_else(|| wrong("a reference"))?;
                 options.original = Some(OriginalName::Reference(name));
             }
+            ("wallet", Variant::Str(name)) if (1..=64).contains(&name.len()) => {
+                options.wallet = Some(name.to_string());
+            }
+            ("wallet", _) => return Err(wrong("the name of a wallet")),
             ("original-trace", Variant::U32(trace)) if (1..=999_999).contains(trace) => {
                 options.original = Some(OriginalName::Trace(*trace));
             }

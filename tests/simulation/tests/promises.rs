@@ -128,7 +128,8 @@ fn a_day_without_faults_does_everything() {
     for kind in posd_terminal::served() {
         let sales = 15 * chain(kind).len();
         let outcome = World::run(Plan { faults: Faults::None, sales, kind, ..plan(5) }).unwrap();
-        assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (sales, sales, 0), "{kind}");
+        let all = (outcome.attempts, outcome.charged, outcome.crashes);
+        assert_eq!(all, (sales, sales, 0), "{kind}: {:?}", outcome.causes);
     }
 }
 

@@ -261,7 +261,7 @@ pub struct Job {
 }
 
 /// The terminal's properties.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TerminalState {
     /// `ready`, `busy` or `out-of-service`.
     pub state: String,

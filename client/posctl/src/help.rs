@@ -69,6 +69,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("receipt", "显示签购单，或画成图片"),
     ("receipt --id", "交易编号"),
     ("receipt --png", "画到这个 PNG 文件"),
+    ("till", "全屏收银台：输入金额，看状态，看签购单和今日交易"),
     ("decode", "把十六进制数据解释成文字（iso8583、tlv、tvr、cvm），卡数据会掩码"),
     ("decode --kind", "iso8583（从长度前缀开始的整帧，或从消息类型开始的报文）、tlv、tvr 或 cvm"),
     ("decode --hex", "十六进制数据，空格不计"),

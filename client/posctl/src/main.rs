@@ -10,6 +10,7 @@
 mod audit;
 mod decode;
 mod download;
+mod errors;
 mod exit;
 mod help;
 mod language;
@@ -17,6 +18,7 @@ mod operator;
 mod picture;
 mod show;
 mod simulated;
+mod till;
 mod transact;
 mod voice;
 
@@ -124,6 +126,8 @@ enum Command {
         #[arg(long)]
         png: Option<PathBuf>,
     },
+    /// A full-screen till: type an amount, watch the state, see the receipt and the day's transactions.
+    Till,
     /// Decode hexadecimal data for people: `iso8583`, `tlv`, `tvr` or `cvm`. Card data is masked.
     Decode(decode::Arguments),
     /// Move the simulator's devices.
@@ -151,6 +155,16 @@ impl Failure {
             Failure::Terminal(error) => Exit::of_error(error),
             Failure::Usage(_) => Exit::Usage,
             Failure::Fault(_) | Failure::Picture(_) | Failure::Io(_) => Exit::Fault,
+        }
+    }
+
+    /// What to tell people.
+    fn text(&self, language: Language) -> String {
+        match self {
+            Failure::Terminal(Error::Refused { name, text }) => {
+                format!("{name}: {}", errors::text(name, text, language))
+            }
+            other => other.to_string(),
         }
     }
 
@@ -196,7 +210,7 @@ fn fail(failure: &Failure, voice: Voice) -> ExitCode {
     // Where nobody listens there is only the exit status.
     let _ = match voice.json {
         true => writeln!(io::stdout(), "{}", failure.json()),
-        false => writeln!(io::stderr(), "posctl: {failure}"),
+        false => writeln!(io::stderr(), "posctl: {}", failure.text(voice.language)),
     };
     failure.exit().into()
 }
@@ -216,6 +230,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             writeln!(io::stdout(), "{}", simulated::run(&arguments, voice).map_err(Failure::Fault)?)?;
             return Ok(Exit::Done);
         }
+        Command::Till => return till::run(voice).await,
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
         Command::Download(arguments) => return download::run(arguments, voice).await,
@@ -288,6 +303,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Sim(_)
         | Command::Operator(_)
         | Command::Audit(_)
+        | Command::Till
         | Command::Download(_) => {}
     }
     Ok(Exit::Done)

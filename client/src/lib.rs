@@ -429,6 +429,14 @@ impl Transaction {
         self.call("Confirm", &()).await.map(drop)
     }
 
+    /// Hands over the signature that the cardholder drew on a screen: points (x, y) of each stroke in a box of 256 by 96.
+    ///
+    /// # Errors
+    /// As `Sign` documents.
+    pub async fn sign(&self, strokes: &[Vec<(u8, u8)>]) -> Result<(), Error> {
+        self.call("Sign", &strokes).await.map(drop)
+    }
+
     /// Prints a copy, `merchant` or `cardholder`; the job's number.
     ///
     /// # Errors

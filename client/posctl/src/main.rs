@@ -101,6 +101,13 @@ enum Command {
         /// The transaction's number.
         id: u64,
     },
+    /// Hand over the signature that the cardholder drew on a screen.
+    Sign {
+        /// The transaction's number.
+        id: u64,
+        /// The strokes as JSON: [[[x, y], …], …], x 0 to 255 and y 0 to 95; the standard input where absent.
+        file: Option<PathBuf>,
+    },
     /// Choose an application.
     Select {
         /// The transaction's number.
@@ -285,6 +292,11 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             terminal.get(id).await?.confirm().await?;
             voice.say("已确认", "confirmed", &json!({"done": "confirm", "id": id}))?;
         }
+        Command::Sign { id, file } => {
+            let strokes = strokes(file, voice)?;
+            terminal.get(id).await?.sign(&strokes).await?;
+            voice.say("已签名", "signed", &json!({"done": "sign", "id": id}))?;
+        }
         Command::Select { id, index } => {
             terminal.get(id).await?.select_application(index).await?;
             voice.say("已选择", "chosen", &json!({"done": "select", "id": id}))?;
@@ -307,6 +319,17 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Download(_) => {}
     }
     Ok(Exit::Done)
+}
+
+/// Strokes from a file or the standard input. Their bounds are the terminal's to check.
+fn strokes(file: Option<PathBuf>, voice: Voice) -> Result<Vec<Vec<(u8, u8)>>, Failure> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path)?,
+        None => io::read_to_string(io::stdin())?,
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::Usage(voice.pick(format!("笔画格式有误：{error}"), format!("these are no strokes: {error}")))
+    })
 }
 
 async fn diagnose(terminal: &Terminal, voice: Voice) -> Result<Exit, Failure> {

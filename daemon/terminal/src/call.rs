@@ -92,6 +92,14 @@ pub enum Call {
         /// Which.
         id: TransactionId,
     },
+    /// The signature that the cardholder drew on a screen: it is stored and drawn on the slip, and ends the wait for it.
+    /// Answer: [`Answer::Done`].
+    Sign {
+        /// Which.
+        id: TransactionId,
+        /// What was drawn.
+        strokes: posd_receipt::Strokes,
+    },
     /// Print a copy of the receipt. Answer: [`Answer::PrintJob`].
     PrintReceipt {
         /// Which transaction.

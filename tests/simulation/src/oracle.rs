@@ -1,5 +1,6 @@
 //! What may never be, seen from outside: from the host's books, from what apps were told, from what left for the host.
 
+use crate::app::signature;
 use posd_acquirer::{BookingState, Host, MessageKind};
 use posd_terminal::{Attempt, Kind, Outcome, TransactionId, Write};
 use posd_unionpay::{Frame, Message, Profile};
@@ -179,6 +180,17 @@ impl Oracle {
 }
 
 impl Oracle {
+    /// A signature that the terminal has taken is in the journal, as it was drawn.
+    pub(crate) fn signatures(&mut self, attempts: &[Attempt], signed: &[TransactionId]) {
+        for id in signed {
+            let attempt = attempts.iter().find(|attempt| attempt.id == *id);
+            let kept = attempt.and_then(|attempt| attempt.receipt.as_ref()?.strokes.clone());
+            if kept.is_none() || kept != signature(*id) {
+                self.broken(format!("{id}: the signature that was taken is not there"));
+            }
+        }
+    }
+
     /// What voids and refunds give back is never more than what was paid, in both books; each stands at the host on
     /// the original that it is meant for; and the terminal asks for nothing that the host refuses for the original's
     /// sake.

@@ -38,11 +38,13 @@ pub enum Plant {
     ForgetFollowers,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// A signature is taken and not stored.
+    LoseSignature,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 13] = [
+    pub const ALL: [Plant; 14] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -56,6 +58,7 @@ impl Plant {
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
         Plant::TrustEveryPassword,
+        Plant::LoseSignature,
     ];
 }
 
@@ -170,6 +173,12 @@ fn bend_write(plant: Plant, write: Write) -> Write {
         }
         (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {
             attempt.outcome = Some(Outcome::Approved);
+            Write::Attempt(attempt)
+        }
+        (Plant::LoseSignature, Write::Attempt(mut attempt)) => {
+            if let Some(receipt) = attempt.receipt.as_mut() {
+                receipt.strokes = None;
+            }
             Write::Attempt(attempt)
         }
         (_, write) => write,

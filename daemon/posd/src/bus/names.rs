@@ -79,6 +79,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("MerchantName", "s"),
         ("MerchantNumber", "s"),
         ("TerminalNumber", "s"),
+        ("HelpLine", "s"),
         ("Operator", "s"),
         ("Locked", "b"),
         ("SignedIn", "b"),
@@ -101,6 +102,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         "Cancel"() -> ("answer": "s");
         "SelectApplication"("index": "u") -> ();
         "Confirm"() -> ();
+        "Sign"("strokes": "aa(yy)") -> ();
         "PrintReceipt"("copy": "s") -> ("job": "t");
         "PrintJobs"() -> ("jobs": "a(tsbs)");
         "Receipt"() -> ("data": "s", "text": "s");

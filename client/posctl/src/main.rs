@@ -16,6 +16,7 @@ mod help;
 mod language;
 mod operator;
 mod picture;
+mod queue;
 mod show;
 mod simulated;
 mod till;
@@ -115,6 +116,8 @@ enum Command {
         /// Place in the list, from 0.
         index: u32,
     },
+    /// What the host has still to take, or did not take (存储转发): reversals, script results, offline sales …
+    Queue(queue::Arguments),
     /// Reversals that the host has not answered.
     Reversals,
     /// Print a copy of a receipt.
@@ -240,6 +243,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         Command::Till => return till::run(voice).await,
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
+        Command::Queue(arguments) => return queue::run(arguments, voice).await,
         Command::Download(arguments) => return download::run(arguments, voice).await,
         _ => {}
     }
@@ -316,6 +320,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Operator(_)
         | Command::Audit(_)
         | Command::Till
+        | Command::Queue(_)
         | Command::Download(_) => {}
     }
     Ok(Exit::Done)

@@ -37,10 +37,12 @@ pub(crate) fn letters(text: &str, font: &FontVec) -> Vec<String> {
         let bounds = outline.px_bounds();
         outline.draw(|column, row, coverage| {
             let (column, row) = (bounds.min.x + column as f32, bounds.min.y + row as f32);
-            if coverage >= INK && column >= 0.0 && row >= 0.0 && (column as usize) < across {
-                if let Some(dot) = dots.get_mut(row as usize * across + column as usize) {
-                    *dot = true;
-                }
+            let inside = column >= 0.0 && row >= 0.0 && (column as usize) < across;
+            if coverage >= INK
+                && inside
+                && let Some(dot) = dots.get_mut(row as usize * across + column as usize)
+            {
+                *dot = true;
             }
         });
     }

@@ -160,7 +160,7 @@ impl Pen<'_> {
         self.lines(vec![Line::from(spans)], frame, Rect { height: 1.min(area.height), ..area });
         let nothing = self.till.kind().is_some_and(|kind| kind.amount == AmountOf::Nothing);
         if !nothing {
-            self.big(&format!("{}", yuan_typed(&self.till.typed)), LOUD, frame, below(area, 3));
+            self.big(&yuan_typed(&self.till.typed), LOUD, frame, below(area, 3));
         }
     }
 
@@ -183,8 +183,8 @@ impl Pen<'_> {
         };
         let mut top = 2;
         top += self.big(prompt, LOUD, frame, below(area, top)) + 1;
-        if let Some(text) = self.qr(details) {
-            self.code(&text, frame, below(area, top));
+        if !details.code.reveal().is_empty() {
+            self.code(details.code.reveal(), frame, below(area, top));
             return;
         }
         if details.state == "waiting-pin" {
@@ -209,11 +209,7 @@ impl Pen<'_> {
         }
     }
 
-    /// The code that a transaction shows to the customer.
-    fn qr(&self, details: &Details) -> Option<String> {
-        details.result_text("qr-code").filter(|text| !text.is_empty())
-    }
-
+    /// The code that the customer pays with.
     fn code(&self, text: &str, frame: &mut Frame<'_>, area: Rect) {
         let Some(rows) = code(text).filter(|rows| {
             rows.len() <= usize::from(area.height)

@@ -6,7 +6,7 @@ use super::{
     state::{Key, News, Order, Screen, Till},
 };
 use crate::language::Language;
-use posd_client::{Details, TerminalState};
+use posd_client::{Code, Details, TerminalState};
 use ratatui::{Terminal, backend::TestBackend, text::Span};
 use std::collections::HashMap;
 use zbus::Variant;
@@ -60,6 +60,7 @@ fn details(reference: &str, state: &str, outcome: &str) -> Details {
         queue_position: 0,
         pin_digits: 2,
         candidates: Vec::new(),
+        code: Code::default(),
         outcome: outcome.to_owned(),
         result,
     }
@@ -321,8 +322,7 @@ fn a_code_is_drawn_where_there_is_room_for_it() {
     let mut till = till(Language::En);
     press(&mut till, "12.34");
     till.key(Key::Enter);
-    let mut shows = details("till-r-1", "waiting-code", "");
-    shows.result.insert("qr-code".to_owned(), Variant::from("00020101021226").try_into().unwrap());
+    let shows = Details { code: "00020101021226".into(), ..details("till-r-1", "waiting-code", "") };
     till.news(News::Changed(Box::new(shows)));
     let shown = screen(&till);
     assert!(shown.contains("█▀▀▀▀▀█"), "a finder pattern\n{shown}");

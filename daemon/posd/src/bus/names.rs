@@ -108,6 +108,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         "SelectApplication"("index": "u") -> ();
         "Confirm"() -> ();
         "Sign"("strokes": "aa(yy)") -> ();
+        "PresentCode"("code": "s") -> ();
         "PrintReceipt"("copy": "s") -> ("job": "t");
         "PrintJobs"() -> ("jobs": "a(tsbs)");
         "Receipt"() -> ("data": "s", "text": "s");
@@ -127,6 +128,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         ("QueuePosition", "u"),
         ("PinDigits", "y"),
         ("Candidates", "as"),
+        ("Code", "s"),
         ("Outcome", "s"),
         ("Result", "a{sv}"),
     ],

@@ -14,6 +14,8 @@ pub struct CreateOptions {
     pub allow_partial: bool,
     /// `Busy` instead of queueing.
     pub no_wait: bool,
+    /// The app has a signature drawn on a screen, and calls [`crate::Transaction::sign`].
+    pub sign_on_screen: bool,
     /// A line for the receipt, at most 60 characters.
     pub note: Option<String>,
     /// What it follows, where its type follows another transaction.
@@ -101,6 +103,9 @@ impl CreateOptions {
         if self.allow_partial {
             values.insert("allow-partial", Variant::from(true));
         }
+        if self.sign_on_screen {
+            values.insert("sign-on-screen", Variant::from(true));
+        }
         if self.no_wait {
             values.insert("no-wait", Variant::from(true));
         }
@@ -111,6 +116,12 @@ impl CreateOptions {
 /// A code that the customer is to pay with, as text; empty where there is none. `Debug` shows none of it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Code(String);
+
+impl From<&str> for Code {
+    fn from(text: &str) -> Code {
+        Code(text.to_owned())
+    }
+}
 
 impl Code {
     /// The text to draw as a QR code.
@@ -331,7 +342,7 @@ pub struct Job {
 }
 
 /// The terminal's properties.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TerminalState {
     /// `ready`, `busy` or `out-of-service`.
     pub state: String,
@@ -343,6 +354,8 @@ pub struct TerminalState {
     pub merchant: String,
     /// Terminal number.
     pub terminal: String,
+    /// The acquirer's help line, or empty.
+    pub help_line: String,
     /// The operator logged in, or empty.
     pub operator: String,
     /// The screen is locked.
@@ -397,6 +410,7 @@ impl TerminalState {
             "merchant-name": self.merchant_name,
             "merchant-number": self.merchant,
             "terminal-number": self.terminal,
+            "help-line": self.help_line,
             "operator": self.operator,
             "locked": self.locked,
             "signed-in": self.signed_in,
@@ -420,6 +434,7 @@ impl TerminalState {
             merchant_name: properties.take("MerchantName")?,
             merchant: properties.take("MerchantNumber")?,
             terminal: properties.take("TerminalNumber")?,
+            help_line: properties.take("HelpLine")?,
             operator: properties.take("Operator")?,
             locked: properties.take("Locked")?,
             signed_in: properties.take("SignedIn")?,

@@ -286,6 +286,23 @@ impl Terminal {
         Ok(self.call("PendingReversals", &()).await?.body().deserialize()?)
     }
 
+    /// Watches the terminal's properties from here on.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn watch(&self) -> Result<Watching, Error> {
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .path(PATH)
+            .interface(PROPERTIES)
+            .member("PropertiesChanged")
+            .build()?;
+        let signals = MessageStream::for_match_rule(rule, &self.connection, None).await?;
+        let (owner, gone) = owner(&self.connection).await?;
+        let reply = self.connection.call_method(Some(NAME), PATH, Some(PROPERTIES), "GetAll", &NAME).await?;
+        Ok(Watching { signals, gone, owner, properties: reply.body().deserialize()? })
+    }
+
     /// The terminal's properties.
     ///
     /// # Errors
@@ -294,6 +311,65 @@ impl Terminal {
         let reply = self.connection.call_method(Some(NAME), PATH, Some(PROPERTIES), "GetAll", &NAME).await?;
         TerminalState::from_properties(&reply.body().deserialize()?)
     }
+}
+
+/// The terminal's properties as they change.
+#[derive(Debug)]
+pub struct Watching {
+    signals: MessageStream,
+    gone: MessageStream,
+    owner: OwnedUniqueName,
+    properties: HashMap<String, OwnedVariant>,
+}
+
+impl Watching {
+    /// How it stands as far as heard.
+    ///
+    /// # Errors
+    /// [`Error::Answer`].
+    pub fn state(&self) -> Result<TerminalState, Error> {
+        TerminalState::from_properties(&self.properties)
+    }
+
+    /// Waits for the next change.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when the daemon goes away.
+    pub async fn changed(&mut self) -> Result<(), Error> {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.gone.next() => return Err(Error::Gone),
+                signal = self.signals.next() => {
+                    let signal = signal.ok_or(Error::Gone)??;
+                    let sender = signal.header().sender().map(|sender| sender.as_str().to_owned());
+                    if sender.as_deref() == Some(self.owner.as_str()) {
+                        let body = signal.body();
+                        let (_, changed, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
+                            body.deserialize()?;
+                        self.properties.extend(changed);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The owner of the terminal's name now, and a stream that speaks when that changes.
+async fn owner(connection: &Connection) -> Result<(OwnedUniqueName, MessageStream), Error> {
+    const BUS: &str = "org.freedesktop.DBus";
+    let gone = MatchRule::builder()
+        .msg_type(Type::Signal)
+        .sender(BUS)
+        .interface(BUS)
+        .member("NameOwnerChanged")
+        .arg(0, NAME)
+        .build()?;
+    let gone = MessageStream::for_match_rule(gone, connection, None).await?;
+    let owner =
+        connection.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), "GetNameOwner", &NAME).await?;
+    Ok((owner.body().deserialize()?, gone))
 }
 
 /// One attempt at one sale.
@@ -360,6 +436,14 @@ impl Transaction {
         self.call("Confirm", &()).await.map(drop)
     }
 
+    /// Hands over the signature that the cardholder drew on a screen: points (x, y) of each stroke in a box of 256 by 96.
+    ///
+    /// # Errors
+    /// As `Sign` documents.
+    pub async fn sign(&self, strokes: &[Vec<(u8, u8)>]) -> Result<(), Error> {
+        self.call("Sign", &strokes).await.map(drop)
+    }
+
     /// Hands over the customer's payment code, in state `waiting-code` of a `qr-scan`.
     ///
     /// # Errors
@@ -403,26 +487,8 @@ impl Transaction {
     /// [`Error`].
     pub async fn follow(&self) -> Result<Following, Error> {
         let rule = MatchRule::builder().msg_type(Type::Signal).path(&*self.path).build()?;
-        let gone = MatchRule::builder()
-            .msg_type(Type::Signal)
-            .sender("org.freedesktop.DBus")
-            .interface("org.freedesktop.DBus")
-            .member("NameOwnerChanged")
-            .arg(0, NAME)
-            .build()?;
         let signals = MessageStream::for_match_rule(rule, &self.connection, None).await?;
-        let gone = MessageStream::for_match_rule(gone, &self.connection, None).await?;
-        let owner = self
-            .connection
-            .call_method(
-                Some("org.freedesktop.DBus"),
-                "/org/freedesktop/DBus",
-                Some("org.freedesktop.DBus"),
-                "GetNameOwner",
-                &NAME,
-            )
-            .await?;
-        let owner: OwnedUniqueName = owner.body().deserialize()?;
+        let (owner, gone) = owner(&self.connection).await?;
         let properties = self
             .connection
             .call_method(Some(NAME), &*self.path, Some(PROPERTIES), "GetAll", &TRANSACTION)

@@ -11,6 +11,7 @@ mod audit;
 mod code;
 mod decode;
 mod download;
+mod errors;
 mod exit;
 mod help;
 mod language;
@@ -20,6 +21,7 @@ mod queue;
 mod resolve;
 mod show;
 mod simulated;
+mod till;
 mod transact;
 mod voice;
 
@@ -115,6 +117,13 @@ enum Command {
         /// The transaction's number.
         id: u64,
     },
+    /// Hand over the signature that the cardholder drew on a screen.
+    Sign {
+        /// The transaction's number.
+        id: u64,
+        /// The strokes as JSON: [[[x, y], …], …], x 0 to 255 and y 0 to 95; the standard input where absent.
+        file: Option<PathBuf>,
+    },
     /// Choose an application.
     Select {
         /// The transaction's number.
@@ -145,6 +154,8 @@ enum Command {
         #[arg(long)]
         png: Option<PathBuf>,
     },
+    /// A full-screen till: type an amount, watch the state, see the receipt and the day's transactions.
+    Till,
     /// Decode hexadecimal data for people: `iso8583`, `tlv`, `tvr` or `cvm`. Card data is masked.
     Decode(decode::Arguments),
     /// Move the simulator's devices.
@@ -172,6 +183,16 @@ impl Failure {
             Failure::Terminal(error) => Exit::of_error(error),
             Failure::Usage(_) => Exit::Usage,
             Failure::Fault(_) | Failure::Picture(_) | Failure::Io(_) => Exit::Fault,
+        }
+    }
+
+    /// What to tell people.
+    fn text(&self, language: Language) -> String {
+        match self {
+            Failure::Terminal(Error::Refused { name, text }) => {
+                format!("{name}: {}", errors::text(name, text, language))
+            }
+            other => other.to_string(),
         }
     }
 
@@ -217,7 +238,7 @@ fn fail(failure: &Failure, voice: Voice) -> ExitCode {
     // Where nobody listens there is only the exit status.
     let _ = match voice.json {
         true => writeln!(io::stdout(), "{}", failure.json()),
-        false => writeln!(io::stderr(), "posctl: {failure}"),
+        false => writeln!(io::stderr(), "posctl: {}", failure.text(voice.language)),
     };
     failure.exit().into()
 }
@@ -237,6 +258,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             writeln!(io::stdout(), "{}", simulated::run(&arguments, voice).map_err(Failure::Fault)?)?;
             return Ok(Exit::Done);
         }
+        Command::Till => return till::run(voice).await,
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
         Command::Queue(arguments) => return queue::run(arguments, voice).await,
@@ -309,6 +331,11 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             terminal.get(id).await?.confirm().await?;
             voice.say("已确认", "confirmed", &json!({"done": "confirm", "id": id}))?;
         }
+        Command::Sign { id, file } => {
+            let strokes = strokes(file, voice)?;
+            terminal.get(id).await?.sign(&strokes).await?;
+            voice.say("已签名", "signed", &json!({"done": "sign", "id": id}))?;
+        }
         Command::Select { id, index } => {
             terminal.get(id).await?.select_application(index).await?;
             voice.say("已选择", "chosen", &json!({"done": "select", "id": id}))?;
@@ -327,11 +354,23 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Sim(_)
         | Command::Operator(_)
         | Command::Audit(_)
+        | Command::Till
         | Command::Queue(_)
         | Command::Resolve(_)
         | Command::Download(_) => {}
     }
     Ok(Exit::Done)
+}
+
+/// Strokes from a file or the standard input. Their bounds are the terminal's to check.
+fn strokes(file: Option<PathBuf>, voice: Voice) -> Result<Vec<Vec<(u8, u8)>>, Failure> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path)?,
+        None => io::read_to_string(io::stdin())?,
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::Usage(voice.pick(format!("笔画格式有误：{error}"), format!("these are no strokes: {error}")))
+    })
 }
 
 async fn diagnose(terminal: &Terminal, voice: Voice) -> Result<Exit, Failure> {

@@ -111,6 +111,11 @@ pub(crate) fn command(kind: &'static Kind, language: Language) -> Command {
             "上一次未扣款时，用同一个名字再试一次",
             "Open the next attempt of one that ended without a charge",
         ))
+        .arg(flag(
+            "sign-on-screen",
+            "持卡人在屏幕上签名，随后用 sign 命令交付",
+            "The cardholder signs on a screen; hand it over with the command sign",
+        ))
         .arg(flag("no-wait", "终端忙时立即拒绝，不排队", "Refuse instead of queueing"))
         .arg(
             option(
@@ -198,6 +203,7 @@ pub(crate) async fn run(
         locale: Some(voice.language.tag().to_owned()),
         allow_partial: flag("allow-partial"),
         no_wait: flag("no-wait"),
+        sign_on_screen: flag("sign-on-screen"),
         note: text("note"),
         original,
         further,

@@ -82,6 +82,7 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         printer: to_printer,
     };
     events.send(Event::Started);
+    let help_line = settings.profile.help_line.clone();
     let terminal = Terminal::new(settings);
     tokio::spawn(async move {
         let halt = match journal {
@@ -100,7 +101,8 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     tokio::spawn(vault_link::serve(configuration.vault, vault_commands, events.clone()));
     tokio::spawn(printer::serve(configuration.printer, printer_commands, events.clone()));
     tokio::spawn(scanner::serve(configuration.scanner, events.clone()));
-    let serving = tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone()));
+    let serving =
+        tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone(), help_line));
 
     // The name comes last, when every call to it is served.
     connection.request_name(bus::NAME).await?;

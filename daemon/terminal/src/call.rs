@@ -93,6 +93,14 @@ pub enum Call {
         /// Which.
         id: TransactionId,
     },
+    /// The signature that the cardholder drew on a screen: it is stored and drawn on the slip, and ends the wait for it.
+    /// Answer: [`Answer::Done`].
+    Sign {
+        /// Which.
+        id: TransactionId,
+        /// What was drawn.
+        strokes: posd_receipt::Strokes,
+    },
     /// Hand the customer's payment code over, where the app has read it. Answer: [`Answer::Done`].
     PresentCode {
         /// Which transaction.

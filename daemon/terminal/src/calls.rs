@@ -15,6 +15,7 @@ use crate::{
     view::TransactionView,
 };
 use posd_emv::kernel::Input;
+use posd_receipt::Strokes;
 use posd_unionpay::Kind;
 
 /// The most transactions one `List` gives.
@@ -58,6 +59,7 @@ impl Terminal {
             Call::Cancel { id: transaction } => self.cancel(id, transaction, caller, records),
             Call::SelectApplication { id, index } => self.select(id, index, caller, records),
             Call::Confirm { id } => self.confirm(id, caller, records),
+            Call::Sign { id: transaction, strokes } => self.sign(id, transaction, strokes, caller, records),
             Call::PresentCode { id: transaction, code } => {
                 self.call_present_code(transaction, caller, &code, records)
             }
@@ -378,10 +380,37 @@ impl Terminal {
         let attempt = self.own(id, caller, records)?;
         match self.view(attempt).state {
             State::WaitingConfirmation => self.chosen(Input::Confirmed),
-            State::WaitingSignature => self.after_signature(),
+            State::WaitingSignature => self.end_signature(),
             state => return Err(CallError::WrongState(state)),
         }
         Ok(Some(Answer::Done))
+    }
+
+    /// The signature is durable before anybody hears that it was taken, and before a slip with it is printed.
+    fn sign(
+        &mut self,
+        call: CallId,
+        id: TransactionId,
+        strokes: Strokes,
+        caller: Caller,
+        records: &dyn Records,
+    ) -> Result<Option<Answer>, CallError> {
+        let attempt = self.own(id, caller, records)?;
+        let state = self.view(attempt).state;
+        if state != State::WaitingSignature {
+            return Err(CallError::WrongState(state));
+        }
+        self.writable()?;
+        let write = self.live.get_mut(&id).map(|live| {
+            if let Some(receipt) = live.attempt.receipt.as_mut() {
+                receipt.strokes = Some(strokes);
+            }
+            live.record()
+        });
+        self.effect(Effect::Commit(write.into_iter().collect()));
+        self.effect(Effect::Reply(call, Ok(Answer::Done)));
+        self.end_signature();
+        Ok(None)
     }
 
     fn chosen(&mut self, input: Input) {

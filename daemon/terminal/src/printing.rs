@@ -21,11 +21,16 @@ pub(crate) struct Unrevealed {
 impl Terminal {
     /// The copies that a charge prints by itself, as jobs to commit with its outcome.
     pub(crate) fn print_by_itself(&mut self, id: TransactionId) -> Vec<PrintJob> {
-        let copies = self.settings.copies.clone();
+        let mut copies = self.settings.copies.clone();
+        let on_screen = self.live.get(&id).is_some_and(|live| live.attempt.options.sign_on_screen);
+        if let Some(active) = self.active.as_mut().filter(|active| active.signature && on_screen) {
+            // These have a place for the signature, which is still to be drawn.
+            active.copies_to_sign = copies.extract_if(.., |copy| *copy != Copy::Cardholder).collect();
+        }
         copies.into_iter().map(|copy| self.new_job(id, copy, false)).collect()
     }
 
-    fn new_job(&mut self, transaction: TransactionId, copy: Copy, reprint: bool) -> PrintJob {
+    pub(crate) fn new_job(&mut self, transaction: TransactionId, copy: Copy, reprint: bool) -> PrintJob {
         let id = self.device.next_job;
         self.device.next_job += 1;
         PrintJob { id, transaction, copy, reprint, state: PrintState::Queued }

@@ -86,6 +86,9 @@ pub struct Options {
     pub allow_partial: bool,
     /// `Start` answers Busy instead of queueing.
     pub no_wait: bool,
+    /// The app has the signature drawn on a screen: the copies that carry it are printed after it.
+    #[serde(default)]
+    pub sign_on_screen: bool,
     /// A line for the receipt, at most 60 characters, already allow-listed.
     pub note: Option<String>,
     /// The transaction that this one follows, as the app names it.
@@ -138,6 +141,7 @@ impl Default for Options {
             locale: Locale::ZhCn,
             allow_partial: false,
             no_wait: false,
+            sign_on_screen: false,
             note: None,
             original: None,
             instalments: None,

@@ -17,6 +17,7 @@ use posd_emv::kernel::{
     Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Purpose as CardPurpose,
     Reason, Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
+use posd_receipt::Copy;
 use posd_unionpay::{Kind, qr::PaymentCode};
 use posd_vault_protocol::{
     DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, Secret,
@@ -100,6 +101,8 @@ pub(crate) struct Active {
     pub(crate) decided: bool,
     /// The cardholder has to sign.
     pub(crate) signature: bool,
+    /// The copies that are printed once a signature on the screen is there, or will not come.
+    pub(crate) copies_to_sign: Vec<Copy>,
 }
 
 /// What becomes durable before the request leaves.
@@ -145,6 +148,7 @@ impl Active {
             heard: None,
             decided: false,
             signature: false,
+            copies_to_sign: Vec::new(),
         }
     }
 
@@ -578,7 +582,7 @@ impl Terminal {
                 self.effect(Effect::ResetVault);
                 self.vault_down();
             }
-            Step::Signature => self.after_signature(),
+            Step::Signature => self.end_signature(),
             Step::Removal => self.finish(),
             // The pad ends a PIN prompt itself at this deadline; the vault's patience stands behind it.
             Step::Clearing
@@ -656,8 +660,24 @@ impl Terminal {
         true
     }
 
-    /// The signature is checked, or its time is over.
-    pub(crate) fn after_signature(&mut self) {
+    /// The signature is checked, drawn, or its time is over: the copies that waited for it are printed.
+    pub(crate) fn end_signature(&mut self) {
+        let Some(active) = self.active.as_mut() else { return };
+        let (id, waiting) = (active.id, std::mem::take(&mut active.copies_to_sign));
+        let jobs: Vec<_> = waiting.into_iter().map(|copy| self.new_job(id, copy, false)).collect();
+        if !jobs.is_empty() {
+            let mut writes = vec![Write::Device(self.device.clone())];
+            writes.extend(jobs.iter().cloned().map(Write::PrintJob));
+            self.effect(Effect::Commit(writes));
+            for job in jobs {
+                self.print(job);
+            }
+        }
+        self.after_signature();
+    }
+
+    /// Nobody has to sign any more.
+    fn after_signature(&mut self) {
         // A card that this sale never spoke to is in nobody's way.
         let met = self.active.as_ref().is_some_and(|active| active.met_card);
         if met && self.vault.as_ref().is_some_and(|status| status.card_present) {

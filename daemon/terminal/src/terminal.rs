@@ -520,6 +520,7 @@ impl Terminal {
             merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
+            help_line: self.profile().help_line.clone(),
             operator: self.operator.clone(),
             locked: self.locked,
             signed_in: self.device.signed_in,

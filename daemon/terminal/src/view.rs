@@ -56,6 +56,8 @@ pub struct TerminalView {
     pub merchant: String,
     /// Terminal number, 8 characters.
     pub terminal: String,
+    /// The acquirer's help line (客服电话), empty where the profile has none.
+    pub help_line: String,
     /// The operator logged in.
     pub operator: Option<String>,
     /// The screen is locked.

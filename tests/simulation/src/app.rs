@@ -1,6 +1,7 @@
 //! A storefront app that does what the README says: it names each sale, asks again with the same name after any
 //! fault, opens a new attempt where the last one was no charge, and acknowledges what it was told.
 
+use posd_receipt::Strokes;
 use posd_terminal::{
     Amount, Answer, Call, CallError, Currency, Kind, Options, OriginalName, Reference, State, TransactionId,
     TransactionView,
@@ -13,6 +14,8 @@ enum Step {
     Create,
     Start(TransactionId),
     Follow(TransactionId),
+    /// The cardholder has signed on the screen.
+    Sign(TransactionId),
     NewAttempt,
     Acknowledge(TransactionId),
     SignIn,
@@ -57,6 +60,8 @@ pub(crate) struct App {
     allow_partial: bool,
     /// The terminal made a sale while its screen was locked.
     pub(crate) sold_while_locked: bool,
+    /// Transactions whose signature the terminal has taken.
+    pub(crate) signed: Vec<TransactionId>,
 }
 
 impl App {
@@ -72,6 +77,7 @@ impl App {
             waiting: false,
             allow_partial: false,
             sold_while_locked: false,
+            signed: Vec::new(),
         }
     }
 
@@ -123,6 +129,7 @@ impl App {
             amount,
             options: Options {
                 allow_partial: self.allow_partial,
+                sign_on_screen: true,
                 original: job.original.map(|place| OriginalName::Reference(name_of(place + 1))),
                 instalments: (job.kind == Kind::Instalment).then_some(6),
                 ..Options::default()
@@ -144,6 +151,7 @@ impl App {
         Some(match self.step {
             Step::Create | Step::TryLocked => self.create()?,
             Step::Start(id) => Call::Start { id },
+            Step::Sign(id) => Call::Sign { id, strokes: signature(id)? },
             Step::NewAttempt => Call::NewAttempt { reference: self.reference() },
             Step::Acknowledge(id) => Call::Acknowledge { id },
             Step::SignIn => Call::SignIn,
@@ -175,6 +183,10 @@ impl App {
                 self.first(Step::Unlock);
             }
             (Step::Start(id), Ok(_)) => self.step = Step::Follow(id),
+            (Step::Sign(id), Ok(_)) => {
+                self.signed.push(id);
+                self.step = Step::Follow(id);
+            }
             (Step::Acknowledge(_), Ok(_)) => self.step = Step::Idle,
             (Step::SignIn | Step::LogIn, Ok(_)) => self.step = self.after,
             (_, Err(CallError::NotSignedIn)) => self.first(Step::SignIn),
@@ -202,6 +214,7 @@ impl App {
         let id = view.id();
         match view.state {
             State::Created => self.step = Step::Start(id),
+            State::WaitingSignature => self.step = Step::Sign(id),
             State::Finished => {
                 self.moved[self.begun - 1] = view.attempt.charged;
                 let again = view.attempt.is_closed_without_charge() && self.attempts < 3;
@@ -215,6 +228,12 @@ impl App {
             _ => self.step = Step::Follow(id),
         }
     }
+}
+
+/// What the cardholder draws: never twice the same.
+pub(crate) fn signature(id: TransactionId) -> Option<Strokes> {
+    let [.., x, y] = id.to_be_bytes();
+    Strokes::new(vec![vec![(x, y % 96), (y, x % 96)], vec![(255, 95)]]).ok()
 }
 
 /// The app's own name for its n-th job.

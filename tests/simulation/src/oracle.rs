@@ -1,5 +1,6 @@
 //! What may never be, seen from outside: from the host's books, from what apps were told, from what left for the host.
 
+use crate::app::signature;
 use crate::world::{FAMILIES, host_kind};
 use posd_acquirer::{Booking, BookingState, Host, MessageKind};
 use posd_terminal::{Attempt, Cause, Kind, Outcome, TransactionId, Write};
@@ -198,6 +199,17 @@ impl Oracle {
 }
 
 impl Oracle {
+    /// A signature that the terminal has taken is in the journal, as it was drawn.
+    pub(crate) fn signatures(&mut self, attempts: &[Attempt], signed: &[TransactionId]) {
+        for id in signed {
+            let attempt = attempts.iter().find(|attempt| attempt.id == *id);
+            let kept = attempt.and_then(|attempt| attempt.receipt.as_ref()?.strokes.clone());
+            if kept.is_none() || kept != signature(*id) {
+                self.broken(format!("{id}: the signature that was taken is not there"));
+            }
+        }
+    }
+
     /// What voids and refunds give back is never more than what was paid, in both books; each stands at the host on
     /// the original that it is meant for; and the terminal asks for nothing that the host refuses for the original's
     /// sake.

@@ -38,6 +38,8 @@ pub enum Plant {
     ForgetFollowers,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// A signature is taken and not stored.
+    LoseSignature,
     /// That a payment by code must be ended is stored as if it might still be asked for.
     ForgetCancel,
     /// A payment by code that nobody has answered for is taken for ended.
@@ -46,7 +48,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 15] = [
+    pub const ALL: [Plant; 16] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -60,6 +62,7 @@ impl Plant {
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
         Plant::TrustEveryPassword,
+        Plant::LoseSignature,
         Plant::ForgetCancel,
         Plant::EndUnanswered,
     ];
@@ -189,6 +192,12 @@ fn bend_write(plant: Plant, write: Write) -> Write {
         }
         (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {
             attempt.outcome = Some(Outcome::Approved);
+            Write::Attempt(attempt)
+        }
+        (Plant::LoseSignature, Write::Attempt(mut attempt)) => {
+            if let Some(receipt) = attempt.receipt.as_mut() {
+                receipt.strokes = None;
+            }
             Write::Attempt(attempt)
         }
         (_, write) => write,

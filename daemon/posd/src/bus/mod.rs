@@ -95,6 +95,8 @@ struct Service {
     /// What owners were told last, for transactions that are not finished.
     told: HashMap<TransactionId, Dictionary>,
     terminal: Dictionary,
+    /// The acquirer's, for what cashiers are told.
+    help_line: String,
 }
 
 /// Subscriptions that must stand before the name is owned, so that no call and no disconnect is missed.
@@ -125,6 +127,7 @@ pub(crate) async fn serve(
     mut streams: Streams,
     mut outgoing: UnboundedReceiver<Outgoing>,
     events: Events,
+    help_line: String,
 ) -> Result<(), Fault> {
     let (identified, mut answers) = unbounded_channel();
     let mut service = Service {
@@ -136,6 +139,7 @@ pub(crate) async fn serve(
         next_call: 1,
         told: HashMap::new(),
         terminal: BTreeMap::new(),
+        help_line,
     };
     loop {
         tokio::select! {
@@ -265,17 +269,18 @@ impl Service {
                 self.send_reply(&message, &path).await
             }
             (Shape::List, Answer::Transactions(views)) => {
-                let list: Vec<Dictionary> = views.iter().map(values::transaction).collect();
+                let list: Vec<Dictionary> =
+                    views.iter().map(|view| values::transaction(view, &self.help_line)).collect();
                 self.send_reply(&message, &list).await
             }
             (Shape::Property(name), Answer::Transaction(view)) => {
-                self.send_property(&message, &name, values::transaction(&view)).await
+                self.send_property(&message, &name, values::transaction(&view, &self.help_line)).await
             }
             (Shape::Property(name), Answer::Terminal(view)) => {
                 self.send_property(&message, &name, values::terminal(&view)).await
             }
             (Shape::Properties, Answer::Transaction(view)) => {
-                self.send_reply(&message, &values::transaction(&view)).await
+                self.send_reply(&message, &values::transaction(&view, &self.help_line)).await
             }
             (Shape::Properties, Answer::Terminal(view)) => {
                 self.send_reply(&message, &values::terminal(&view)).await
@@ -368,13 +373,13 @@ impl Service {
     async fn report_transaction(&mut self, view: &TransactionView) -> Result<(), Fault> {
         let (id, uid) = (view.id(), view.attempt.key.uid);
         let path = names::transaction_path(id);
-        let now = values::transaction(view);
+        let now = values::transaction(view, &self.help_line);
         let body = (names::TRANSACTION_INTERFACE.name, changes(self.told.get(&id), &now), Vec::<&str>::new());
         self.tell(uid, &path, names::PROPERTIES, "PropertiesChanged", &body).await?;
         if view.state == State::Finished {
             self.told.remove(&id);
             let outcome = view.attempt.outcome.map_or("", posd_terminal::Outcome::word);
-            let body = (view.sequence, outcome, values::result(view));
+            let body = (view.sequence, outcome, values::result(view, &self.help_line));
             self.tell(uid, &path, names::TRANSACTION_INTERFACE.name, "Finished", &body).await?;
         } else {
             self.told.insert(id, now);
@@ -669,6 +674,7 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
         "Cancel" => (Call::Cancel { id }, Shape::Cancel),
         "SelectApplication" => (Call::SelectApplication { id, index: body.deserialize()? }, Shape::Nothing),
         "Confirm" => (Call::Confirm { id }, Shape::Nothing),
+        "Sign" => (Call::Sign { id, strokes: values::strokes(body)? }, Shape::Nothing),
         "PresentCode" => {
             let code = Secret::new(body.deserialize::<String>()?.into_bytes());
             (Call::PresentCode { id, code }, Shape::Nothing)

@@ -83,6 +83,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("MerchantName", "s"),
         ("MerchantNumber", "s"),
         ("TerminalNumber", "s"),
+        ("HelpLine", "s"),
         ("Operator", "s"),
         ("Locked", "b"),
         ("SignedIn", "b"),
@@ -108,6 +109,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         "Cancel"() -> ("answer": "s");
         "SelectApplication"("index": "u") -> ();
         "Confirm"() -> ();
+        "Sign"("strokes": "aa(yy)") -> ();
         "PresentCode"("code": "s") -> ();
         "PrintReceipt"("copy": "s") -> ("job": "t");
         "PrintJobs"() -> ("jobs": "a(tsbs)");

@@ -1,6 +1,6 @@
 //! The terminal's words as D-Bus values, and back.
 
-use posd_receipt::Copy;
+use posd_receipt::{Copy, Strokes};
 use posd_terminal::{
     CallError, Cause, Currency, HostNumbers, Locale, Options, OriginalName, Outcome, PendingReversal,
     PrintJob, QueueFilter, QueueRow, Reference, ShownCode, TerminalView, TransactionView, Try, Unfit,
@@ -95,6 +95,7 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
         ("MerchantName", Variant::from(view.merchant_name.clone())),
         ("MerchantNumber", Variant::from(view.merchant.clone())),
         ("TerminalNumber", Variant::from(view.terminal.clone())),
+        ("HelpLine", Variant::from(view.help_line.clone())),
         ("Operator", Variant::from(view.operator.clone().unwrap_or_default())),
         ("Locked", Variant::from(view.locked)),
         ("SignedIn", Variant::from(view.signed_in)),
@@ -112,7 +113,7 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
 }
 
 /// A transaction's properties.
-pub(crate) fn transaction(view: &TransactionView) -> Dictionary {
+pub(crate) fn transaction(view: &TransactionView, help_line: &str) -> Dictionary {
     let attempt = &view.attempt;
     let texts: BTreeMap<String, String> = Locale::ALL
         .iter()
@@ -135,12 +136,13 @@ pub(crate) fn transaction(view: &TransactionView) -> Dictionary {
         ("Candidates", Variant::from(view.candidates.clone())),
         ("Code", Variant::from(view.code.as_ref().map_or("", ShownCode::reveal).to_owned())),
         ("Outcome", Variant::from(attempt.outcome.map_or("", posd_terminal::Outcome::word))),
-        ("Result", Variant::from(result(view))),
+        ("Result", Variant::from(result(view, help_line))),
     ])
 }
 
-/// What is to be said about an outcome; empty until there is one.
-pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'static>> {
+/// What is to be said about an outcome; empty until there is one. The acquirer's help line stands in what the cashier is
+/// told to do about a failure; a cancel and a timeout are nobody's failure.
+pub(crate) fn result(view: &TransactionView, help_line: &str) -> HashMap<&'static str, Variant<'static>> {
     let attempt = &view.attempt;
     let mut result = HashMap::new();
     let Some(outcome) = attempt.outcome else { return result };
@@ -158,7 +160,7 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
             Locale::En => (meaning.text_en, meaning.action_en),
         };
         result.insert("text", Variant::from(text));
-        result.insert("cashier-action", Variant::from(action));
+        result.insert("cashier-action", Variant::from(with_help(action, outcome, help_line, locale)));
         result.insert("response-class", Variant::from(meaning.class.letter().to_string()));
         result.insert("try-again", Variant::from(meaning.try_again && attempt.is_closed_without_charge()));
     } else if outcome == Outcome::Unknown && !attempt.kind.row().reversible {
@@ -176,7 +178,7 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         let again = may_try_again(attempt.cause) && attempt.is_closed_without_charge();
         result.insert("try-again", Variant::from(again));
         result.insert("text", Variant::from(text));
-        result.insert("cashier-action", Variant::from(action));
+        result.insert("cashier-action", Variant::from(with_help(action, outcome, help_line, locale)));
     }
     let strings = [
         ("response-code", code),
@@ -210,6 +212,16 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         result.insert("ended", Variant::from(ended));
     }
     result
+}
+
+/// What the cashier does, and whom to call where it failed.
+fn with_help(action: &str, outcome: Outcome, help_line: &str, locale: Locale) -> String {
+    let failed = matches!(outcome, Outcome::Declined | Outcome::Failed | Outcome::Unknown);
+    match (failed && !help_line.is_empty(), locale) {
+        (false, _) => action.to_owned(),
+        (true, Locale::ZhCn) => format!("{action}。客服电话 {help_line}"),
+        (true, Locale::En) => format!("{action}. Help line {help_line}"),
+    }
 }
 
 /// What happened and what to do, where no response code of the host says it.
@@ -463,6 +475,7 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
             ("locale", _) => return Err(wrong("a string")),
             ("allow-partial", value) => options.allow_partial = flag(value)?,
             ("no-wait", value) => options.no_wait = flag(value)?,
+            ("sign-on-screen", value) => options.sign_on_screen = flag(value)?,
             ("note", Variant::Str(text)) => {
                 let fits = text.chars().count() <= 60;
                 let good = posd_receipt::allow_listed(text).filter(|_| fits);
@@ -593,6 +606,21 @@ pub(crate) fn numbers(given: HashMap<String, OwnedVariant>) -> Result<HostNumber
         }
     }
     Ok(numbers)
+}
+
+/// The largest body that strokes within their bounds have: each point takes eight bytes on the wire, each stroke eight
+/// more. A larger one is not even read.
+const STROKES_BODY: usize = 8 * (Strokes::MOST_POINTS + Strokes::MOST_STROKES) + 16;
+
+/// A signature as points. There is no image to decode.
+pub(crate) fn strokes(body: &zbus::message::Body) -> Result<Strokes, Refused> {
+    let refused = |text: String| Refused::new("InvalidArgument", text);
+    if body.len() > STROKES_BODY {
+        return Err(refused("a signature has at most 64 strokes and 2048 points".to_owned()));
+    }
+    let points: Vec<Vec<(u8, u8)>> =
+        body.deserialize().map_err(|_| refused("a signature is an array of arrays of (x, y)".to_owned()))?;
+    Strokes::new(points).map_err(|error| refused(error.to_string()))
 }
 
 /// What a caller sent, fit for a message back.

@@ -313,6 +313,7 @@ impl World {
         };
         let mut oracle = self.oracle.borrow_mut();
         oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused);
+        oracle.signatures(&attempts, &self.app.signed);
         if self.app.sold_while_locked {
             return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
         }

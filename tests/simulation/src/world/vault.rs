@@ -103,6 +103,9 @@ impl World {
                     let wrong = self.faults_on && self.random.percent(10);
                     let cancels = self.faults_on && self.random.percent(3);
                     let pin: &[u8] = if wrong { &[9, 9, 9, 9] } else { right };
+                    // Some cardholders sign instead, where the card lets them.
+                    let signs = self.faults_on && self.random.percent(10);
+                    let pin = if signs && matches!(prompt, Some(PadPrompt::Pin { .. })) { &[] } else { pin };
                     if matches!(prompt, Some(PadPrompt::OperatorPassword(_))) {
                         self.oracle.borrow_mut().supervisor_agreed = !wrong && !cancels;
                     }

@@ -28,4 +28,5 @@ mod sale_key;
 mod secrets;
 mod service;
 mod signature;
+mod till;
 mod wire;

@@ -93,6 +93,7 @@ const NONE: &CreateOptions = &CreateOptions {
     locale: None,
     allow_partial: false,
     no_wait: false,
+    sign_on_screen: false,
     note: None,
     original: None,
     further: Vec::new(),

@@ -186,6 +186,10 @@ impl Records for Journal {
         read::one(&self.connection, read::ATTEMPT_BY_TRACE, (batch, trace))
     }
 
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::BATCH, (batch, after, limit))
+    }
+
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         read::many(&self.connection, read::ATTEMPTS_BY_RRN, [rrn])
     }

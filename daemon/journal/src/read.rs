@@ -9,6 +9,8 @@ pub(crate) const ATTEMPT: &str = "SELECT record, card FROM attempt WHERE id = ?1
 pub(crate) const LATEST_ATTEMPT: &str =
     "SELECT record, card FROM attempt WHERE uid = ?1 AND reference = ?2 ORDER BY number DESC LIMIT 1";
 pub(crate) const ATTEMPT_BY_TRACE: &str = "SELECT record, card FROM attempt WHERE batch = ?1 AND trace = ?2";
+pub(crate) const BATCH: &str =
+    "SELECT record, card FROM attempt WHERE batch = ?1 AND trace > ?2 ORDER BY trace LIMIT ?3";
 pub(crate) const ATTEMPTS_BY_RRN: &str = "SELECT record, card FROM attempt WHERE rrn = ?1 ORDER BY id DESC";
 pub(crate) const FOLLOWERS: &str = "SELECT record, card FROM attempt WHERE original = ?1 ORDER BY id";
 pub(crate) const ATTEMPTS: &str =

@@ -223,6 +223,7 @@ mod tests {
             read::ATTEMPT,
             read::LATEST_ATTEMPT,
             read::ATTEMPT_BY_TRACE,
+            read::BATCH,
             read::ATTEMPTS_BY_RRN,
             read::FOLLOWERS,
             read::ATTEMPTS,

@@ -7,10 +7,10 @@ mod sample;
 use posd_journal::{Journal, OpenError, check};
 use posd_runner::Journal as _;
 use posd_terminal::{
-    AdviceState, Attempt, Cause, Device, Kind, Link, Outcome, PrintState, Records, ReversalState, Sealed,
-    Write,
+    AdviceState, Attempt, BatchTotals, Cause, Device, Kind, Link, Outcome, PrintState, Records,
+    ReversalState, Sealed, Write,
 };
-use posd_unionpay::request::Linked;
+use posd_unionpay::{Profile, request::Linked};
 use rusqlite::Connection;
 use sample::{advice, attempt, key, print_job, reversal};
 use std::{
@@ -58,6 +58,45 @@ fn attempts_are_found_by_trace_by_reference_number_and_by_what_they_follow() {
     assert_eq!(ids(journal.attempts_by_rrn("000000000001").unwrap()), [4, 1]);
     assert_eq!(journal.followers(1).unwrap(), [void, again]);
     assert_eq!(ids(journal.followers(2).unwrap()), [] as [u64; 0]);
+}
+
+#[test]
+fn a_batch_is_read_in_the_order_of_traces_a_page_at_a_time() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let writes: Vec<Write> = (1..=5)
+        .map(|id| Attempt { trace: Some(200 - u32::try_from(id).unwrap()), ..attempt(id) })
+        .chain([
+            Attempt { batch: Some(2), ..attempt(6) },
+            Attempt { batch: None, trace: None, outcome: None, ..attempt(7) },
+        ])
+        .map(|attempt| write(&attempt))
+        .collect();
+    journal.commit(&writes).unwrap();
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(ids(journal.batch(1, 0, 2).unwrap()), [5, 4]);
+    assert_eq!(ids(journal.batch(1, 196, 9).unwrap()), [3, 2, 1]);
+    assert_eq!(ids(journal.batch(2, 0, 9).unwrap()), [6]);
+    assert_eq!(ids(journal.batch(3, 0, 9).unwrap()), [] as [u64; 0]);
+}
+
+/// The totals of a batch are read from the file, page by page.
+#[test]
+fn the_totals_of_a_batch() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let writes: Vec<Write> = (1..=150).map(|id| write(&attempt(id))).collect();
+    journal.commit(&writes).unwrap();
+    let other = Attempt { batch: Some(2), ..attempt(151) };
+    let void = Attempt { kind: Kind::Void, ..attempt(152) };
+    let unknown = Attempt { kind: Kind::Refund, outcome: Some(Outcome::Unknown), ..attempt(153) };
+    journal.commit(&[write(&other), write(&void), write(&unknown)]).unwrap();
+    let totals = BatchTotals::of_batch(1, &journal, &Profile::default()).unwrap();
+    let side = totals.totals.domestic;
+    assert_eq!((side.debit_count, side.debit_amount), (150, 150 * 1234));
+    assert_eq!((side.credit_count, side.credit_amount), (1, 1234));
+    assert_eq!(totals.fees, 150 * 7);
 }
 
 /// Records of the first release say nothing of originals, and are of chip sales.

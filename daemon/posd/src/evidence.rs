@@ -40,6 +40,10 @@ impl Records for Evidence {
         self.refused()
     }
 
+    fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
     fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.refused()
     }

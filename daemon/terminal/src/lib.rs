@@ -27,6 +27,7 @@ mod sale;
 mod sale_key;
 mod session;
 mod settings;
+mod settlement;
 mod slip;
 mod state;
 mod supervisor;
@@ -47,6 +48,7 @@ pub use record::{
 };
 pub use sale_key::{Reference, SaleKey};
 pub use settings::{Deadlines, Settings};
+pub use settlement::{Balance, BatchTotals, Sum};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
 pub use view::{TerminalState, TerminalView, TransactionView};

@@ -378,6 +378,8 @@ pub trait Records {
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault>;
     /// The attempt of a batch with a trace number.
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault>;
+    /// The attempts of a batch whose trace number is above `after`, in the order of trace numbers, at most `limit`.
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault>;
     /// The attempts that were answered with a retrieval reference number, newest first.
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault>;
     /// The attempts that follow an original, oldest first.

@@ -143,6 +143,9 @@ impl Records for Watched {
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
         self.journal.attempt_by_trace(batch, trace)
     }
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.batch(batch, after, limit)
+    }
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.attempts_by_rrn(rrn)
     }

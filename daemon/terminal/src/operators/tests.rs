@@ -34,6 +34,9 @@ impl Records for Memory {
     fn attempt_by_trace(&self, _: u32, _: u32) -> Result<Option<Attempt>, StorageFault> {
         Ok(None)
     }
+    fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
     fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
     }

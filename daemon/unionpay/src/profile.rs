@@ -4,7 +4,7 @@ mod day;
 mod qr;
 
 pub use day::{ContactlessTags, Downloads, ESignature, Fees, SignatureTooLong};
-pub use qr::{Qr, QrCoding, QrDialect, QrStep, ShownCode, Silence, Wallet};
+pub use qr::{Qr, QrCoding, QrDialect, QrStep, RefundOriginal, ShownCode, ShownPayload, Silence, Wallet};
 
 use crate::answer::Answer;
 use crate::field::FieldTable;

@@ -13,7 +13,7 @@ mod signature;
 pub use card::{Card, Entry, Financial, Linked, Reversal, ScriptResult};
 pub use download::{Download, Step};
 pub use management::{Echo, SignIn, SignOut};
-pub use qr::{QrOriginal, QrRequest, QrReversal};
+pub use qr::{QrOriginal, QrRequest};
 pub use settlement::{
     AdviceAgain, BatchDetails, BatchEnd, ChipEnd, ChipRecord, Detail, MOST_DETAILS, Organisation, Settlement,
 };

@@ -5,11 +5,11 @@
 use posd_unionpay::answer::Undecodable;
 use posd_unionpay::bcd::hex;
 use posd_unionpay::download::{AidEntry, KeyEntry, Parameters};
-use posd_unionpay::profile::QrStep;
-use posd_unionpay::qr::{PaymentCode, TerminalInfo};
+use posd_unionpay::profile::{QrStep, RefundOriginal, ShownPayload};
+use posd_unionpay::qr::{MerchantPayload, PaymentCode, TerminalInfo};
 use posd_unionpay::request::{
     AdviceAgain, BatchDetails, BatchEnd, ChipEnd, ChipRecord, Detail, Download, Entry, Identity, Linked,
-    Organisation, QrOriginal, QrRequest, QrReversal, Request, Settlement, SignatureUpload, Step,
+    Organisation, QrOriginal, QrRequest, Request, Settlement, SignatureUpload, Step,
 };
 use posd_unionpay::{
     EncodeErrorKind, Family, Frame, Kind, Message, MessageBuilder, Mismatch, Mti, Pan, Profile, Rejection,
@@ -340,6 +340,7 @@ fn qr(wallet: &str, step: QrStep) -> QrRequest {
         voucher: None,
         terminal: None,
         original: None,
+        reversal: None,
     }
 }
 
@@ -394,19 +395,8 @@ fn qr_fields_of_the_standard_dialect() {
     assert_eq!(query.build(&profile).unwrap_err().field, 3, "the dialect has no query");
     assert_eq!(qr("paypal", QrStep::Show).build(&profile).unwrap_err().field, 3, "no such wallet");
 
-    let reversal = QrReversal {
-        identity: identity(),
-        trace: 42,
-        batch: 7,
-        wallet: "unionpay".into(),
-        step: QrStep::Sale,
-        amount: 1234,
-        currency: 156,
-        code: PaymentCode::new(CODE),
-        voucher: None,
-        original: None,
-        reason: "98".into(),
-    };
+    let mut reversal = qr("unionpay", QrStep::Sale);
+    (reversal.code, reversal.reversal) = (PaymentCode::new(CODE), Some("98".into()));
     let message = sent(&reversal.build(&profile).unwrap());
     assert_eq!((message.mti(), message.text(39)), (Mti::REVERSAL, Some("98")));
     assert_eq!(fields(&message), [3, 4, 11, 22, 25, 39, 41, 42, 49, 59, 60, 64]);
@@ -432,6 +422,34 @@ fn qr_fields_of_the_dialect_with_channels() {
         assert_eq!(digits(&message, 60), "60000007000500");
         assert_eq!(message.has(61), step.has_original(), "{step:?}");
     }
+}
+
+#[test]
+fn a_refund_names_its_payment_as_the_dialect_says() {
+    let mut profile = Profile::default();
+    for dialect in &mut profile.qr.dialects {
+        dialect.refund_original = RefundOriginal::Trace;
+    }
+    let mut refund = qr("wechat", QrStep::Refund);
+    refund.original = original();
+    let message = sent(&refund.build(&profile).unwrap());
+    assert_eq!(digits(&message, 61), "000006000040");
+}
+
+#[test]
+fn a_code_that_the_terminal_makes_names_the_payment() {
+    let payload = ShownPayload {
+        account: 15,
+        value: "4802290048022900898000000000001".into(),
+        category: "5311".into(),
+        name: "SHOP".into(),
+        city: "SHANGHAI".into(),
+    };
+    let code = payload.code(1234, 156, 7, 42, "00000001").unwrap();
+    let read = MerchantPayload::decode(&code).unwrap();
+    assert_eq!((read.once, read.amount.as_deref()), (Some(true), Some("12.34")));
+    assert_eq!(read.additional, [(5, "000007000042".into()), (7, "00000001".into())]);
+    assert!(ShownPayload { city: String::new(), ..payload }.code(1, 156, 1, 1, "1").is_err());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::ProfileError;
 use crate::mti::Mti;
 use crate::qr::PaymentCode;
+use crate::qr::merchant::{MerchantPayload, PayloadError, amount_text};
 use serde::{Deserialize, Serialize};
 
 /// QR payments.
@@ -50,6 +51,18 @@ pub struct QrDialect {
     pub terminal_info: bool,
     /// Where the code comes from that the terminal shows (主扫).
     pub shown_code: ShownCode,
+    /// Tag of the code to show in field 59 of the answer to `show`, two letters or digits. Default A3.
+    #[serde(default = "shown_tag")]
+    pub shown_tag: String,
+    /// What a code says that the terminal makes; needed where `shown_code` is `terminal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<ShownPayload>,
+    /// Response codes of a payment that the customer has not made yet. Default 09.
+    #[serde(default = "pending_codes")]
+    pub pending_codes: Vec<String>,
+    /// How field 61 of a refund names the payment. Default by its date alone.
+    #[serde(default)]
+    pub refund_original: RefundOriginal,
     /// Smallest amount in minor units, at least 1.
     pub minimum: u64,
     /// Largest amount in minor units.
@@ -76,6 +89,71 @@ pub struct QrDialect {
     /// Pays back; without it no refund is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund: Option<QrCoding>,
+}
+
+fn shown_tag() -> String {
+    "A3".to_owned()
+}
+
+fn pending_codes() -> Vec<String> {
+    vec!["09".to_owned()]
+}
+
+/// What a code says that the terminal makes (EMVCo merchant-presented), beside amount and merchant name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownPayload {
+    /// Number of the account object: 2 to 51, UnionPay's are 15 and 16.
+    pub account: u8,
+    /// Its value, as the acquirer gave it.
+    pub value: String,
+    /// Merchant category code, four digits.
+    pub category: String,
+    /// Merchant name, 1 to 25 printable ASCII characters.
+    pub name: String,
+    /// Merchant city, 1 to 15 printable ASCII characters.
+    pub city: String,
+}
+
+impl ShownPayload {
+    /// The code for one payment over an amount, which names it by batch and trace (62.05).
+    ///
+    /// # Errors
+    /// Where a value does not fit its object.
+    pub fn code(
+        &self,
+        amount: u64,
+        currency: u16,
+        batch: u32,
+        trace: u32,
+        terminal: &str,
+    ) -> Result<String, PayloadError> {
+        let payload = MerchantPayload {
+            once: Some(true),
+            accounts: vec![(self.account, self.value.clone())],
+            category: self.category.clone(),
+            currency: format!("{currency:03}"),
+            amount: Some(amount_text(amount, 2)),
+            country: "CN".to_owned(),
+            name: self.name.clone(),
+            city: self.city.clone(),
+            postal_code: None,
+            additional: vec![(5, format!("{batch:06}{trace:06}")), (7, terminal.trim().to_owned())],
+            others: Vec::new(),
+        };
+        payload.encode()
+    }
+}
+
+/// How field 61 of a QR refund names the payment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefundOriginal {
+    /// Zeros and the date (n16), as for cards.
+    #[default]
+    Date,
+    /// Batch and trace (n12).
+    Trace,
 }
 
 /// Type, processing code and kind of one step.
@@ -156,6 +234,11 @@ impl Qr {
         self.dialects.iter().find(|dialect| dialect.name == name)
     }
 
+    /// The dialect of a wallet.
+    pub fn dialect_of(&self, wallet: &str) -> Option<&QrDialect> {
+        self.dialect(&self.wallet(wallet)?.dialect)
+    }
+
     /// Whose code was scanned.
     pub fn wallet_of(&self, code: &PaymentCode) -> Option<&Wallet> {
         self.wallets.iter().find(|wallet| wallet.owns(code.reveal()))
@@ -207,6 +290,11 @@ impl Wallet {
 }
 
 impl QrDialect {
+    /// Whether a response code says that the customer has not paid yet.
+    pub fn is_pending(&self, code: &str) -> bool {
+        self.pending_codes.iter().any(|pending| pending == code)
+    }
+
     /// How a step is coded; `None` where the dialect does not have it.
     pub fn coding(&self, step: QrStep) -> Option<&QrCoding> {
         match step {
@@ -227,6 +315,10 @@ impl QrDialect {
         must(digits(&self.field22, 3), "field22", "must be three digits")?;
         must(digits(&self.field25, 2), "field25", "must be two digits")?;
         must(self.minimum >= 1, "minimum", "must be at least 1")?;
+        let tag = self.shown_tag.len() == 2 && self.shown_tag.bytes().all(|b| b.is_ascii_alphanumeric());
+        must(tag && !["A2", "A4"].contains(&&*self.shown_tag), "shown_tag", "must be two letters or digits")?;
+        let good = self.pending_codes.iter().all(|code| code.len() == 2 && code != "00");
+        must(good, "pending_codes", "must be response codes other than 00")?;
         let maximum = (self.minimum..=999_999_999_999).contains(&self.maximum);
         must(maximum, "maximum", "must lie in minimum to 999999999999")?;
         must((1..=999).contains(&self.refund_days), "refund_days", "must lie in 1 to 999")?;
@@ -249,7 +341,19 @@ impl QrDialect {
             ShownCode::Host => must(self.show.is_some(), "show", "is needed where the host gives the code")?,
             ShownCode::Terminal => {
                 must(self.query.is_some(), "query", "is needed to learn whether a shown code was paid")?;
+                let code = |payload: &ShownPayload| {
+                    payload.code(self.maximum, 156, 999_999, 999_999, "00000001").is_ok()
+                };
+                must(
+                    self.payload.as_ref().is_some_and(code),
+                    "payload",
+                    "is needed, and must fit its objects",
+                )?;
             }
+        }
+        if self.shown_code != ShownCode::None {
+            let asks = matches!(self.silence, Silence::QueryThenCancel { .. });
+            must(asks, "silence", "must be query-then-cancel where a code is shown")?;
         }
         if let Silence::QueryThenCancel { first_wait_s, wait_s, queries, cancels } = self.silence {
             let wait = 1..=300;
@@ -298,6 +402,10 @@ impl Default for Qr {
             field25: "00".to_owned(),
             terminal_info: true,
             shown_code: ShownCode::None,
+            shown_tag: shown_tag(),
+            payload: None,
+            pending_codes: pending_codes(),
+            refund_original: RefundOriginal::Date,
             minimum: 1,
             maximum: 5_000_000,
             refund_days: 30,

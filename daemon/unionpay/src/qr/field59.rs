@@ -28,7 +28,7 @@ pub struct Field59 {
     pub code: Option<PaymentCode>,
     /// A4: the voucher code (付款凭证码) of an answer, for void, refund and slip.
     pub voucher: Option<String>,
-    /// The code that the terminal is to show: A3 of an answer that is no number.
+    /// The code that the terminal is to show.
     pub shown: Option<String>,
     /// Tags of objects that the dialect does not know.
     pub others: Vec<String>,
@@ -130,11 +130,12 @@ impl Field59 {
         Ok(field)
     }
 
-    /// Reads the field; unknown objects are named in `others`.
+    /// Reads the field; `shown_tag` is the dialect's tag of a code to show ([`crate::profile::QrDialect::shown_tag`];
+    /// where it is `A3`, a number there is a customer's code all the same). Unknown objects are named in `others`.
     ///
     /// # Errors
     /// Where it is malformed.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Field59Error> {
+    pub fn decode(bytes: &[u8], shown_tag: &str) -> Result<Self, Field59Error> {
         let mut field = Self::default();
         for (tag, value, offset) in objects(bytes, 0)? {
             let bad = Field59ErrorKind::Value.at(offset);
@@ -143,9 +144,11 @@ impl Field59 {
                 "A2" => field.terminal = Some(TerminalInfo::decode(value, offset)?),
                 "A3" => match PaymentCode::new(text()?) {
                     Some(code) => field.code = Some(code),
-                    None => field.shown = Some(text()?.to_owned()),
+                    None if shown_tag == "A3" => field.shown = Some(text()?.to_owned()),
+                    None => return Err(bad),
                 },
                 "A4" => field.voucher = Some(text()?.to_owned()),
+                other if other == shown_tag => field.shown = Some(text()?.to_owned()),
                 other => field.others.push(other.to_owned()),
             }
         }
@@ -224,7 +227,7 @@ mod tests {
     #[test]
     fn the_printed_terminal_info() {
         assert_eq!(TERMINAL.len(), 70);
-        let field = Field59::decode(TERMINAL.as_bytes()).unwrap();
+        let field = Field59::decode(TERMINAL.as_bytes(), "A3").unwrap();
         assert_eq!(field.terminal, Some(terminal()));
         assert_eq!(*Field59::encode(Some(&terminal()), None, None).unwrap(), TERMINAL.as_bytes());
     }
@@ -232,7 +235,7 @@ mod tests {
     #[test]
     fn faults_are_told_by_their_offset() {
         let error = |text: &str| {
-            let error = Field59::decode(text.as_bytes()).unwrap_err();
+            let error = Field59::decode(text.as_bytes(), "A3").unwrap_err();
             (error.offset, error.kind)
         };
         assert_eq!(error("A"), (0, Field59ErrorKind::Truncated { needed: 2, left: 1 }));
@@ -257,17 +260,20 @@ mod tests {
     }
 
     #[test]
-    fn a_code_to_show_is_no_number() {
-        let field = Field59::decode(b"A3012https://q.cnX1000").unwrap();
+    fn a_code_to_show_stands_where_the_dialect_says() {
+        let field = Field59::decode(b"A3012https://q.cnX1000", "A3").unwrap();
         assert_eq!(field.shown.as_deref(), Some("https://q.cn"));
         assert_eq!((field.code, field.others), (None, vec!["X1".to_owned()]));
+        let field = Field59::decode(b"A5012https://q.cnA30041234", "A5").unwrap();
+        assert_eq!((field.shown.as_deref(), field.code.is_some()), (Some("https://q.cn"), true));
+        assert!(Field59::decode(b"A3012https://q.cn", "A5").is_err());
     }
 
     proptest! {
         #[test]
         fn it_comes_back_as_it_went(code in "[0-9]{1,32}", voucher in "[0-9]{1,64}", all: bool) {
             let bytes = Field59::encode(all.then(terminal).as_ref(), PaymentCode::new(&code).as_ref(), Some(&voucher));
-            let field = Field59::decode(&bytes.unwrap()).unwrap();
+            let field = Field59::decode(&bytes.unwrap(), "A3").unwrap();
             prop_assert_eq!(field, Field59 {
                 terminal: all.then(terminal), code: PaymentCode::new(&code), voucher: Some(voucher), ..Field59::default()
             });
@@ -276,7 +282,7 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_say_where_not(bytes in proptest::collection::vec(any::<u8>(), 0..80), tail in "(A[2-4]0[0-9]{2}[0-9]{0,20}){0,4}") {
             for bytes in [&bytes[..], tail.as_bytes()] {
-                if let Err(error) = Field59::decode(bytes) {
+                if let Err(error) = Field59::decode(bytes, "A5") {
                     prop_assert!(error.offset <= bytes.len());
                 }
             }

@@ -1,0 +1,208 @@
+//! The daemon under test: it starts, is told, carries out and dies.
+
+use super::{Coming, Faults, World, all_attempts, vault::new_vault};
+use crate::{
+    Violation,
+    plant::{Plant, Planted},
+    wires::{Done, Watched, Wires},
+};
+use posd_emv::configuration::{Application, AuthorityKey, Configuration};
+use posd_journal::Journal;
+use posd_receipt::Copy;
+use posd_runner::{Report, Runner};
+use posd_terminal::{Deadlines, Event, PrintState, Settings, Terminal};
+use posd_unionpay::Profile;
+use posd_vault_core::Input;
+use posd_vault_protocol::DeviceState;
+use std::{
+    rc::Rc,
+    sync::{Arc, LazyLock},
+};
+
+pub(super) static PROFILE: LazyLock<Arc<Profile>> =
+    LazyLock::new(|| Arc::new(Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() }));
+
+static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
+    let key = posd_card::issuer::authority_key();
+    let authority = AuthorityKey::new(key.rid, key.index, &key.modulus, &key.exponent, &key.checksum, None);
+    let mut configuration = Configuration::unionpay();
+    configuration.applications = Application::unionpay();
+    configuration.authority_keys.extend(authority);
+    Arc::new(configuration)
+});
+
+pub(super) type SimRunner = Runner<Planted, Watched, Wires>;
+
+impl World {
+    /// The daemon starts.
+    pub(super) fn start(&mut self) {
+        let path = self.disk.path("journal.db");
+        let opened = if self.plan.plant == Some(Plant::DropFsync) {
+            Journal::open_without_fsync(&path, self.disk.vfs_name())
+        } else {
+            Journal::open_on(&path, self.disk.vfs_name())
+        };
+        let journal = match opened {
+            Ok(journal) => journal,
+            Err(error) => {
+                let violation = Violation(format!("the journal does not open after a crash: {error}"));
+                self.oracle.borrow_mut().violations.push(violation);
+                return;
+            }
+        };
+        if self.crashes > 0 {
+            let attempts = all_attempts(&journal).unwrap_or_default();
+            self.oracle.borrow_mut().reopened(&attempts);
+        }
+        if self.faults_on && self.random.percent(10) {
+            let within = 1 + self.random.below(40);
+            self.shared.borrow_mut().crash_in = Some(within);
+        }
+        if let (Faults::Sweep(_, Some(again)), 1) = (self.plan.faults.clone(), self.crashes) {
+            self.shared.borrow_mut().crash_in = Some(again);
+        }
+        self.shared.borrow_mut().effects = 0;
+        let settings = Settings {
+            merchant_name: "示例商户".to_owned(),
+            merchant: "898000000000001".to_owned(),
+            terminal: "00000001".to_owned(),
+            test: true,
+            copies: vec![Copy::Merchant],
+            profile: Arc::clone(&PROFILE),
+            card: Arc::clone(&CARD_CONFIGURATION),
+            deadlines: Deadlines {
+                card: 20_000,
+                removal: 10_000,
+                signature: 5_000,
+                pin: 15_000,
+                ..Deadlines::default()
+            },
+        };
+        let flow = Planted::new(Terminal::new(settings), self.plan.plant);
+        let watched = Watched { journal, oracle: Rc::clone(&self.oracle) };
+        self.runner = Some(Runner::new(flow, watched, Wires(Rc::clone(&self.shared))));
+        self.connection += 1;
+        self.app.restart();
+        self.tell(Event::Started);
+        self.tell(Event::JournalChecked(Ok(())));
+        self.vault_up = true;
+        self.greet();
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        if let Some(mut runner) = self.runner.take() {
+            let handled = runner.handle(event);
+            self.after(runner, handled.is_ok());
+        }
+    }
+
+    /// The runner has done what it had to, or the power went, or the disk failed.
+    pub(super) fn after(&mut self, runner: SimRunner, good: bool) {
+        if good && !self.disk.take_crashed() {
+            self.last_effects = self.shared.borrow().effects;
+            self.runner = Some(runner);
+            return;
+        }
+        // A disk fault ends the process; the power takes what was not synced with it.
+        let power = self.shared.borrow().crash_in == Some(0) || self.random.percent(50);
+        drop(runner);
+        self.died(power);
+    }
+
+    fn died(&mut self, power: bool) {
+        self.runner = None;
+        self.crashes += 1;
+        if power {
+            self.disk.crash()
+        } else {
+            self.disk.kill()
+        }
+        let _ = self.disk.take_crashed();
+        self.disk.heal();
+        // What it had not handed over is gone; what left for the host is on its way.
+        let left: Vec<Done> = {
+            let mut shared = self.shared.borrow_mut();
+            shared.crash_in = None;
+            shared.done.drain(..).collect()
+        };
+        for done in left {
+            if let Done::Send(exchange, frame) = done {
+                self.send(exchange, frame);
+            }
+        }
+        self.open.clear();
+        self.calls.clear();
+        self.vault(Input::Disconnected);
+        if power {
+            let store = Rc::clone(&self.vault_store);
+            self.vault = new_vault(&mut self.random, &store);
+            self.vault_wake = None;
+            self.vault(Input::Reader(DeviceState::Ready));
+            self.vault(Input::PinPad(DeviceState::Ready));
+            self.vault(Input::Card(self.inserted));
+        }
+        self.coming.retain(|_, coming| {
+            !matches!(
+                coming,
+                Coming::App
+                    | Coming::AppCancels
+                    | Coming::AppDies
+                    | Coming::Key(_)
+                    | Coming::FromHost(..)
+                    | Coming::VaultBack
+                    | Coming::VaultGone
+                    | Coming::Printed(..)
+                    | Coming::PowerOn
+            )
+        });
+        let pause = 100 + self.random.below(3_000);
+        self.later(pause, Coming::PowerOn);
+    }
+
+    /// Carries on everything the runner has put down.
+    pub(super) fn settle(&mut self) -> Result<(), Violation> {
+        loop {
+            if let Some(violation) = self.oracle.borrow().violations.first() {
+                return Err(Violation(format!("seed {}: {}", self.plan.seed, violation.0)));
+            }
+            let Some(done) = self.shared.borrow_mut().done.pop_front() else { return Ok(()) };
+            match done {
+                Done::Reply(call, answer) => {
+                    if let Ok(posd_terminal::Answer::Transaction(view)) = &answer {
+                        self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
+                    }
+                    if self.calls.remove(&call) {
+                        self.app.answered(&answer);
+                    }
+                }
+                Done::Vault(id, request) => {
+                    if self.vault_up {
+                        self.vault(Input::Request(id, request));
+                    }
+                }
+                Done::ResetVault => {
+                    self.vault(Input::Disconnected);
+                    self.vault_up = false;
+                    self.later(500, Coming::VaultBack);
+                }
+                Done::Send(exchange, frame) => self.send(exchange, frame),
+                Done::Close(exchange) => {
+                    self.open.remove(&exchange);
+                }
+                Done::Report(Report::Transaction(view)) => {
+                    self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
+                    self.customer(view.state);
+                    if self.app.follows() == Some(view.id()) {
+                        self.app.look(&view);
+                    }
+                }
+                Done::Report(_) => {}
+                Done::Print(job) => {
+                    let end = if self.printer_works { PrintState::Done } else { PrintState::Failed };
+                    let after = 200 + self.random.below(2_000);
+                    self.later(after, Coming::Printed(job.id, end));
+                }
+            }
+        }
+    }
+}

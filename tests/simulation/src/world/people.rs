@@ -1,0 +1,57 @@
+//! The app at the till and the customer at the reader.
+
+use super::{Coming, Faults, UID, World};
+use posd_terminal::{Caller, Event, State};
+
+impl World {
+    pub(super) fn call(&mut self, call: posd_terminal::Call, awaited: bool) {
+        let id = self.next_call;
+        self.next_call += 1;
+        if awaited {
+            self.calls.insert(id);
+        }
+        let caller = Caller { uid: UID, connection: self.connection };
+        self.tell(Event::Call { id, caller, call });
+    }
+
+    pub(super) fn app_acts(&mut self) {
+        let begun = self.app.begun;
+        let Some(call) = self.app.next_call() else { return };
+        if self.app.begun > begun {
+            self.draw_faults();
+        }
+        let starts =
+            matches!(call, posd_terminal::Call::Start { .. }) && self.app.kind() == Some(self.plan.kind);
+        if starts {
+            if let (Faults::Sweep(at, _), None) = (self.plan.faults.clone(), self.sale_effects) {
+                self.shared.borrow_mut().crash_in = Some(at);
+            }
+            if self.sale_effects.is_none() {
+                self.sale_effects = Some(self.shared.borrow().effects);
+            }
+        }
+        self.call(call, true);
+    }
+
+    /// The customer at the reader.
+    pub(super) fn customer(&mut self, state: State) {
+        match state {
+            State::WaitingCard => {
+                // One in a few never comes, where things go wrong.
+                let stays_away = self.faults_on && self.random.percent(4);
+                if !stays_away && !self.has(|coming| matches!(coming, Coming::CardIn)) {
+                    let after = 200 + self.random.below(2_000);
+                    self.later(after, Coming::CardIn);
+                }
+                if self.inserted {
+                    self.later(100, Coming::CardOut);
+                }
+            }
+            State::WaitingRemoval => {
+                let after = 200 + self.random.below(2_000);
+                self.later(after, Coming::CardOut);
+            }
+            _ => {}
+        }
+    }
+}

@@ -18,9 +18,11 @@
 
 mod details;
 mod operators;
+mod settlement;
 
 pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
 pub use operators::{AuditHead, Operator};
+pub use settlement::{DetailLine, SETTLEMENT, Settlement, SettlementDetails};
 
 use futures_util::StreamExt;
 use std::collections::HashMap;

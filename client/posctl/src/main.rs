@@ -9,8 +9,10 @@
 
 mod audit;
 mod decode;
+mod detail_file;
 mod operator;
 mod picture;
+mod settle;
 mod show;
 mod simulated;
 
@@ -96,6 +98,8 @@ enum Command {
         /// Place in the list, from 0.
         index: u32,
     },
+    /// Settle the batch (结算), look at a settlement, match it with the host's own list.
+    Settle(settle::Arguments),
     /// Reversals that the host has not answered.
     Reversals,
     /// Print a copy of a receipt.
@@ -212,6 +216,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Operator(arguments) => return operator::run(arguments).await,
         Command::Audit(arguments) => return audit::run(arguments).await,
+        Command::Settle(arguments) => return settle::run(arguments).await,
         _ => {}
     }
     let terminal = Terminal::connect().await?;
@@ -265,7 +270,11 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             writeln!(out, "print job {job}")?;
         }
         Command::Receipt { id, png } => receipt(&mut out, &terminal.get(id).await?, png).await?,
-        Command::Decode(_) | Command::Sim(_) | Command::Operator(_) | Command::Audit(_) => {}
+        Command::Decode(_)
+        | Command::Sim(_)
+        | Command::Operator(_)
+        | Command::Audit(_)
+        | Command::Settle(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

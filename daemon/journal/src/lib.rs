@@ -22,8 +22,8 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 
 use posd_runner::Journal as Port;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, StorageFault,
-    TransactionId, Write,
+    Advice, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, Settlement,
+    StorageFault, TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -165,6 +165,10 @@ impl Port for Journal {
             return Err(fault(error));
         }
         self.commits += 1;
+        if writes.iter().any(|write| matches!(write, Write::EraseCards(_))) {
+            // The log still holds the older pages. Where somebody reads just now they go with the next start.
+            let _ = write::drop_older_pages(&self.connection);
+        }
         Ok(())
     }
 }
@@ -225,6 +229,21 @@ impl Records for Journal {
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         read::many(&self.connection, read::OPEN_ADVICES, [])
+    }
+
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        match batch {
+            Some(batch) => read::one(&self.connection, read::SETTLEMENT, [batch]),
+            None => read::one(&self.connection, read::LATEST_SETTLEMENT, []),
+        }
+    }
+
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        read::one(&self.connection, read::SETTLEMENT_BY_ID, [id])
+    }
+
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        read::one(&self.connection, read::OPEN_SETTLEMENT, [])
     }
 
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {

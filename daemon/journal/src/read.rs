@@ -1,7 +1,7 @@
 //! Rows to records.
 
 use crate::fault;
-use posd_terminal::{Advice, Attempt, Device, PrintJob, Reversal, Sealed, StorageFault};
+use posd_terminal::{Advice, Attempt, Device, PrintJob, Reversal, Sealed, Settlement, StorageFault};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
 
@@ -20,6 +20,12 @@ pub(crate) const UNACKNOWLEDGED: &str =
 pub(crate) const UNRESOLVED: &str = "SELECT record, card FROM attempt WHERE to_resolve ORDER BY id";
 pub(crate) const OPEN_REVERSALS: &str = "SELECT record, card FROM reversal WHERE open ORDER BY id";
 pub(crate) const OPEN_ADVICES: &str = "SELECT record, card FROM advice WHERE open ORDER BY id";
+pub(crate) const SETTLEMENT: &str =
+    "SELECT record, NULL FROM settlement WHERE batch = ?1 ORDER BY id DESC LIMIT 1";
+pub(crate) const LATEST_SETTLEMENT: &str =
+    "SELECT record, NULL FROM settlement WHERE id > 0 ORDER BY id DESC LIMIT 1";
+pub(crate) const SETTLEMENT_BY_ID: &str = "SELECT record, NULL FROM settlement WHERE id = ?1";
+pub(crate) const OPEN_SETTLEMENT: &str = "SELECT record, NULL FROM settlement WHERE open ORDER BY id LIMIT 1";
 pub(crate) const OPEN_PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE open ORDER BY id";
 pub(crate) const PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id";
 
@@ -44,6 +50,10 @@ impl Record for Advice {
     fn put_card(&mut self, card: Option<Vec<u8>>) {
         self.card = Sealed(card.unwrap_or_default());
     }
+}
+
+impl Record for Settlement {
+    fn put_card(&mut self, _: Option<Vec<u8>>) {}
 }
 
 impl Record for PrintJob {

@@ -90,6 +90,31 @@ const STEPS: &[&str] = &[
     ALTER TABLE attempt ADD COLUMN original INTEGER REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED;
     CREATE INDEX attempt_by_original ON attempt (original, id) WHERE original IS NOT NULL;
 ",
+    // A slip may be of a settlement: a print job has an attempt or a settlement.
+    "
+    CREATE TABLE settlement (
+        id INTEGER PRIMARY KEY,
+        batch INTEGER NOT NULL,
+        open INTEGER NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX settlement_by_batch ON settlement (batch, id);
+    CREATE INDEX settlement_open ON settlement (id) WHERE open;
+    CREATE TABLE slip_job (
+        id INTEGER PRIMARY KEY,
+        attempt INTEGER REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
+        settlement INTEGER REFERENCES settlement (id) DEFERRABLE INITIALLY DEFERRED,
+        state TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        CHECK ((attempt IS NULL) <> (settlement IS NULL))
+    ) STRICT;
+    INSERT INTO slip_job SELECT id, attempt, NULL, state, open, record FROM print_job;
+    DROP TABLE print_job;
+    ALTER TABLE slip_job RENAME TO print_job;
+    CREATE INDEX print_job_open ON print_job (id) WHERE open;
+    CREATE INDEX print_job_by_attempt ON print_job (attempt, id) WHERE attempt IS NOT NULL;
+",
 ];
 
 /// Why a file is not used.
@@ -231,6 +256,10 @@ mod tests {
             read::UNRESOLVED,
             read::OPEN_REVERSALS,
             read::OPEN_ADVICES,
+            read::SETTLEMENT,
+            read::LATEST_SETTLEMENT,
+            read::SETTLEMENT_BY_ID,
+            read::OPEN_SETTLEMENT,
             read::OPEN_PRINT_JOBS,
             read::PRINT_JOBS,
             audit::HEAD,
@@ -247,8 +276,16 @@ mod tests {
                 let plan: String = row.get(3).unwrap();
                 let by_index = ["INTEGER PRIMARY KEY", "USING INDEX", "USING COVERING INDEX"];
                 assert!(by_index.iter().any(|words| plan.contains(words)), "{query}: {plan}");
-                let scans_part = ["attempt_to_resolve", "reversal_open", "advice_open", "print_job_open"];
+                let scans_part = [
+                    "attempt_to_resolve",
+                    "reversal_open",
+                    "advice_open",
+                    "print_job_open",
+                    "settlement_open",
+                ];
                 let whole = plan.starts_with("SCAN") && !scans_part.iter().any(|index| plan.contains(index));
+                // A settlement without a batch is the last row.
+                let whole = whole && query != read::LATEST_SETTLEMENT;
                 assert!(!whole, "{query}: {plan}");
             }
         }

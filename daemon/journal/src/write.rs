@@ -2,7 +2,8 @@
 
 use crate::audit;
 use posd_terminal::{
-    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, Write,
+    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, Settlement,
+    Write,
 };
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()
             Write::Reversal(reversal) => write_reversal(&transaction, reversal)?,
             Write::Advice(advice) => write_advice(&transaction, advice)?,
             Write::PrintJob(job) => write_print_job(&transaction, job)?,
+            Write::Settlement(settlement) => write_settlement(&transaction, settlement)?,
+            Write::EraseCards(batch) => erase(&transaction, *batch)?,
             Write::Audit(row) => audit::write(&transaction, row)?,
         }
     }
@@ -101,14 +104,28 @@ fn write_advice(transaction: &Transaction<'_>, advice: &Advice) -> Result<()> {
 
 fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> {
     let open = !matches!(job.state, PrintState::Done | PrintState::Failed);
-    let sql = "INSERT INTO print_job (id, attempt, state, open, record) VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql = "INSERT INTO print_job (id, attempt, settlement, state, open, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, open = excluded.open, record = excluded.record";
     transaction.prepare_cached(sql)?.execute((
         job.id,
-        job.transaction,
+        job.slip.settlement().is_none().then_some(job.transaction),
+        job.slip.settlement().map(|(id, _)| id),
         job.state.word(),
         open,
         json(job)?,
+    ))?;
+    Ok(())
+}
+
+fn write_settlement(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<()> {
+    let sql = "INSERT INTO settlement (id, batch, open, record) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, open = excluded.open, record = excluded.record";
+    let record = json(settlement)?;
+    transaction.prepare_cached(sql)?.execute((
+        settlement.id,
+        settlement.batch,
+        settlement.is_open(),
+        record,
     ))?;
     Ok(())
 }
@@ -117,9 +134,19 @@ fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> 
 /// log still holds older pages, because somebody reads.
 pub(crate) fn erase_cards(connection: &mut Connection, batch: u32) -> Result<bool> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    erase(&transaction, batch)?;
+    transaction.commit()?;
+    drop_older_pages(connection)
+}
+
+fn erase(transaction: &Transaction<'_>, batch: u32) -> Result<()> {
     transaction.execute("UPDATE attempt SET card = NULL WHERE batch = ?1 AND NOT to_resolve", [batch])?;
     transaction.execute("UPDATE reversal SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
     transaction.execute("UPDATE advice SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
-    transaction.commit()?;
+    Ok(())
+}
+
+/// Takes the log's pages home, so that what was erased is in no older page. False where somebody reads them.
+pub(crate) fn drop_older_pages(connection: &Connection) -> Result<bool> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }

@@ -3,8 +3,8 @@
 
 use posd_runner::Journal;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId,
-    Write,
+    Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault,
+    TransactionId, Write,
 };
 
 /// What refused it.
@@ -69,6 +69,18 @@ impl Records for Evidence {
     }
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn settlement(&self, _: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.refused()
+    }
+
+    fn settlement_by_id(&self, _: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.refused()
+    }
+
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
         self.refused()
     }
 

@@ -52,6 +52,12 @@ words! {
         SupervisorConsent = "supervisor-consent",
         /// It was not given; the detail says why.
         SupervisorRefused = "supervisor-refused",
+        /// A settlement began, or began again.
+        SettlementBegun = "settlement-begun",
+        /// A settlement was given up; the batch goes on.
+        SettlementGivenUp = "settlement-given-up",
+        /// A batch was closed.
+        BatchClosed = "batch-closed",
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     prompt::Prompt,
     record::{Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
+    settlement::Upload,
     state::{Cause, Outcome, State},
     terminal::Terminal,
 };
@@ -179,6 +180,7 @@ impl Terminal {
             attempt.masked_pan = masked_pan;
             attempt.application_label = application_label;
             attempt.card = Some(card.clone());
+            attempt.upload = Some(Upload::of(&original));
             writes.push(live.record());
         }
         let reversal = Reversal {
@@ -280,6 +282,9 @@ impl Terminal {
         let cardless = active.kernel.is_none();
         let completed = cardless || card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
+        if matches!(heard, Heard::Declined(_) | Heard::Approved(..)) {
+            self.keep_certificate(id, card.as_ref());
+        }
         let mut writes = Vec::new();
         let mut jobs = Vec::new();
         match heard {
@@ -356,7 +361,7 @@ impl Terminal {
         }
     }
 
-    fn field55(&self, tags: &[u32], scripts: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    pub(crate) fn field55(&self, tags: &[u32], scripts: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let kernel = self.kernel()?;
         let get = |tag| if tag == SCRIPT_RESULTS { scripts.clone() } else { kernel.data(tag) };
         field55::build(tags, &get).ok()

@@ -6,6 +6,7 @@ use crate::{
     money::Amount,
     record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
+    settlement::{BatchLine, SettlementCall, SettlementView},
     view::{TerminalView, TransactionView},
 };
 use posd_unionpay::Kind;
@@ -163,6 +164,16 @@ pub enum Call {
     PendingReversals,
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
+    /// Settle the batch (结算), or go on with the settlement that waits. Everything older is delivered first. Answer:
+    /// [`Answer::Settlement`].
+    Settle,
+    /// Ask about a settlement; the answer is told at [`SettlementCall`].
+    Settlement {
+        /// Its batch; the latest settlement where there is none.
+        batch: Option<u32>,
+        /// What.
+        asked: SettlementCall,
+    },
 }
 
 /// The answer to a call.
@@ -190,6 +201,12 @@ pub enum Answer {
     Operators(Vec<OperatorEntry>),
     /// The end of the audit chain.
     AuditHead(AuditHead),
+    /// A settlement as it stands.
+    Settlement(Box<SettlementView>),
+    /// The transactions of a batch.
+    BatchLines(Vec<BatchLine>),
+    /// A slip that is no receipt.
+    Slip(Box<posd_receipt::Slip>),
 }
 
 /// The three answers of a cancel.
@@ -341,6 +358,15 @@ pub enum CallError {
     /// The original is not one that this may be done to.
     #[error(transparent)]
     Original(Unfit),
+    /// A reversal is not answered yet, and the batch cannot be settled before it is.
+    #[error("the host has not answered a reversal yet; settle when it has")]
+    ReversalPending,
+    /// An advice is not delivered yet, and the batch cannot be settled before it is.
+    #[error("the host has not taken an advice yet; settle when it has")]
+    AdvicesPending,
+    /// There is no settlement of that batch.
+    #[error("there is no settlement of that batch")]
+    NoSettlement,
     /// The journal cannot be used. Nothing was charged by this call.
     #[error("the journal cannot be used; call service")]
     StorageFailed,

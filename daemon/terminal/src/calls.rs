@@ -96,6 +96,8 @@ impl Terminal {
             Call::Terminal => Ok(Some(Answer::Terminal(Box::new(self.terminal_view())))),
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
             Call::Diagnose => self.call_diagnose(id),
+            Call::Settle => self.call_settle(id, caller, records),
+            Call::Settlement { batch, asked } => self.call_settlement(id, caller, batch, asked, records),
         }
     }
 
@@ -227,6 +229,7 @@ impl Terminal {
             transaction_certificate: None,
             card: None,
             receipt: None,
+            upload: None,
         };
         self.device.next_transaction += 1;
         self.effect(Effect::Commit(vec![
@@ -298,6 +301,7 @@ impl Terminal {
             return Err(CallError::NoOperator);
         }
         self.refuse_if_locked()?;
+        self.refuse_if_settling()?;
         let busy = self.active.is_some() || self.login.is_some() || !self.queue.is_empty();
         if busy && attempt.options.no_wait {
             return Err(CallError::Busy);

@@ -30,6 +30,8 @@ pub(crate) enum Purpose {
     SignOut(CallId),
     /// Echo, the last part of a diagnosis; the caller waits.
     Echo(CallId),
+    /// A message of the settlement that is under way.
+    Settlement,
 }
 
 /// How far it is.
@@ -109,7 +111,7 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.leave_queue(records) {
+            } else if !self.settle_on(records) && !self.leave_queue(records) {
                 return;
             }
         }
@@ -298,6 +300,7 @@ impl Terminal {
             Purpose::SignIn(calls) => self.sign_in_answered(calls, end),
             Purpose::SignOut(call) => self.sign_out_answered(call, end),
             Purpose::Echo(call) => self.echo_answered(call, end),
+            Purpose::Settlement => self.settlement_answered(end),
         }
     }
 

@@ -286,7 +286,7 @@ impl Terminal {
     }
 }
 
-fn note_try(tries: &mut Vec<Try>, at: WallTime, result: String) {
+pub(crate) fn note_try(tries: &mut Vec<Try>, at: WallTime, result: String) {
     if tries.len() >= HISTORY {
         tries.remove(0);
     }

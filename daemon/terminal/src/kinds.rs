@@ -182,6 +182,7 @@ mod tests {
             transaction_certificate: None,
             card: None,
             receipt: None,
+            upload: None,
         }
     }
 

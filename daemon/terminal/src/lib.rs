@@ -43,12 +43,16 @@ pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
 pub use record::{
     Advice, AdviceState, Attempt, Device, Link, Options, Original, OriginalName, PrintJob, PrintState,
-    Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime,
-    Write,
+    Records, Reversal, ReversalReason, ReversalState, Sealed, SlipOf, StorageFault, TransactionId, Try,
+    WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use settings::{Deadlines, Settings};
-pub use settlement::{Balance, BatchTotals, Sum};
+pub use settlement::{
+    Balance, BatchLine, BatchTotals, Compared, DetailLine, Mismatch, MismatchAction, MismatchKind,
+    Settlement, SettlementCall, SettlementFault, SettlementSlip, SettlementState, SettlementStep,
+    SettlementView, Sum, Upload,
+};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
 pub use view::{TerminalState, TerminalView, TransactionView};

@@ -3,10 +3,10 @@
 use crate::{
     call::{Answer, CallError},
     event::Effect,
-    record::{Attempt, PrintJob, PrintState, Records, TransactionId, Write},
+    record::{Attempt, PrintJob, PrintState, Records, SlipOf, TransactionId, Write},
     terminal::Terminal,
 };
-use posd_receipt::{Copy, Receipt};
+use posd_receipt::{Copy, Slip};
 
 impl Terminal {
     /// The copies that a charge prints by itself, as jobs to commit with its outcome.
@@ -18,21 +18,22 @@ impl Terminal {
     fn new_job(&mut self, transaction: TransactionId, copy: Copy, reprint: bool) -> PrintJob {
         let id = self.device.next_job;
         self.device.next_job += 1;
-        PrintJob { id, transaction, copy, reprint, state: PrintState::Queued }
+        PrintJob { id, transaction, slip: SlipOf::Receipt, copy, reprint, state: PrintState::Queued }
     }
 
     /// Hands a committed job to the printer.
     pub(crate) fn print(&mut self, job: PrintJob) {
         let attempt = self.live.get(&job.transaction).map(|live| &live.attempt);
         if let Some((uid, receipt)) = attempt.and_then(|a| Some((a.key.uid, a.receipt.clone()?))) {
-            self.print_receipt(uid, job, receipt);
+            self.print_slip(uid, job, Slip::Receipt(Box::new(receipt)));
         }
     }
 
-    pub(crate) fn print_receipt(&mut self, uid: u32, job: PrintJob, receipt: Receipt) {
+    /// Hands a committed job with its slip to the printer; `uid` is told how it goes.
+    pub(crate) fn print_slip(&mut self, uid: u32, job: PrintJob, slip: Slip) {
         self.jobs.insert(job.id, (uid, job.clone()));
         self.effect(Effect::ReportPrintJob(uid, job.clone()));
-        self.effect(Effect::Print(job, Box::new(receipt)));
+        self.effect(Effect::Print(job, Box::new(slip)));
     }
 
     /// Prints a copy on demand. One that was given to the printer before carries the reprint mark, whatever became
@@ -51,7 +52,7 @@ impl Terminal {
         let job = self.new_job(attempt.id, copy, reprint);
         self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), Write::PrintJob(job.clone())]));
         self.effect(Effect::Reply(call, Ok(Answer::PrintJob(job.clone()))));
-        self.print_receipt(attempt.key.uid, job, receipt);
+        self.print_slip(attempt.key.uid, job, Slip::Receipt(Box::new(receipt)));
         Ok(None)
     }
 

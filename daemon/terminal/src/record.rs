@@ -7,6 +7,7 @@ use crate::{
     money::Amount,
     prompt::Locale,
     sale_key::{Reference, SaleKey},
+    settlement::{Settlement, Upload},
     state::{Cause, Outcome, words},
 };
 use posd_receipt::Receipt;
@@ -43,6 +44,9 @@ pub struct Device {
     pub next_transaction: TransactionId,
     /// The next print job's number.
     pub next_job: u64,
+    /// The next settlement's number.
+    #[serde(default = "first")]
+    pub next_settlement: u64,
     /// Transaction sequence counter (9F41), 1 to 99999999.
     pub next_sequence_counter: u32,
     /// The host has accepted a sign-in and its work keys are in the vault.
@@ -58,11 +62,16 @@ impl Default for Device {
             next_trace: 1,
             next_transaction: 1,
             next_job: 1,
+            next_settlement: 1,
             next_sequence_counter: 1,
             signed_in: false,
             host_requirement: 0,
         }
     }
+}
+
+fn first() -> u64 {
+    1
 }
 
 /// What the app chose for one transaction. Part of the sale's content: other options with the same reference conflict.
@@ -170,6 +179,9 @@ pub struct Attempt {
     pub card: Option<Sealed>,
     /// The receipt's data, for charges.
     pub receipt: Option<Receipt>,
+    /// What the upload of its batch will repeat, once a request was made.
+    #[serde(default)]
+    pub upload: Option<Upload>,
 }
 
 impl Attempt {
@@ -328,13 +340,49 @@ words! {
     }
 }
 
+/// What a print job prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlipOf {
+    /// The receipt of its transaction.
+    #[default]
+    Receipt,
+    /// The slip of a settlement.
+    Settlement {
+        /// The settlement's number.
+        id: u64,
+        /// Its batch.
+        batch: u32,
+    },
+    /// The detail list of a settlement's batch.
+    DetailList {
+        /// The settlement's number.
+        id: u64,
+        /// Its batch.
+        batch: u32,
+    },
+}
+
+impl SlipOf {
+    /// The number and the batch of the settlement that it belongs to.
+    pub fn settlement(self) -> Option<(u64, u32)> {
+        match self {
+            SlipOf::Receipt => None,
+            SlipOf::Settlement { id, batch } | SlipOf::DetailList { id, batch } => Some((id, batch)),
+        }
+    }
+}
+
 /// One print job (rule 6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrintJob {
     /// Its number.
     pub id: u64,
-    /// Whose receipt.
+    /// Whose receipt; 0 where it prints none.
     pub transaction: TransactionId,
+    /// What it prints.
+    #[serde(default)]
+    pub slip: SlipOf,
     /// Which copy.
     pub copy: posd_receipt::Copy,
     /// It carries the reprint mark: this copy was printed (or may have been) before.
@@ -356,6 +404,10 @@ pub enum Write {
     Advice(Box<Advice>),
     /// A print job.
     PrintJob(PrintJob),
+    /// A settlement.
+    Settlement(Box<Settlement>),
+    /// The end of the sealed card data of a batch that is closed (rule 10). What is still open keeps its own.
+    EraseCards(u32),
     /// An audit row; it is only ever added.
     Audit(Box<AuditRow>),
 }
@@ -399,6 +451,12 @@ pub trait Records {
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault>;
     /// Advices that are queued, oldest first.
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// The latest settlement of a batch, or of any where no batch is given.
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault>;
+    /// The settlement with a number.
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault>;
+    /// The settlement that is under way.
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault>;
     /// Print jobs that are neither done nor failed, oldest first.
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
     /// A transaction's print jobs, oldest first.

@@ -48,6 +48,7 @@ impl Terminal {
         for note in notes {
             self.effect(Effect::Note(note));
         }
+        self.recover_settlement(records)?;
         for job in records.open_print_jobs()? {
             self.print_again(job, records)?;
         }
@@ -62,11 +63,10 @@ impl Terminal {
 
     /// A job that was not done may have reached the paper: it is printed with the reprint mark.
     fn print_again(&mut self, mut job: PrintJob, records: &dyn Records) -> Result<(), StorageFault> {
-        let attempt = records.attempt(job.transaction)?;
-        if let Some((uid, receipt)) = attempt.and_then(|attempt| Some((attempt.key.uid, attempt.receipt?))) {
+        if let Some((uid, slip)) = self.slip_again(&job, records)? {
             job.reprint = true;
             self.effect(Effect::Commit(vec![Write::PrintJob(job.clone())]));
-            self.print_receipt(uid, job, receipt);
+            self.print_slip(uid, job, slip);
         }
         Ok(())
     }

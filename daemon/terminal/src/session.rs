@@ -44,7 +44,7 @@ impl Terminal {
         caller: Caller,
     ) -> Result<Option<CallAnswer>, CallError> {
         self.refuse_if_selling()?;
-        if self.active.is_some() || !self.queue.is_empty() {
+        if self.active.is_some() || !self.queue.is_empty() || self.is_settling() {
             return Err(CallError::Busy);
         }
         if !self.device.signed_in {
@@ -58,7 +58,7 @@ impl Terminal {
         Ok(None)
     }
 
-    fn refuse_if_selling(&self) -> Result<(), CallError> {
+    pub(crate) fn refuse_if_selling(&self) -> Result<(), CallError> {
         if self.journal != JournalState::Good {
             return Err(CallError::NotReady(if self.journal == JournalState::Bad {
                 "journal"
@@ -92,7 +92,7 @@ impl Terminal {
                 Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent),
                 Purpose::SignOut(call) => self.sign_out_answered(call, End::NotSent),
                 Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
-                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) => {}
+                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) | Purpose::Settlement => {}
             },
         }
     }
@@ -139,6 +139,7 @@ impl Terminal {
             // It was for the sake of something to deliver, which has now failed with it.
             self.delivery_failed();
             self.clearing_failed();
+            self.settlement_sign_in_failed();
         }
         for call in calls {
             self.effect(Effect::Reply(call, result.clone()));

@@ -10,6 +10,7 @@ use crate::{
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
+    settlement::Settling,
     state::State,
     view::{TerminalState, TerminalView, TransactionView},
 };
@@ -99,6 +100,8 @@ pub(crate) enum Asked {
     Password(CallId),
     Diagnosis(CallId),
     Operators(CallId),
+    /// The card data of a row that is uploaded is opened.
+    Settlement,
 }
 
 /// The terminal.
@@ -143,6 +146,8 @@ pub struct Terminal {
     pub(crate) retry_at: Option<u64>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
+    /// The settlement that is under way.
+    pub(crate) settling: Option<Settling>,
     pub(crate) shown: Option<TerminalView>,
     pub(crate) now: Moment,
     pub(crate) effects: Vec<Effect>,
@@ -177,6 +182,7 @@ impl Terminal {
             failed_tries: 0,
             retry_at: None,
             jobs: BTreeMap::new(),
+            settling: None,
             shown: None,
             now: Moment::default(),
             effects: Vec::new(),
@@ -199,7 +205,7 @@ impl Terminal {
             Event::Timer(Timer::Step) => self.step_timer(),
             Event::Timer(Timer::Reply) => self.reply_timer(),
             Event::Timer(Timer::Vault) => self.vault_timer(),
-            Event::Timer(Timer::Retry) => {}
+            Event::Timer(Timer::Retry | Timer::Settlement) => {}
             Event::Random(random) => self.random(random),
             Event::Printed(id, state) => self.printed(id, state),
         }
@@ -273,6 +279,7 @@ impl Terminal {
             }
         }
         self.login_lost();
+        self.settlement_without_vault();
         self.exchange_without_vault();
         self.sale_without_vault();
     }
@@ -314,6 +321,7 @@ impl Terminal {
             Asked::Password(call) => self.password_reply(call, reply),
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
+            Asked::Settlement => self.settlement_opened(reply),
             _ => self.sale_reply(asked, reply),
         }
     }
@@ -432,7 +440,7 @@ impl Terminal {
         let reasons = self.reasons();
         let state = if !reasons.is_empty() {
             TerminalState::OutOfService
-        } else if self.active.is_some() {
+        } else if self.active.is_some() || self.is_settling() {
             TerminalState::Busy
         } else {
             TerminalState::Ready

@@ -4,7 +4,7 @@
 use posd_runner::Flow;
 use posd_terminal::{
     Advice, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records,
-    Reference, Reversal, ReversalState, SaleKey, State, StorageFault, Terminal, TransactionId,
+    Reference, Reversal, ReversalState, SaleKey, Settlement, State, StorageFault, Terminal, TransactionId,
     TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
@@ -38,6 +38,8 @@ pub enum Plant {
     ForgetFollowers,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// A settlement that was open when the power went is not found again.
+    ForgetSettlement,
 }
 
 impl Plant {
@@ -232,6 +234,15 @@ impl Records for Blind<'_> {
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.0.open_advices()
+    }
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.0.settlement(batch)
+    }
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.0.settlement_by_id(id)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        if self.1 == Plant::ForgetSettlement { Ok(None) } else { self.0.open_settlement() }
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.0.open_print_jobs()

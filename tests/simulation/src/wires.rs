@@ -3,11 +3,11 @@
 
 use crate::{oracle::Oracle, random::Random};
 use posd_journal::Journal;
-use posd_receipt::Receipt;
+use posd_receipt::Slip;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
     Advice, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment,
-    Note, PrintJob, Records, Reversal, SaleKey, StorageFault, TransactionId, Write,
+    Note, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault, TransactionId, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -110,7 +110,7 @@ impl Ports for Wires {
     fn report(&mut self, report: Report) {
         self.put(Done::Report(report));
     }
-    fn print(&mut self, job: PrintJob, _: Receipt) {
+    fn print(&mut self, job: PrintJob, _: Slip) {
         self.put(Done::Print(job));
     }
     fn note(&mut self, _: Note) {}
@@ -166,6 +166,15 @@ impl Records for Watched {
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.journal.open_advices()
+    }
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.settlement(batch)
+    }
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.settlement_by_id(id)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.open_settlement()
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.journal.open_print_jobs()

@@ -2,7 +2,7 @@
 
 use posd_terminal::{
     Advice, AdviceState, Amount, Attempt, Cause, Currency, Kind, Options, Original, Outcome, PrintJob,
-    PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey, Sealed, Try,
+    PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey, Sealed, SlipOf, Try,
 };
 
 pub(crate) fn key(uid: u32, reference: &str) -> SaleKey {
@@ -39,6 +39,7 @@ pub(crate) fn attempt(id: u64) -> Attempt {
         transaction_certificate: Some("0123456789ABCDEF".to_owned()),
         card: Some(Sealed(vec![id as u8; 64])),
         receipt: None,
+        upload: None,
     }
 }
 
@@ -84,5 +85,12 @@ pub(crate) fn advice(transaction: u64, state: AdviceState) -> Advice {
 }
 
 pub(crate) fn print_job(id: u64, transaction: u64, state: PrintState) -> PrintJob {
-    PrintJob { id, transaction, copy: posd_receipt::Copy::Merchant, reprint: false, state }
+    PrintJob {
+        id,
+        transaction,
+        slip: SlipOf::Receipt,
+        copy: posd_receipt::Copy::Merchant,
+        reprint: false,
+        state,
+    }
 }

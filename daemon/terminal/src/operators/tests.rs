@@ -5,8 +5,8 @@
 use super::*;
 use crate::{
     Advice, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device, Event,
-    Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings, StorageFault,
-    Timer, TransactionId, Write,
+    Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings, Settlement,
+    StorageFault, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -57,6 +57,15 @@ impl Records for Memory {
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         Ok(Vec::new())
+    }
+    fn settlement(&self, _: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+    fn settlement_by_id(&self, _: u64) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         Ok(Vec::new())

@@ -193,6 +193,7 @@ mod tests {
             transaction_certificate: None,
             card: None,
             receipt: None,
+            upload: None,
         }
     }
 

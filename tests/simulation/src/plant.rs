@@ -40,11 +40,15 @@ pub enum Plant {
     TrustEveryPassword,
     /// A settlement that was open when the power went is not found again.
     ForgetSettlement,
+    /// Some rows of a batch are not read.
+    ForgetRows,
+    /// Card data stays when a batch is closed.
+    KeepCards,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 13] = [
+    pub const ALL: [Plant; 16] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -58,6 +62,9 @@ impl Plant {
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
         Plant::TrustEveryPassword,
+        Plant::ForgetSettlement,
+        Plant::ForgetRows,
+        Plant::KeepCards,
     ];
 }
 
@@ -115,7 +122,13 @@ impl Planted {
                         bent.extend(early_report(&writes));
                     }
                     bent.push(Effect::Commit(
-                        writes.into_iter().map(|write| bend_write(plant, write)).collect(),
+                        writes
+                            .into_iter()
+                            .filter(|write| {
+                                plant != Plant::KeepCards || !matches!(write, Write::EraseCards(_))
+                            })
+                            .map(|write| bend_write(plant, write))
+                            .collect(),
                     ));
                 }
                 (Some(Plant::ApproveUnknown), Effect::Report(mut view)) => {
@@ -185,8 +198,8 @@ impl Flow for Planted {
             Some(Plant::SkipRecovery) if matches!(event, Event::Started) => {
                 self.terminal.handle(event, moment, &Blind(records, Plant::SkipRecovery))
             }
-            Some(Plant::ForgetFollowers) => {
-                self.terminal.handle(event, moment, &Blind(records, Plant::ForgetFollowers))
+            Some(plant @ (Plant::ForgetFollowers | Plant::ForgetSettlement | Plant::ForgetRows)) => {
+                self.terminal.handle(event, moment, &Blind(records, plant))
             }
             _ => self.terminal.handle(event, moment, records),
         };
@@ -212,7 +225,11 @@ impl Records for Blind<'_> {
         self.0.attempt_by_trace(batch, trace)
     }
     fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
-        self.0.batch(batch, after, limit)
+        let mut page = self.0.batch(batch, after, limit)?;
+        if self.1 == Plant::ForgetRows {
+            page.retain(|attempt| attempt.trace.is_none_or(|trace| trace % 3 != 0));
+        }
+        Ok(page)
     }
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.0.attempts_by_rrn(rrn)

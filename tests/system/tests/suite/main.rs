@@ -18,5 +18,6 @@ mod reversal;
 mod sale_key;
 mod secrets;
 mod service;
+mod settlement;
 mod signature;
 mod wire;

@@ -17,10 +17,12 @@
 //! ```
 
 mod details;
+mod kinds;
 mod operators;
 mod settlement;
 
-pub use details::{Check, CreateOptions, Details, Job, Original, TerminalState};
+pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState, json};
+pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
 pub use settlement::{DetailLine, SETTLEMENT, Settlement, SettlementDetails};
 
@@ -111,9 +113,10 @@ impl Terminal {
     /// Connects to the system bus.
     ///
     /// # Errors
-    /// [`Error::Bus`]. Whether the terminal is there shows at the first call.
+    /// [`Error::Absent`] where there is no bus. Whether the terminal is there shows at the first call.
     pub async fn connect() -> Result<Terminal, Error> {
-        Ok(Terminal { connection: Connection::system().await? })
+        let connection = Connection::system().await.map_err(|error| Error::Absent(error.to_string()))?;
+        Ok(Terminal { connection })
     }
 
     /// Uses a connection that is there.
@@ -250,6 +253,14 @@ impl Terminal {
     /// As `LogOut` documents.
     pub async fn log_out(&self) -> Result<(), Error> {
         self.call("LogOut", &()).await.map(drop)
+    }
+
+    /// Asks for a download; [`TerminalState::downloads`] tells how it goes.
+    ///
+    /// # Errors
+    /// As `Download` documents.
+    pub async fn download(&self, set: &str) -> Result<(), Error> {
+        self.call("Download", &set).await.map(drop)
     }
 
     /// Checks devices, keys, journal and host.

@@ -1,12 +1,11 @@
 //! Settlements: the end of a batch.
 
-use crate::{Error, NAME, PROPERTIES, Terminal};
+use crate::{Error, NAME, PROPERTIES, Terminal, json};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use zbus::{
-    Connection, MatchRule, Message, MessageStream, ObjectPath, OwnedObjectPath, OwnedVariant, Variant,
-    message::Type,
+    Connection, MatchRule, Message, MessageStream, ObjectPath, OwnedObjectPath, OwnedVariant, message::Type,
 };
 
 /// The settlement interface.
@@ -83,34 +82,6 @@ impl SettlementDetails {
     /// The list at a path of keys; empty where there is none.
     pub fn list(&self, path: &[&str]) -> &[Value] {
         self.at(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// A value of the bus as JSON; bytes that no text is made of do not come from this terminal.
-fn json(value: &Variant<'_>) -> Value {
-    match value {
-        Variant::U8(number) => Value::from(*number),
-        Variant::Bool(flag) => Value::from(*flag),
-        Variant::I16(number) => Value::from(*number),
-        Variant::U16(number) => Value::from(*number),
-        Variant::I32(number) => Value::from(*number),
-        Variant::U32(number) => Value::from(*number),
-        Variant::I64(number) => Value::from(*number),
-        Variant::U64(number) => Value::from(*number),
-        Variant::F64(number) => Value::from(*number),
-        Variant::Str(text) => Value::from(text.as_str()),
-        Variant::ObjectPath(path) => Value::from(path.as_str()),
-        Variant::Variant(inner) => json(inner),
-        Variant::Array(all) => all.inner().iter().map(json).collect(),
-        Variant::Structure(all) => all.fields().iter().map(json).collect(),
-        Variant::Dict(all) => {
-            let name = |key: &Variant<'_>| match key {
-                Variant::Str(text) => text.as_str().to_owned(),
-                key => json(key).to_string(),
-            };
-            Value::Object(all.iter().map(|(key, value)| (name(key), json(value))).collect())
-        }
-        _ => Value::Null,
     }
 }
 

@@ -1,31 +1,28 @@
 //! The end of the day: settle the batch, look at it, match it with the host's own list.
 
-use crate::{Failure, detail_file};
+use crate::{
+    Failure, detail_file,
+    exit::Exit,
+    voice::{Voice, yuan},
+};
 use clap::{Args, Subcommand};
-use posd_client::{Error, Settlement, SettlementDetails, Terminal};
+use posd_client::{Settlement, SettlementDetails, Terminal};
 use serde_json::{Map, Value, json};
 use std::{
     io::{self, Write},
     path::PathBuf,
-    process::ExitCode,
 };
 
 /// Settle the batch (结算), or look at a settlement.
 ///
 /// Everything older goes to the host first; then the totals are compared, what the host needs of the details is
-/// uploaded, the batch is closed and the next one opened. It goes on by itself after a power cut. Exit codes: 0 settled
-/// and balanced, or done; 1 any other failure; 2 wrong usage; 3 settled, and something does not agree: see the list;
-/// 4 given up, the batch goes on; 6 busy, not ready, or something older is not delivered yet, try again later.
+/// uploaded, the batch is closed and the next one opened. It goes on by itself after a power cut. Exit code 0: settled,
+/// and everything agrees. 9: something older is not delivered, or the host did not answer; the batch goes on. 13:
+/// settled, and something does not agree: see the list.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Say it as JSON.
-    #[arg(long, global = true)]
-    json: bool,
-    /// Language of texts: `zh-CN` or `en`.
-    #[arg(long, global = true, default_value = "en")]
-    locale: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,172 +67,106 @@ enum Action {
     },
 }
 
-/// Settled, and something does not agree.
-const DIFFERS: u8 = 3;
-/// Given up: the batch goes on.
-const GIVEN_UP: u8 = 4;
-/// Try again later.
-const LATER: u8 = 6;
-
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let terminal = Terminal::connect().await?;
-    let words = Words::of(&arguments.locale);
-    match act(&terminal, &arguments, words).await {
-        Err(Failure::Terminal(error)) if is_for_later(&error) => {
-            let name = error.refused().unwrap_or_default();
-            if arguments.json {
-                writeln!(io::stdout(), "{}", json!({ "error": name, "text": error.to_string() }))?;
-            } else {
-                writeln!(io::stderr(), "posctl: {}", words.refused(name).unwrap_or(&error.to_string()))?;
-            }
-            Ok(ExitCode::from(LATER))
-        }
-        other => other,
-    }
-}
-
-fn is_for_later(error: &Error) -> bool {
-    let later =
-        ["Busy", "NotReady", "NotSignedIn", "NoOperator", "Locked", "ReversalPending", "AdvicesPending"];
-    error.refused().is_some_and(|name| later.contains(&name))
-}
-
-async fn act(terminal: &Terminal, arguments: &Arguments, words: Words) -> Result<ExitCode, Failure> {
     let mut out = io::stdout();
-    match &arguments.action {
-        None => {
-            if !arguments.json {
-                writeln!(out, "{}", words.forwarding())?;
-            }
-            let settlement = terminal.settle().await?;
-            let mut shown = String::new();
-            let details = settlement
-                .follow(|details| {
-                    let line = words.progress(details);
-                    if !arguments.json && line != shown {
-                        // The settlement goes on whether or not anybody reads this.
-                        let _ = writeln!(out, "  {line}");
-                        shown = line;
-                    }
-                })
-                .await?;
-            report(&details, arguments.json, words)
-        }
-        Some(Action::Show { batch }) => {
-            let details = terminal.settlement(*batch).await?.details().await?;
-            report(&details, arguments.json, words)
-        }
+    match arguments.action {
+        None => settle(&terminal, voice).await,
+        Some(Action::Show { batch }) => report(&terminal.settlement(batch).await?.details().await?, voice),
         Some(Action::Export { batch }) => {
-            let lines = terminal.settlement(*batch).await?.lines().await?;
-            if arguments.json {
+            let lines = terminal.settlement(batch).await?.lines().await?;
+            if voice.json {
                 writeln!(out, "{}", Value::from_iter(lines))?;
             } else {
                 write!(out, "{}", detail_file::csv(&lines))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Done)
         }
         Some(Action::Match { file, batch }) => {
             let text = std::fs::read_to_string(file)?;
-            let settlement = terminal.settlement(*batch).await?;
-            matched(&settlement, &text, arguments.json, words).await
+            matched(&terminal.settlement(batch).await?, &text, voice).await
         }
         Some(Action::Slip { batch, details }) => {
-            let (data, text) = terminal.settlement(*batch).await?.slip(slip(*details)).await?;
-            if arguments.json {
-                let data = serde_json::to_string(&data).map_err(|error| Failure::Usage(error.to_string()))?;
-                writeln!(out, "{data}")?;
+            let (data, text) = terminal.settlement(batch).await?.slip(slip(details)).await?;
+            if voice.json {
+                let data = serde_json::to_value(&data).map_err(|error| Failure::Fault(error.to_string()))?;
+                writeln!(out, "{}", json!({ "slip": data, "text": text }))?;
             } else {
                 write!(out, "{text}")?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Done)
         }
         Some(Action::Print { batch, details }) => {
-            let job = terminal.settlement(*batch).await?.print(slip(*details)).await?;
-            if arguments.json {
-                writeln!(out, "{}", json!({ "job": job }))?;
-            } else {
-                writeln!(out, "print job {job}")?;
-            }
-            Ok(ExitCode::SUCCESS)
+            let job = terminal.settlement(batch).await?.print(slip(details)).await?;
+            voice.say(format!("打印任务 {job}"), format!("print job {job}"), &json!({ "job": job }))?;
+            Ok(Exit::Done)
         }
     }
+}
+
+async fn settle(terminal: &Terminal, voice: Voice) -> Result<Exit, Failure> {
+    voice.hint("先发送未完成的冲正和通知 …", "delivering what is older first …")?;
+    let settlement = terminal.settle().await?;
+    let words = Words { voice };
+    let mut shown = String::new();
+    let details = settlement
+        .follow(|details| {
+            let line = words.progress(details);
+            if line != shown {
+                // The settlement goes on whether or not anybody reads this.
+                let _ = voice.hint(&format!("  {line}"), &format!("  {line}"));
+                shown = line;
+            }
+        })
+        .await?;
+    report(&details, voice)
 }
 
 fn slip(details: bool) -> &'static str {
     if details { "details" } else { "totals" }
 }
 
-async fn matched(settlement: &Settlement, text: &str, json: bool, words: Words) -> Result<ExitCode, Failure> {
+async fn matched(settlement: &Settlement, text: &str, voice: Voice) -> Result<Exit, Failure> {
     let details = settlement.details().await?;
     let batch = u32::try_from(details.batch()).unwrap_or_default();
     let lines = detail_file::read(text, batch).map_err(Failure::Usage)?;
     let found = settlement.match_details(&lines).await?;
-    let mut out = io::stdout();
-    if json {
-        writeln!(out, "{}", json!({ "batch": batch, "lines": lines.len(), "mismatches": found }))?;
-    } else {
-        writeln!(out, "{}", words.matched(batch, lines.len(), found.len()))?;
-        for mismatch in &found {
-            writeln!(out, "  {}", words.mismatch(mismatch))?;
-        }
+    let (count, differ) = (lines.len(), found.len());
+    voice.say(
+        format!("批次 {batch:06}：核对 {count} 笔，不符 {differ} 笔"),
+        format!("batch {batch:06}: {count} lines matched, {differ} do not agree"),
+        &json!({ "batch": batch, "lines": count, "mismatches": found }),
+    )?;
+    for mismatch in found.iter().filter(|_| !voice.json) {
+        writeln!(io::stdout(), "  {}", Words { voice }.mismatch(mismatch))?;
     }
-    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
+    Ok(if found.is_empty() { Exit::Done } else { Exit::NotGood })
 }
 
-fn report(details: &SettlementDetails, json: bool, words: Words) -> Result<ExitCode, Failure> {
+fn report(details: &SettlementDetails, voice: Voice) -> Result<Exit, Failure> {
     let mut out = io::stdout();
-    if json {
+    if voice.json {
         writeln!(out, "{}", Value::Object(details.0.clone()))?;
     } else {
-        words.show(&mut out, details)?;
+        Words { voice }.show(&mut out, details)?;
     }
     let balanced = details.outcome() == "balanced" && details.mismatches().is_empty();
     Ok(match details.state() {
-        "failed" => ExitCode::from(GIVEN_UP),
-        "finished" if !balanced => ExitCode::from(DIFFERS),
-        _ => ExitCode::SUCCESS,
+        "failed" => Exit::Later,
+        "finished" if !balanced => Exit::NotGood,
+        _ => Exit::Done,
     })
 }
 
 /// The texts in one language.
 #[derive(Clone, Copy)]
 struct Words {
-    zh: bool,
-}
-
-fn yuan(minor: u64) -> String {
-    format!("{}.{:02}", minor / 100, minor % 100)
+    voice: Voice,
 }
 
 impl Words {
-    fn of(locale: &str) -> Words {
-        Words { zh: locale == "zh-CN" }
-    }
-
     fn say(self, zh: &'static str, en: &'static str) -> &'static str {
-        if self.zh { zh } else { en }
-    }
-
-    fn forwarding(self) -> &'static str {
-        self.say("先发送未完成的冲正和通知 …", "delivering what is older first …")
-    }
-
-    fn refused(self, name: &str) -> Option<&'static str> {
-        Some(match name {
-            "Busy" => self.say("终端正忙，请稍后再试", "the terminal is busy; try again when it is idle"),
-            "NoOperator" => self.say("请先操作员登录", "log an operator in first"),
-            "NotSignedIn" => self.say("请先签到", "sign in first"),
-            "Locked" => self.say("终端已锁定，请先解锁", "the terminal is locked; unlock it first"),
-            "ReversalPending" => self.say(
-                "有冲正未完成，不能结算；请检查网络后再试",
-                "the host has not answered a reversal yet; check the line, then settle again",
-            ),
-            "AdvicesPending" => self.say(
-                "有通知未送达，不能结算；请检查网络后再试",
-                "the host has not taken an advice yet; check the line, then settle again",
-            ),
-            _ => return None,
-        })
+        self.voice.pick(zh, en)
     }
 
     fn step(self, step: &str) -> &'static str {
@@ -262,16 +193,8 @@ impl Words {
         format!("{step}{rows}{waits}")
     }
 
-    fn matched(self, batch: u32, lines: usize, found: usize) -> String {
-        if self.zh {
-            format!("批次 {batch:06}：核对 {lines} 笔，不符 {found} 笔")
-        } else {
-            format!("batch {batch:06}: {lines} lines matched, {found} do not agree")
-        }
-    }
-
     fn mismatch(self, mismatch: &Map<String, Value>) -> String {
-        let locale = if self.zh { "zh-CN" } else { "en" };
+        let locale = self.voice.language.tag();
         let text = |key: &str| {
             mismatch.get(key).and_then(|texts| texts.get(locale)).and_then(Value::as_str).unwrap_or_default()
         };
@@ -290,7 +213,7 @@ impl Words {
             ("应答", "code", word("code").map(str::to_owned)),
         ] {
             if let Some(value) = value {
-                line.push_str(&format!(" [{} {value}]", if self.zh { zh } else { en }));
+                line.push_str(&format!(" [{} {value}]", self.say(zh, en)));
             }
         }
         format!("{line} → {}", text("action-text"))
@@ -317,7 +240,7 @@ impl Words {
             writeln!(
                 out,
                 "{:10} {} {:>4} {:>14}   {} {:>4} {:>14}   {}",
-                if self.zh { zh } else { en },
+                self.say(zh, en),
                 self.say("借", "debit"),
                 number("debit-count"),
                 yuan(number("debit-amount")),

@@ -23,7 +23,7 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 use posd_runner::Journal as Port;
 use posd_terminal::{
     Advice, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, Settlement,
-    StorageFault, TransactionId, Write,
+    StorageFault, StoredSet, TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -252,6 +252,10 @@ impl Records for Journal {
 
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
         read::many(&self.connection, read::PRINT_JOBS, [transaction])
+    }
+
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
+        read::many(&self.connection, read::SETS, [])
     }
 
     fn audit_head(&self) -> Result<AuditHead, StorageFault> {

@@ -1,7 +1,9 @@
 //! Rows to records.
 
 use crate::fault;
-use posd_terminal::{Advice, Attempt, Device, PrintJob, Reversal, Sealed, Settlement, StorageFault};
+use posd_terminal::{
+    Advice, Attempt, Device, PrintJob, Reversal, Sealed, SetContent, Settlement, StorageFault, StoredSet,
+};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
 
@@ -28,6 +30,8 @@ pub(crate) const SETTLEMENT_BY_ID: &str = "SELECT record, NULL FROM settlement W
 pub(crate) const OPEN_SETTLEMENT: &str = "SELECT record, NULL FROM settlement WHERE open ORDER BY id LIMIT 1";
 pub(crate) const OPEN_PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE open ORDER BY id";
 pub(crate) const PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id";
+/// All of them: there are never more than the few sets that a host has.
+pub(crate) const SETS: &str = "SELECT record, card FROM downloaded ORDER BY name";
 
 /// A record whose sealed card data stands in a column of its own.
 pub(crate) trait Record: DeserializeOwned {
@@ -54,6 +58,14 @@ impl Record for Advice {
 
 impl Record for Settlement {
     fn put_card(&mut self, _: Option<Vec<u8>>) {}
+}
+
+impl Record for StoredSet {
+    fn put_card(&mut self, card: Option<Vec<u8>>) {
+        if let SetContent::Blacklist { cards, .. } = &mut self.content {
+            *cards = Sealed(card.unwrap_or_default());
+        }
+    }
 }
 
 impl Record for PrintJob {

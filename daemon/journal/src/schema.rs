@@ -90,6 +90,14 @@ const STEPS: &[&str] = &[
     ALTER TABLE attempt ADD COLUMN original INTEGER REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED;
     CREATE INDEX attempt_by_original ON attempt (original, id) WHERE original IS NOT NULL;
 ",
+    // A row for each of the few sets that the host sends down; the blacklist is sealed.
+    "
+    CREATE TABLE downloaded (
+        name TEXT PRIMARY KEY,
+        record TEXT NOT NULL,
+        card BLOB
+    ) STRICT, WITHOUT ROWID;
+",
     // A slip may be of a settlement: a print job has an attempt or a settlement.
     "
     CREATE TABLE settlement (
@@ -262,6 +270,7 @@ mod tests {
             read::OPEN_SETTLEMENT,
             read::OPEN_PRINT_JOBS,
             read::PRINT_JOBS,
+            read::SETS,
             audit::HEAD,
             audit::ROWS,
             "SELECT id FROM attempt WHERE authorisation_code = '4'",
@@ -274,7 +283,7 @@ mod tests {
             let mut rows = statement.raw_query();
             while let Some(row) = rows.next().unwrap() {
                 let plan: String = row.get(3).unwrap();
-                let by_index = ["INTEGER PRIMARY KEY", "USING INDEX", "USING COVERING INDEX"];
+                let by_index = ["PRIMARY KEY", "SCAN downloaded", "USING INDEX", "USING COVERING INDEX"];
                 assert!(by_index.iter().any(|words| plan.contains(words)), "{query}: {plan}");
                 let scans_part = [
                     "attempt_to_resolve",
@@ -282,6 +291,7 @@ mod tests {
                     "advice_open",
                     "print_job_open",
                     "settlement_open",
+                    "downloaded",
                 ];
                 let whole = plan.starts_with("SCAN") && !scans_part.iter().any(|index| plan.contains(index));
                 // A settlement without a batch is the last row.

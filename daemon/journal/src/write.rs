@@ -2,8 +2,8 @@
 
 use crate::audit;
 use posd_terminal::{
-    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, Settlement,
-    Write,
+    Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, SetContent,
+    Settlement, StoredSet, Write,
 };
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -25,6 +25,7 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()
             Write::Settlement(settlement) => write_settlement(&transaction, settlement)?,
             Write::EraseCards(batch) => erase(&transaction, *batch)?,
             Write::Audit(row) => audit::write(&transaction, row)?,
+            Write::Set(set) => write_set(&transaction, set)?,
         }
     }
     transaction.commit()
@@ -127,6 +128,18 @@ fn write_settlement(transaction: &Transaction<'_>, settlement: &Settlement) -> R
         settlement.is_open(),
         record,
     ))?;
+    Ok(())
+}
+
+fn write_set(transaction: &Transaction<'_>, set: &StoredSet) -> Result<()> {
+    let mut stored = set.clone();
+    let card = match &mut stored.content {
+        SetContent::Blacklist { cards, .. } => Some(std::mem::take(&mut cards.0)),
+        _ => None,
+    };
+    let sql = "INSERT INTO downloaded (name, record, card) VALUES (?1, ?2, ?3)
+               ON CONFLICT (name) DO UPDATE SET record = excluded.record, card = excluded.card";
+    transaction.prepare_cached(sql)?.execute((set.set.word(), json(&stored)?, card))?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use posd_runner::Journal;
 use posd_terminal::{
     Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault,
-    TransactionId, Write,
+    StoredSet, TransactionId, Write,
 };
 
 /// What refused it.
@@ -89,6 +89,10 @@ impl Records for Evidence {
     }
 
     fn print_jobs(&self, _: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        self.refused()
+    }
+
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
         self.refused()
     }
 

@@ -58,6 +58,10 @@ words! {
         SettlementGivenUp = "settlement-given-up",
         /// A batch was closed.
         BatchClosed = "batch-closed",
+        /// The sign-in holds no longer, by the host's word or for a bad MAC; the detail says which.
+        SignInEnded = "sign-in-ended",
+        /// A set was downloaded and is in force.
+        Download = "download",
     }
 }
 

@@ -195,7 +195,7 @@ impl Terminal {
         writes.push(Write::Reversal(Box::new(reversal.clone())));
         self.reversals.push(reversal);
         self.effect(Effect::Commit(writes));
-        let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
+        let patience = u64::from(self.reply_timeout_s()) * 1_000;
         self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));
     }
 
@@ -219,7 +219,7 @@ impl Terminal {
             }
             End::BadMac(_) => {
                 // The work keys are not to be trusted any more (rule 8).
-                self.device.signed_in = false;
+                self.end_sign_in("bad-mac", true);
                 (Heard::Bad(ReversalReason::BadMac, Cause::BadMac), Input::HostFailed)
             }
             End::Answered(answer) => self.judge(answer),

@@ -6,6 +6,7 @@ use crate::{
     money::Amount,
     record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
+    sets::DownloadSet,
     settlement::{BatchLine, SettlementCall, SettlementView},
     view::{TerminalView, TransactionView},
 };
@@ -162,6 +163,12 @@ pub enum Call {
     Terminal,
     /// Reversals not yet answered. Answer: [`Answer::Reversals`].
     PendingReversals,
+    /// Download a set from the host, or send parameters up, when the terminal is idle. Answer: [`Answer::Done`] at
+    /// once; the terminal's view tells how it goes.
+    Download {
+        /// Which.
+        set: DownloadSet,
+    },
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
     /// Settle the batch (结算), or go on with the settlement that waits. Everything older is delivered first. Answer:
@@ -367,6 +374,9 @@ pub enum CallError {
     /// There is no settlement of that batch.
     #[error("there is no settlement of that batch")]
     NoSettlement,
+    /// The host's parameters do not let this terminal do that kind of transaction.
+    #[error("the acquirer has switched this type of transaction off for this terminal")]
+    SwitchedOff,
     /// The journal cannot be used. Nothing was charged by this call.
     #[error("the journal cannot be used; call service")]
     StorageFailed,

@@ -95,6 +95,7 @@ impl Terminal {
             Call::AuditHead => Ok(Some(Answer::AuditHead(self.audit_head))),
             Call::Terminal => Ok(Some(Answer::Terminal(Box::new(self.terminal_view())))),
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
+            Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
             Call::Settle => self.call_settle(id, caller, records),
             Call::Settlement { batch, asked } => self.call_settlement(id, caller, batch, asked, records),
@@ -201,6 +202,9 @@ impl Terminal {
             return Err(CallError::NotReady("journal"));
         }
         self.refuse_if_locked()?;
+        if !self.in_force.allows(kind) {
+            return Err(CallError::SwitchedOff);
+        }
         let attempt = Attempt {
             id: self.device.next_transaction,
             key,
@@ -293,8 +297,9 @@ impl Terminal {
             return Err(CallError::NotReady(reason));
         }
         self.original_of(&attempt, records)?;
-        // A pending reversal makes its own sign-in before this sale; without one the app has to.
-        if !self.device.signed_in && self.pending_reversals() == 0 {
+        // A pending reversal makes its own sign-in before this sale, and so does a host that ended the last one;
+        // else the app has to.
+        if !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
             return Err(CallError::NotSignedIn);
         }
         if self.operator.is_none() {

@@ -101,6 +101,8 @@ pub enum Timer {
     Retry,
     /// The next try of a settlement.
     Settlement,
+    /// A downloaded set may be old.
+    Download,
 }
 
 /// What to do. The runner performs effects in order; after a [`Effect::Commit`] that fails none of the later ones are.

@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     SignIn(Vec<CallId>),
     /// Sign-out; the caller waits.
     SignOut(CallId),
+    /// A message of the download under way.
+    Download,
     /// Echo, the last part of a diagnosis; the caller waits.
     Echo(CallId),
     /// A message of the settlement that is under way.
@@ -111,7 +113,7 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.settle_on(records) && !self.leave_queue(records) {
+            } else if !self.settle_on(records) && !self.leave_queue(records) && !self.next_download_step() {
                 return;
             }
         }
@@ -173,7 +175,7 @@ impl Terminal {
         if let Some(exchange) = self.exchange.as_mut() {
             exchange.stage = Stage::Waiting;
         }
-        let patience = u64::from(self.profile().reply_timeout_s) * 1_000;
+        let patience = u64::from(self.reply_timeout_s()) * 1_000;
         self.effect(Effect::SendToHost(id, Secret::new(frame.to_vec())));
         self.effect(Effect::SetTimer(Timer::Reply, patience));
     }
@@ -301,6 +303,7 @@ impl Terminal {
             Purpose::SignOut(call) => self.sign_out_answered(call, end),
             Purpose::Echo(call) => self.echo_answered(call, end),
             Purpose::Settlement => self.settlement_answered(end),
+            Purpose::Download => self.download_answered(end),
         }
     }
 
@@ -312,9 +315,17 @@ impl Terminal {
             self.effect(Effect::Note(Note::HostRequirement(requirement)));
         }
         self.device.host_requirement = requirement;
-        let again = self.profile().sign_in_again.iter().any(|code| code == answer.response_code());
-        if requirement == 3 || again {
-            self.device.signed_in = false;
+        if self.exchange.as_ref().is_some_and(|exchange| exchange.purpose != Purpose::Download) {
+            self.host_wants(requirement);
+        }
+        let code = answer.response_code();
+        // The answer to a sign-in is the host's word on the sign-in that it ends.
+        let signs_in =
+            self.exchange.as_ref().is_some_and(|exchange| matches!(exchange.purpose, Purpose::SignIn(_)));
+        if self.profile().sign_in_again.iter().any(|again| again == code) {
+            self.end_sign_in(&format!("code={code}"), !signs_in);
+        } else if requirement == 3 {
+            self.end_sign_in("requirement=3", !signs_in);
         }
     }
 }

@@ -12,6 +12,7 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod download;
 mod event;
 mod exchange;
 mod forward;
@@ -26,6 +27,7 @@ mod recovery;
 mod sale;
 mod sale_key;
 mod session;
+mod sets;
 mod settings;
 mod settlement;
 mod slip;
@@ -47,6 +49,7 @@ pub use record::{
     WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
+pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};
 pub use settings::{Deadlines, Settings};
 pub use settlement::{
     Balance, BatchLine, BatchTotals, Compared, DetailLine, Mismatch, MismatchAction, MismatchKind,
@@ -55,4 +58,4 @@ pub use settlement::{
 };
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
-pub use view::{TerminalState, TerminalView, TransactionView};
+pub use view::{DownloadView, TerminalState, TerminalView, TransactionView};

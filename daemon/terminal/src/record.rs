@@ -7,6 +7,7 @@ use crate::{
     money::Amount,
     prompt::Locale,
     sale_key::{Reference, SaleKey},
+    sets::StoredSet,
     settlement::{Settlement, Upload},
     state::{Cause, Outcome, words},
 };
@@ -53,6 +54,9 @@ pub struct Device {
     pub signed_in: bool,
     /// The last processing requirement digit of the host's header (reference 2.1); 0 when none.
     pub host_requirement: u8,
+    /// The version that the host wanted to be replaced by another (digit 6).
+    #[serde(default)]
+    pub update_requested: Option<String>,
 }
 
 impl Default for Device {
@@ -66,6 +70,7 @@ impl Default for Device {
             next_sequence_counter: 1,
             signed_in: false,
             host_requirement: 0,
+            update_requested: None,
         }
     }
 }
@@ -410,6 +415,8 @@ pub enum Write {
     EraseCards(u32),
     /// An audit row; it is only ever added.
     Audit(Box<AuditRow>),
+    /// A downloaded set, in the place of the older one.
+    Set(Box<StoredSet>),
 }
 
 /// The journal cannot be read or written.
@@ -461,6 +468,8 @@ pub trait Records {
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
     /// A transaction's print jobs, oldest first.
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault>;
+    /// Every downloaded set.
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault>;
     /// The last audit row's number and hash.
     fn audit_head(&self) -> Result<AuditHead, StorageFault>;
 }

@@ -21,6 +21,8 @@ impl Terminal {
         self.effect(Effect::Note(Note::AuditHead(self.audit_head)));
         self.reversals = records.open_reversals()?;
         self.advices = records.open_advices()?;
+        let sets = records.sets()?;
+        self.load_sets(sets);
         let mut writes = Vec::new();
         let mut notes = Vec::new();
         for mut attempt in records.unresolved()? {

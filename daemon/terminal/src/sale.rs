@@ -139,6 +139,7 @@ impl Terminal {
         while self.active.is_none() && self.login.is_none() {
             let Some(id) = self.queue.pop_front() else { return };
             self.active = Some(Active::new(id));
+            self.yield_download();
             self.enter(id, State::Queued, Prompt::PleaseWait, None);
             self.report_queue();
             if self.vault.is_none() {
@@ -420,7 +421,7 @@ impl Terminal {
             transaction_type: transaction_type(kind),
             sequence_counter: counter,
         };
-        let mut kernel = Box::new(Kernel::new(Arc::clone(&self.settings.card), transaction));
+        let mut kernel = Box::new(Kernel::new(Arc::clone(&self.in_force.card), transaction));
         let action = kernel.start();
         if let Some(active) = self.active.as_mut() {
             active.step = Step::Card;
@@ -443,6 +444,9 @@ impl Terminal {
     }
 
     fn act(&mut self, action: Action) {
+        if self.is_blacklisted() {
+            return self.abort(Outcome::Declined, Cause::CardOnBlacklist);
+        }
         match action {
             Action::Transmit(apdu) => self.ask(Asked::Apdu, VaultRequest::Transmit { apdu }, 0),
             Action::DrawRandom => self.effect(Effect::DrawRandom),
@@ -457,6 +461,13 @@ impl Terminal {
             Action::GoOnline(request) => self.go_online(request),
             Action::Finished(outcome) => self.card_finished(outcome),
         }
+    }
+
+    /// Whether the card in the reader, as soon as it has told its number, is one that must not be taken.
+    fn is_blacklisted(&self) -> bool {
+        let active = self.active.as_ref().filter(|active| !active.sent);
+        let pan = active.and_then(|active| active.kernel.as_ref()).and_then(|kernel| kernel.pan());
+        pan.is_some_and(|pan| self.in_force.blocks(&pan))
     }
 
     fn offer(&mut self, candidates: &[Candidate], state: State, prompt: Prompt) {
@@ -589,7 +600,12 @@ impl Terminal {
         let idle = self.asked.values().all(|asked| {
             matches!(
                 asked,
-                Asked::Exchange(_) | Asked::Password(_) | Asked::Diagnosis(_) | Asked::Operators(_)
+                Asked::Exchange(_)
+                    | Asked::Password(_)
+                    | Asked::Diagnosis(_)
+                    | Asked::Operators(_)
+                    | Asked::SealBlacklist
+                    | Asked::OpenBlacklist
             )
         });
         if !idle {

@@ -58,14 +58,16 @@ impl Terminal {
         Ok(None)
     }
 
-    pub(crate) fn refuse_if_selling(&self) -> Result<(), CallError> {
-        if self.journal != JournalState::Good {
-            return Err(CallError::NotReady(if self.journal == JournalState::Bad {
-                "journal"
-            } else {
-                "journal-checking"
-            }));
+    pub(crate) fn journal_ready(&self) -> Result<(), CallError> {
+        match self.journal {
+            JournalState::Good => Ok(()),
+            JournalState::Bad => Err(CallError::NotReady("journal")),
+            JournalState::Checking => Err(CallError::NotReady("journal-checking")),
         }
+    }
+
+    pub(crate) fn refuse_if_selling(&self) -> Result<(), CallError> {
+        self.journal_ready()?;
         if self.is_selling() { Err(CallError::Busy) } else { Ok(()) }
     }
 
@@ -92,7 +94,11 @@ impl Terminal {
                 Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent),
                 Purpose::SignOut(call) => self.sign_out_answered(call, End::NotSent),
                 Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
-                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) | Purpose::Settlement => {}
+                Purpose::Sale(_)
+                | Purpose::Reversal(_)
+                | Purpose::Advice(_)
+                | Purpose::Download
+                | Purpose::Settlement => {}
             },
         }
     }
@@ -103,6 +109,28 @@ impl Terminal {
         let key =
             |key: keys62::EncipheredKey| EncipheredKey { cipher: key.cipher, check_value: key.check_value };
         Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
+    }
+
+    /// The host, or its bad MAC, ends the sign-in. It is durable at once, with its row. Where nobody else does it, the
+    /// terminal then signs in again by itself, so that the cashier need only repeat what was refused.
+    pub(crate) fn end_sign_in(&mut self, why: &str, again: bool) {
+        if !self.device.signed_in || self.journal == JournalState::Bad {
+            return;
+        }
+        self.device.signed_in = false;
+        let operator = self.operator.as_deref().unwrap_or_default();
+        let detail = format!("batch={:06} {why}", self.device.batch);
+        let row = self.audit_row(AuditEvent::SignInEnded, None, operator, detail);
+        self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
+        if again && !self.is_signing_in() {
+            self.wanted.push_back(Purpose::SignIn(Vec::new()));
+        }
+    }
+
+    /// Whether a sign-in is under way or about to begin.
+    pub(crate) fn is_signing_in(&self) -> bool {
+        let current = self.exchange.as_ref().map(|exchange| &exchange.purpose);
+        current.into_iter().chain(&self.wanted).any(|purpose| matches!(purpose, Purpose::SignIn(_)))
     }
 
     fn session_row(&self, event: AuditEvent, uid: Option<u32>) -> Write {

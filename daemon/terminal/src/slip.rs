@@ -31,7 +31,7 @@ impl Terminal {
         let link = attempt.original.as_ref();
         Some(Receipt {
             transaction_type: rule.slip,
-            merchant_name: self.settings.merchant_name.clone(),
+            merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: attempt.operator.clone().unwrap_or_default(),

@@ -117,6 +117,8 @@ words! {
         CardFault = "card-fault",
         /// The card is blocked.
         CardBlocked = "card-blocked",
+        /// The card is on the blacklist that the host has sent down.
+        CardOnBlacklist = "card-on-blacklist",
         /// No application on the card that this terminal accepts.
         NoApplication = "no-application",
         /// Nobody chose or confirmed in time.

@@ -3,12 +3,14 @@
 use crate::{
     audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
+    download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
     operators::Login,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
+    sets::{Blacklist, DownloadSet, InForce},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
     settlement::Settling,
     state::State,
@@ -95,6 +97,10 @@ pub(crate) enum Asked {
     Seal,
     /// The supervisor's password.
     Supervisor,
+    /// The blacklist that has come is sealed.
+    SealBlacklist,
+    /// The stored blacklist is opened.
+    OpenBlacklist,
     /// For the exchange of that number: open sealed data, make or check a MAC, load keys.
     Exchange(ExchangeId),
     Password(CallId),
@@ -144,6 +150,14 @@ pub struct Terminal {
     pub(crate) failed_tries: usize,
     /// When the background may try again, by the monotonic clock.
     pub(crate) retry_at: Option<u64>,
+    /// The configuration with what the host has sent down.
+    pub(crate) in_force: InForce,
+    /// The download under way.
+    pub(crate) download: Option<Job>,
+    pub(crate) downloads_wanted: VecDeque<(DownloadSet, Trigger)>,
+    pub(crate) downloads: Vec<Progress>,
+    /// When the timer of ages ends, by the monotonic clock.
+    pub(crate) ages_at: Option<u64>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
     /// The settlement that is under way.
@@ -157,6 +171,11 @@ impl Terminal {
     /// A terminal that has not started: hand it [`Event::Started`] first.
     pub fn new(settings: Settings) -> Terminal {
         Terminal {
+            in_force: InForce::new(Arc::clone(&settings.card)),
+            download: None,
+            downloads_wanted: VecDeque::new(),
+            downloads: Vec::new(),
+            ages_at: None,
             settings: Arc::new(settings),
             device: Device::default(),
             journal: JournalState::Checking,
@@ -206,10 +225,12 @@ impl Terminal {
             Event::Timer(Timer::Reply) => self.reply_timer(),
             Event::Timer(Timer::Vault) => self.vault_timer(),
             Event::Timer(Timer::Retry | Timer::Settlement) => {}
+            Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
             Event::Printed(id, state) => self.printed(id, state),
         }
         self.go_on(records);
+        self.watch_ages();
         self.show_terminal();
         self.chain_audit(records);
         std::mem::take(&mut self.effects)
@@ -262,6 +283,7 @@ impl Terminal {
         self.stale_card &= status.card_present;
         self.vault = Some(status);
         self.retry_at = None;
+        self.open_blacklist();
     }
 
     /// No reply will come any more: what waited for one ends here.
@@ -281,6 +303,7 @@ impl Terminal {
         self.login_lost();
         self.settlement_without_vault();
         self.exchange_without_vault();
+        self.download_without_vault();
         self.sale_without_vault();
     }
 
@@ -322,6 +345,8 @@ impl Terminal {
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
             Asked::Settlement => self.settlement_opened(reply),
+            Asked::SealBlacklist => self.blacklist_sealed(reply),
+            Asked::OpenBlacklist => self.blacklist_opened(reply),
             _ => self.sale_reply(asked, reply),
         }
     }
@@ -431,6 +456,9 @@ impl Terminal {
                 if status.master_key.is_none() {
                     reasons.push("master-key");
                 }
+                if matches!(self.in_force.blacklist, Blacklist::Closed) {
+                    reasons.push("blacklist");
+                }
             }
         }
         reasons
@@ -448,7 +476,7 @@ impl Terminal {
         TerminalView {
             state,
             reasons,
-            merchant_name: self.settings.merchant_name.clone(),
+            merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: self.operator.clone(),
@@ -457,6 +485,9 @@ impl Terminal {
             batch: self.device.batch,
             pending_reversals: self.pending_reversals(),
             host_requirement: self.device.host_requirement,
+            update_requested: self.device.update_requested.as_deref() == Some(env!("CARGO_PKG_VERSION")),
+            update_safe: self.is_update_safe(),
+            downloads: self.download_views(),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     prompt::{Locale, Prompt},
     record::{Attempt, TransactionId, WallTime},
+    sets::{DownloadSet, DownloadStage},
     state::State,
 };
 
@@ -64,6 +65,29 @@ pub struct TerminalView {
     pub pending_reversals: u32,
     /// The host's last processing requirement digit.
     pub host_requirement: u8,
+    /// The host wants this release of the daemon to be replaced (digit 6).
+    pub update_requested: bool,
+    /// That may be done now: nothing runs or queues, and nothing is owed to the host.
+    pub update_safe: bool,
+    /// Every set that can be downloaded.
+    pub downloads: Vec<DownloadView>,
+}
+
+/// How a set that can be downloaded stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownloadView {
+    /// Which.
+    pub set: DownloadSet,
+    /// How it stands.
+    pub stage: DownloadStage,
+    /// Entries that have come.
+    pub done: u32,
+    /// Entries that the host has listed; 0 while that is not known.
+    pub total: u32,
+    /// When the set in force was whole; 0 where none was downloaded.
+    pub taken: WallTime,
+    /// Why the last try failed: a stable word, perhaps with more behind it; empty where it did not.
+    pub fault: String,
 }
 
 /// The terminal's own state.

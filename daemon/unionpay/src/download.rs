@@ -221,6 +221,12 @@ pub fn aid_list(field62: &[u8]) -> Result<List<AidEntry>, DownloadError> {
 pub struct BlockedCard(String);
 
 impl BlockedCard {
+    /// One of 1 to 20 digits.
+    pub fn new(digits: &str) -> Option<Self> {
+        let good = (1..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        good.then(|| Self(digits.to_owned()))
+    }
+
     /// Its digits, 1 to 20.
     pub fn reveal(&self) -> &str {
         &self.0

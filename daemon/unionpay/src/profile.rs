@@ -110,6 +110,9 @@ pub struct Profile {
     pub upload_failed_balanced: String,
     /// The same after an unbalanced settlement. Default `206`.
     pub upload_failed_unbalanced: String,
+    /// Whether field 62 of a parameter answer begins with a paging character, as those of the other sets do. Default
+    /// false.
+    pub parameters_flag: bool,
     /// How the blacklist's entries stand in field 62. Default `length-digits`.
     pub blacklist_layout: BlacklistLayout,
     /// The acquirer's help line (客服电话), up to 20 characters, empty for none. Default 95516.
@@ -263,6 +266,7 @@ impl Default for Profile {
             sign_in_after_settlement: false,
             upload_failed_balanced: "204".to_owned(),
             upload_failed_unbalanced: "206".to_owned(),
+            parameters_flag: false,
             blacklist_layout: BlacklistLayout::LengthDigits,
             help_line: "95516".to_owned(),
             phone_orders: false,

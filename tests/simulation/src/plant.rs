@@ -4,8 +4,8 @@
 use posd_runner::Flow;
 use posd_terminal::{
     Advice, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records,
-    Reference, Reversal, ReversalState, SaleKey, Settlement, State, StorageFault, Terminal, TransactionId,
-    TransactionView, Write,
+    Reference, Reversal, ReversalState, SaleKey, Settlement, State, StorageFault, StoredSet, Terminal,
+    TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -266,6 +266,9 @@ impl Records for Blind<'_> {
     }
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
         self.0.print_jobs(transaction)
+    }
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
+        self.0.sets()
     }
     fn audit_head(&self) -> Result<AuditHead, StorageFault> {
         self.0.audit_head()

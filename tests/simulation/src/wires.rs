@@ -7,7 +7,7 @@ use posd_receipt::Slip;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
     Advice, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment,
-    Note, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault, TransactionId, Write,
+    Note, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault, StoredSet, TransactionId, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -181,6 +181,9 @@ impl Records for Watched {
     }
     fn print_jobs(&self, transaction: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
         self.journal.print_jobs(transaction)
+    }
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
+        self.journal.sets()
     }
     fn audit_head(&self) -> Result<AuditHead, StorageFault> {
         self.journal.audit_head()

@@ -30,7 +30,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            profile: "reply_timeout_s = 3\nconnect_timeout_s = 2\n".to_owned(),
+            profile: "reply_timeout_s = 3\nconnect_timeout_s = 2\nparameters_flag = true\n".to_owned(),
             deadlines: String::new(),
             posd: String::new(),
             auto: false,

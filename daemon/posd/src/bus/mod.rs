@@ -17,8 +17,8 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, Event, Reference, SettlementCall, SettlementView, State,
-    TransactionId, TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, SettlementCall,
+    SettlementView, State, TransactionId, TransactionView,
 };
 use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
@@ -699,6 +699,12 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         }
         "ListOperators" => (Call::ListOperators, Shape::Operators),
         "AuditHead" => (Call::AuditHead, Shape::AuditHead),
+        "Download" => {
+            let word: String = body.deserialize()?;
+            let set = DownloadSet::from_word(&word)
+                .ok_or_else(|| Refused::new("InvalidArgument", "there is no such set; see Downloads"))?;
+            (Call::Download { set }, Shape::Nothing)
+        }
         "Diagnose" => (Call::Diagnose, Shape::Checks),
         "Settle" => (Call::Settle, Shape::Path),
         "GetSettlement" => {

@@ -72,6 +72,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
+        "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
         "Settle"() -> ("settlement": "o");
         "GetSettlement"("batch": "u") -> ("settlement": "o");
@@ -88,6 +89,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
         ("HostRequirement", "y"),
+        ("UpdateRequested", "b"),
+        ("UpdateSafe", "b"),
+        ("Downloads", "a(ssuuxs)"),
         ("Version", "s"),
     ],
     signals: &[],

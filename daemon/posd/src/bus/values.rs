@@ -59,6 +59,7 @@ impl From<CallError> for Refused {
             CallError::AdvicesPending => "AdvicesPending",
             CallError::NoSettlement => "NoSettlement",
             CallError::StorageFailed => "StorageFailed",
+            CallError::SwitchedOff => "KindSwitchedOff",
             CallError::Original(Unfit::NotFound) => "OriginalNotFound",
             CallError::Original(Unfit::Kind) => "OriginalOfOtherKind",
             CallError::Original(Unfit::NotApproved) => "OriginalNotApproved",
@@ -73,6 +74,14 @@ impl From<CallError> for Refused {
 
 /// The terminal's properties.
 pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
+    let downloads: Vec<(String, String, u32, u32, i64, String)> = view
+        .downloads
+        .iter()
+        .map(|one| {
+            let (set, stage) = (one.set.word().to_owned(), one.stage.word().to_owned());
+            (set, stage, one.done, one.total, one.taken, one.fault.clone())
+        })
+        .collect();
     let reasons: Vec<String> = view.reasons.iter().map(|reason| (*reason).to_owned()).collect();
     Dictionary::from([
         ("State", Variant::from(view.state.word())),
@@ -86,6 +95,9 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
         ("BatchNumber", Variant::from(view.batch)),
         ("PendingReversalCount", Variant::from(view.pending_reversals)),
         ("HostRequirement", Variant::from(view.host_requirement)),
+        ("UpdateRequested", Variant::from(view.update_requested)),
+        ("UpdateSafe", Variant::from(view.update_safe)),
+        ("Downloads", Variant::from(downloads)),
         ("Version", Variant::from(env!("CARGO_PKG_VERSION"))),
     ])
 }
@@ -137,8 +149,12 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         };
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
+        result.insert("response-class", Variant::from(meaning.class.letter().to_string()));
+        result.insert("try-again", Variant::from(meaning.try_again && attempt.is_closed_without_charge()));
     } else {
         let (text, action) = cause_texts(attempt.cause, locale);
+        let again = may_try_again(attempt.cause) && attempt.is_closed_without_charge();
+        result.insert("try-again", Variant::from(again));
         result.insert("text", Variant::from(text));
         result.insert("cashier-action", Variant::from(action));
     }
@@ -201,6 +217,12 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         }
         Cause::ChoiceTimeout => ("选择超时", "重新发起", "Nobody chose in time", "Start again"),
         Cause::PinTimeout => ("输入密码超时", "重新发起", "No PIN in time", "Start again"),
+        Cause::CardOnBlacklist => (
+            "黑名单卡，拒绝交易",
+            "请勿受理该卡，改用其他方式支付",
+            "The card is on the blacklist; not charged",
+            "Do not take this card; ask for another way to pay",
+        ),
         Cause::DeclinedByCard => ("卡片拒绝交易", "请换卡", "Declined by the card", "Ask for another card"),
         Cause::DeclinedByHost => ("交易失败", "请换卡", "Declined", "Ask for another card"),
         Cause::HostUnreachable => (
@@ -281,6 +303,18 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
         Locale::ZhCn => (zh, zh_do),
         Locale::En => (en, en_do),
     }
+}
+
+/// Whether the same may help where the host said nothing of it: not where the card itself or the original says no.
+fn may_try_again(cause: Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::CardBlocked
+            | Cause::CardOnBlacklist
+            | Cause::NoApplication
+            | Cause::DeclinedByCard
+            | Cause::OriginalChanged
+    )
 }
 
 /// A pending reversal.

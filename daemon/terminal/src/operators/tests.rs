@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Advice, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device, Event,
     Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings, Settlement,
-    StorageFault, Timer, TransactionId, Write,
+    StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -71,6 +71,9 @@ impl Records for Memory {
         Ok(Vec::new())
     }
     fn print_jobs(&self, _: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
         Ok(Vec::new())
     }
     fn audit_head(&self) -> Result<AuditHead, StorageFault> {

@@ -6,9 +6,10 @@ use super::{
 };
 use crate::profile::Profile;
 use crate::tlv::{Object, Objects};
+use serde::{Deserialize, Serialize};
 
 /// One CA public key (IC卡公钥).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaKey {
     /// Registered application provider (9F06).
     pub rid: [u8; 5],
@@ -58,7 +59,7 @@ impl CaKey {
 }
 
 /// The parameters of one card application (IC卡参数). What the host leaves out is `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AidParameters {
     /// Application identifier (9F06), 5 to 16 bytes.
     pub aid: Vec<u8>,
@@ -135,7 +136,7 @@ impl AidParameters {
 }
 
 /// Contactless parameters (非接业务参数). Which tag means what is in the profile; `None` where the host leaves one out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactlessParameters {
     /// Whether debit and credit go over the contactless chip rather than electronic cash.
     pub channel: Option<bool>,

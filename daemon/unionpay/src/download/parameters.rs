@@ -3,9 +3,11 @@
 use super::{DownloadError, DownloadErrorKind, decimal, take};
 use crate::answer::gbk;
 use crate::error::{EncodeError, EncodeErrorKind};
+use serde::{Deserialize, Serialize};
 
 /// What the host sets at the terminal. `None` where it says nothing about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Parameters {
     /// 11: application type, 0 to 99 (60 payment).
     pub application_type: Option<u8>,
@@ -40,7 +42,7 @@ pub struct Parameters {
 }
 
 /// Which transactions the host allows (parameter 26, four bytes).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switches(pub [u8; 4]);
 
 impl Switches {

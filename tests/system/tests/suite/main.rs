@@ -4,8 +4,10 @@
 
 mod cancel;
 mod clients;
+mod codes;
 mod death;
 mod diagnose;
+mod downloads;
 mod flow;
 mod input;
 mod interface;
@@ -13,6 +15,7 @@ mod kinds;
 mod needles;
 mod operators;
 mod owners;
+mod posctl;
 mod recovery;
 mod reversal;
 mod sale_key;

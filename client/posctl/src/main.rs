@@ -293,8 +293,8 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Sim(_)
         | Command::Operator(_)
         | Command::Audit(_)
-        | Command::Settle(_) => {}
-        Command::Download(_) => {}
+        | Command::Settle(_)
+        | Command::Download(_) => {}
     }
     Ok(Exit::Done)
 }

@@ -19,11 +19,13 @@
 mod details;
 mod kinds;
 mod operators;
+mod queue;
 mod settlement;
 
 pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState, json};
 pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
+pub use queue::QueueRow;
 pub use settlement::{DetailLine, SETTLEMENT, Settlement, SettlementDetails};
 
 use futures_util::StreamExt;

@@ -16,6 +16,7 @@ mod help;
 mod language;
 mod operator;
 mod picture;
+mod queue;
 mod settle;
 mod show;
 mod simulated;
@@ -110,6 +111,8 @@ enum Command {
     },
     /// Settle the batch (结算), look at a settlement, match it with the host's own list.
     Settle(settle::Arguments),
+    /// What the host has still to take, or did not take (存储转发): reversals, script results, offline sales …
+    Queue(queue::Arguments),
     /// Reversals that the host has not answered.
     Reversals,
     /// Print a copy of a receipt.
@@ -223,6 +226,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         Command::Settle(arguments) => return settle::run(arguments, voice).await,
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
+        Command::Queue(arguments) => return queue::run(arguments, voice).await,
         Command::Download(arguments) => return download::run(arguments, voice).await,
         _ => {}
     }
@@ -294,6 +298,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Operator(_)
         | Command::Audit(_)
         | Command::Settle(_)
+        | Command::Queue(_)
         | Command::Download(_) => {}
     }
     Ok(Exit::Done)

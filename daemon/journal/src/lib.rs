@@ -22,7 +22,7 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 
 use posd_runner::Journal as Port;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, Settlement,
+    Advice, AdviceId, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, Settlement,
     StorageFault, StoredSet, TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
@@ -194,6 +194,10 @@ impl Records for Journal {
         read::many(&self.connection, read::BATCH, (batch, after, limit))
     }
 
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault> {
+        read::count(&self.connection, read::BATCH_SIZE, [batch])
+    }
+
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         read::many(&self.connection, read::ATTEMPTS_BY_RRN, [rrn])
     }
@@ -244,6 +248,22 @@ impl Records for Journal {
 
     fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
         read::one(&self.connection, read::OPEN_SETTLEMENT, [])
+    }
+
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        read::many(&self.connection, read::ADVICES_TO_LOOK_AT, [])
+    }
+
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        read::one(&self.connection, read::ADVICE, [id])
+    }
+
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault> {
+        read::many(&self.connection, read::RECENT_ADVICES, [limit])
+    }
+
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
+        read::many(&self.connection, read::RECENT_REVERSALS, [limit])
     }
 
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {

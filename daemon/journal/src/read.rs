@@ -13,6 +13,7 @@ pub(crate) const LATEST_ATTEMPT: &str =
 pub(crate) const ATTEMPT_BY_TRACE: &str = "SELECT record, card FROM attempt WHERE batch = ?1 AND trace = ?2";
 pub(crate) const BATCH: &str =
     "SELECT record, card FROM attempt WHERE batch = ?1 AND trace > ?2 ORDER BY trace LIMIT ?3";
+pub(crate) const BATCH_SIZE: &str = "SELECT count(*) FROM attempt WHERE batch = ?1 AND trace IS NOT NULL";
 pub(crate) const ATTEMPTS_BY_RRN: &str = "SELECT record, card FROM attempt WHERE rrn = ?1 ORDER BY id DESC";
 pub(crate) const FOLLOWERS: &str = "SELECT record, card FROM attempt WHERE original = ?1 ORDER BY id";
 pub(crate) const ATTEMPTS: &str =
@@ -28,6 +29,13 @@ pub(crate) const LATEST_SETTLEMENT: &str =
     "SELECT record, NULL FROM settlement WHERE id > 0 ORDER BY id DESC LIMIT 1";
 pub(crate) const SETTLEMENT_BY_ID: &str = "SELECT record, NULL FROM settlement WHERE id = ?1";
 pub(crate) const OPEN_SETTLEMENT: &str = "SELECT record, NULL FROM settlement WHERE open ORDER BY id LIMIT 1";
+pub(crate) const ADVICES_TO_LOOK_AT: &str =
+    "SELECT record, card FROM advice WHERE state = 'needs-action' ORDER BY id";
+pub(crate) const ADVICE: &str = "SELECT record, card FROM advice WHERE id = ?1";
+pub(crate) const RECENT_ADVICES: &str =
+    "SELECT record, card FROM advice WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
+pub(crate) const RECENT_REVERSALS: &str =
+    "SELECT record, card FROM reversal WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
 pub(crate) const OPEN_PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE open ORDER BY id";
 pub(crate) const PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id";
 /// All of them: there are never more than the few sets that a host has.
@@ -91,6 +99,15 @@ pub(crate) fn one<T: Record>(
 ) -> Result<Option<T>, StorageFault> {
     let mut statement = connection.prepare_cached(query).map_err(fault)?;
     statement.query_row(parameters, columns).optional().map_err(fault)?.map(record).transpose()
+}
+
+pub(crate) fn count(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+) -> Result<u32, StorageFault> {
+    let mut statement = connection.prepare_cached(query).map_err(fault)?;
+    statement.query_row(parameters, |row| row.get(0)).map_err(fault)
 }
 
 pub(crate) fn many<T: Record>(

@@ -7,12 +7,12 @@ mod sample;
 use posd_journal::{Journal, OpenError, check};
 use posd_runner::Journal as _;
 use posd_terminal::{
-    AdviceState, Attempt, BatchTotals, Cause, Device, Kind, Link, Outcome, PrintState, Records,
-    ReversalState, Sealed, Write,
+    AdviceState, Attempt, BatchTotals, Cause, Device, Kind, Link, Outcome, PrintJob, PrintState, Records,
+    ReversalState, Sealed, Settlement, SettlementFault, SettlementStep, SlipOf, Write,
 };
 use posd_unionpay::{Profile, request::Linked};
 use rusqlite::Connection;
-use sample::{advice, attempt, key, print_job, reversal};
+use sample::{advice, attempt, key, print_job, reversal, settlement};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -79,6 +79,49 @@ fn a_batch_is_read_in_the_order_of_traces_a_page_at_a_time() {
     assert_eq!(ids(journal.batch(1, 196, 9).unwrap()), [3, 2, 1]);
     assert_eq!(ids(journal.batch(2, 0, 9).unwrap()), [6]);
     assert_eq!(ids(journal.batch(3, 0, 9).unwrap()), [] as [u64; 0]);
+    assert_eq!([1, 2, 3].map(|batch| journal.batch_size(batch).unwrap()), [5, 1, 0]);
+}
+
+/// The closing of a batch is one commit, and its card data leaves the file with it.
+#[test]
+fn rule_10_a_batch_that_is_closed_leaves_no_card_data_in_the_file() {
+    let (directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let needle = [0xA7; 64];
+    let sealed = |id| Attempt { card: Some(Sealed(needle.to_vec())), ..attempt(id) };
+    journal.commit(&[write(&sealed(1)), write(&Attempt { batch: Some(2), ..sealed(2) })]).unwrap();
+    assert!(holds(&directory, &needle));
+    let closed = settlement(1, SettlementStep::Closed);
+    journal
+        .commit(&[Write::EraseCards(1), Write::EraseCards(2), Write::Settlement(Box::new(closed))])
+        .unwrap();
+    assert!(!holds(&directory, &needle));
+    assert_eq!(journal.attempt(1).unwrap().unwrap().card, None);
+}
+
+#[test]
+fn a_settlement_is_found_by_batch_by_number_and_while_it_is_open() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.settlement(None).unwrap(), None);
+    let done = settlement(1, SettlementStep::Closed);
+    let open = Settlement { id: 2, batch: 7, ..settlement(1, SettlementStep::Certificates) };
+    let all = [done.clone(), open.clone()].map(|record| Write::Settlement(Box::new(record)));
+    journal.commit(&all).unwrap();
+    drop(journal);
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.settlement(Some(1)).unwrap(), Some(done.clone()));
+    assert_eq!(journal.settlement(None).unwrap(), Some(open.clone()));
+    assert_eq!(journal.settlement_by_id(1).unwrap(), Some(done));
+    assert_eq!(journal.open_settlement().unwrap(), Some(open.clone()));
+    let given_up = Settlement { fault: Some(SettlementFault::NoAnswer), ..open };
+    journal.commit(&[Write::Settlement(Box::new(given_up))]).unwrap();
+    assert_eq!(journal.open_settlement().unwrap(), None);
+    // A slip of a settlement is a job without a transaction.
+    let of = SlipOf::Settlement { id: 1, batch: 1 };
+    let job = PrintJob { transaction: 0, slip: of, ..print_job(9, 1, PrintState::Queued) };
+    journal.commit(&[Write::PrintJob(job.clone())]).unwrap();
+    assert_eq!(journal.open_print_jobs().unwrap(), [job]);
 }
 
 /// The totals of a batch are read from the file, page by page.

@@ -3,8 +3,8 @@
 
 use posd_runner::Journal;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault,
-    StoredSet, TransactionId, Write,
+    Advice, AdviceId, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, Settlement,
+    StorageFault, StoredSet, TransactionId, Write,
 };
 
 /// What refused it.
@@ -41,6 +41,10 @@ impl Records for Evidence {
     }
 
     fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn batch_size(&self, _: u32) -> Result<u32, StorageFault> {
         self.refused()
     }
 
@@ -81,6 +85,22 @@ impl Records for Evidence {
     }
 
     fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        self.refused()
+    }
+
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn advice(&self, _: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn recent_advices(&self, _: u32) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn recent_reversals(&self, _: u32) -> Result<Vec<Reversal>, StorageFault> {
         self.refused()
     }
 

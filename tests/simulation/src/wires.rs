@@ -6,8 +6,9 @@ use posd_journal::Journal;
 use posd_receipt::Slip;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
-    Advice, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment,
-    Note, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault, StoredSet, TransactionId, Write,
+    Advice, AdviceId, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime,
+    Moment, Note, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault, StoredSet, TransactionId,
+    Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -146,6 +147,9 @@ impl Records for Watched {
     fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.batch(batch, after, limit)
     }
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault> {
+        self.journal.batch_size(batch)
+    }
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.attempts_by_rrn(rrn)
     }
@@ -175,6 +179,19 @@ impl Records for Watched {
     }
     fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
         self.journal.open_settlement()
+    }
+
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.journal.advices_to_look_at()
+    }
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        self.journal.advice(id)
+    }
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault> {
+        self.journal.recent_advices(limit)
+    }
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
+        self.journal.recent_reversals(limit)
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.journal.open_print_jobs()

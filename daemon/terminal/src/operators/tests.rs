@@ -4,9 +4,9 @@
 
 use super::*;
 use crate::{
-    Advice, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device, Event,
-    Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings, Settlement,
-    StorageFault, StoredSet, Timer, TransactionId, Write,
+    Advice, AdviceId, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device,
+    Event, Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings,
+    Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -37,6 +37,9 @@ impl Records for Memory {
     fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
     }
+    fn batch_size(&self, _: u32) -> Result<u32, StorageFault> {
+        Ok(0)
+    }
     fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
     }
@@ -66,6 +69,19 @@ impl Records for Memory {
     }
     fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
         Ok(None)
+    }
+
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn advice(&self, _: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        Ok(None)
+    }
+    fn recent_advices(&self, _: u32) -> Result<Vec<Advice>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn recent_reversals(&self, _: u32) -> Result<Vec<Reversal>, StorageFault> {
+        Ok(Vec::new())
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         Ok(Vec::new())

@@ -21,11 +21,16 @@ use crate::{
     settings::RETRY_AFTER,
     terminal::{JournalState, Terminal},
 };
-use posd_unionpay::request;
+use posd_unionpay::{Books, Kind, request};
 
 /// Refusals of the batch end after which the terminal closes the batch without the host's word: a host that says no
 /// must not keep a shop from selling. The mismatch stays.
 const END_REFUSALS: u8 = 3;
+
+/// Most transactions of a batch.
+const BATCH_MOST: u32 = 999;
+/// Of these, kept for voids, refunds and cancels.
+const BATCH_KEPT: u32 = 49;
 
 /// What a settlement does just now.
 #[derive(Debug)]
@@ -67,6 +72,18 @@ impl Terminal {
     /// Nothing is sold while the batch is being closed.
     pub(crate) fn refuse_if_settling(&self) -> Result<(), CallError> {
         if self.is_settling() { Err(CallError::NotReady("settlement")) } else { Ok(()) }
+    }
+
+    /// Field 48 has room for 999 transactions of a side and kind of booking: a batch with more could never be settled.
+    /// The last places are kept for what undoes the others.
+    pub(crate) fn refuse_if_batch_is_full(
+        &mut self,
+        kind: Kind,
+        records: &dyn Records,
+    ) -> Result<(), CallError> {
+        let size = records.batch_size(self.device.batch).map_err(|fault| self.storage_fault(fault))?;
+        let most = if kind.row().books == Books::Credit { BATCH_MOST } else { BATCH_MOST - BATCH_KEPT };
+        if size >= most { Err(CallError::NotReady("batch-full")) } else { Ok(()) }
     }
 
     pub(crate) fn call_settle(
@@ -135,8 +152,8 @@ impl Terminal {
                 slip: None,
             },
         };
-        // What waits for its turn in the queue has it now.
-        self.retry_at = None;
+        // Everything that waits in the queue is tried once, whatever its wait.
+        self.round.get_or_insert_default();
         self.settling = Some(Settling::new(record, Stage::Forwarding(call)));
         Ok(None)
     }

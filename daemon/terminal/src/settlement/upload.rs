@@ -112,6 +112,16 @@ impl Terminal {
                 unanswered.extend(unanswered_refund(attempt, record, &profile));
                 true
             })?;
+            let mut not_accepted = records.advices_to_look_at()?;
+            not_accepted.retain(|advice| advice.original.batch == record.batch);
+            unanswered.extend(not_accepted.into_iter().map(|advice| Mismatch {
+                trace: Some(advice.trace),
+                transaction: Some(advice.original.kind),
+                journal: Some(advice.original.amount),
+                rrn: advice.original.rrn,
+                code: advice.tries.last().map(|last| last.result.clone()),
+                ..Mismatch::new(MismatchKind::AdviceNotAccepted, MismatchAction::LookAtQueue)
+            }));
             if let Some(settling) = self.settling.as_mut() {
                 settling.record.planned = u32::try_from(planned).unwrap_or(u32::MAX);
                 settling.record.mismatches.extend(unanswered);

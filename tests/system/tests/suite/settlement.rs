@@ -1,7 +1,7 @@
 //! The end of a batch on the real daemon: what is counted, compared, uploaded and closed, and what survives a power cut.
 
 use posd_client::{CreateOptions, Original, Settlement, SettlementDetails};
-use posd_system_tests::House;
+use posd_system_tests::{House, said};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -292,4 +292,46 @@ async fn a_detail_file_of_the_host_is_matched_line_by_line() {
         .collect();
     assert_eq!(own.len(), 3);
     assert!(settlement.match_details(&own).await.unwrap().is_empty());
+}
+
+/// Runs posctl on the house's bus: exit code and what it said.
+async fn posctl(house: &House, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = tokio::process::Command::new(house.stack.programs().join("posctl"));
+    command.args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", house.stack.bus_address());
+    let output = command.output().await.unwrap();
+    (output.status.code(), said(&output))
+}
+
+#[tokio::test]
+async fn posctl_settles_shows_and_matches_in_two_languages() {
+    let house = a_day().await;
+    let trace = trace_of(&house, 5000);
+    house.host(json!({"forget": {"terminal": BATCH, "batch": 1, "trace": trace}}));
+    assert_eq!(posctl(&house, &["settle", "show"]).await.0, Some(7), "there is none yet");
+    let (code, text) = posctl(&house, &["settle", "--lang", "zh-CN"]).await;
+    assert_eq!(code, Some(13), "{text}");
+    for part in ["与主机对账", "批结束", "批次 000001  已结算  部分平", "总额不平", "明细已上送主机"]
+    {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    let (code, text) = posctl(&house, &["settle", "show", "1", "--lang", "en"]).await;
+    assert_eq!(code, Some(13), "{text}");
+    assert!(
+        text.contains("half-balanced") && text.contains("62.34") && text.contains("estimated fees"),
+        "{text}"
+    );
+    let (_, text) = posctl(&house, &["settle", "show", "--json"]).await;
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&value["Batch"], &value["State"]), (&json!(1), &json!("finished")));
+    let file = house.directory().join("details.csv");
+    let (code, text) = posctl(&house, &["settle", "export"]).await;
+    assert_eq!((code, text.lines().count()), (Some(0), 4), "{text}");
+    std::fs::write(&file, &text).unwrap();
+    let (code, said) = posctl(&house, &["settle", "match", file.to_str().unwrap()]).await;
+    assert_eq!(code, Some(0), "{said}");
+    std::fs::write(&file, text.lines().take(3).collect::<Vec<_>>().join("\n")).unwrap();
+    let (code, said) = posctl(&house, &["settle", "match", file.to_str().unwrap(), "--lang", "en"]).await;
+    assert!(code == Some(13) && said.contains("the host does not"), "{said}");
+    let (code, text) = posctl(&house, &["settle", "slip"]).await;
+    assert!(code == Some(0) && text.contains("结算单"), "{text}");
 }

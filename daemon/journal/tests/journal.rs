@@ -129,10 +129,11 @@ fn a_settlement_is_found_by_batch_by_number_and_while_it_is_open() {
 fn the_totals_of_a_batch() {
     let (_directory, path) = place();
     let mut journal = Journal::open(&path).unwrap();
-    let writes: Vec<Write> = (1..=150).map(|id| write(&attempt(id))).collect();
+    let by_card = |id| Attempt { wallet: None, ..attempt(id) };
+    let writes: Vec<Write> = (1..=150).map(|id| write(&by_card(id))).collect();
     journal.commit(&writes).unwrap();
-    let other = Attempt { batch: Some(2), ..attempt(151) };
-    let void = Attempt { kind: Kind::Void, ..attempt(152) };
+    let other = Attempt { batch: Some(2), ..by_card(151) };
+    let void = Attempt { kind: Kind::Void, ..by_card(152) };
     let unknown = Attempt { kind: Kind::Refund, outcome: Some(Outcome::Unknown), ..attempt(153) };
     journal.commit(&[write(&other), write(&void), write(&unknown)]).unwrap();
     let totals = BatchTotals::of_batch(1, &journal, &Profile::default()).unwrap();

@@ -35,6 +35,8 @@ pub(crate) struct Configuration {
     pub(crate) host: Host,
     /// The receipt printer; without one, every print job fails and no payment does.
     pub(crate) printer: Option<Printer>,
+    /// The code scanner; without one, codes come from the app.
+    pub(crate) scanner: Option<Scanner>,
     /// The journal's file.
     pub(crate) journal: PathBuf,
     /// The secure module's socket.
@@ -80,10 +82,35 @@ pub(crate) struct Printer {
     pub(crate) tcp: Option<String>,
 }
 
+/// The code scanner: one of the four.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Scanner {
+    /// The udev property that marks it, given by a udev rule, such as `ID_POSD_SCANNER=1`.
+    pub(crate) property: Option<String>,
+    /// An event node such as `/dev/input/event5`.
+    pub(crate) device: Option<PathBuf>,
+    /// A serial line.
+    pub(crate) tty: Option<PathBuf>,
+    /// The serial line's speed.
+    pub(crate) baud: Option<u32>,
+    /// `address:port`.
+    pub(crate) tcp: Option<String>,
+}
+
+impl Scanner {
+    fn is_one(&self) -> bool {
+        let named = [self.property.is_some(), self.device.is_some(), self.tty.is_some(), self.tcp.is_some()];
+        let baud = self.baud.is_none() || self.tty.is_some();
+        baud && named.iter().filter(|named| **named).count() == 1
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Seconds {
     card: Option<u32>,
+    code: Option<u32>,
     choice: Option<u32>,
     pin: Option<u32>,
     reading: Option<u32>,
@@ -125,6 +152,9 @@ impl Configuration {
         if self.merchant.name.trim().is_empty() {
             return invalid("merchant.name is empty");
         }
+        if self.scanner.as_ref().is_some_and(|scanner| !scanner.is_one()) {
+            return invalid("scanner is named by one of property, device, tty (with baud) and tcp");
+        }
         let profile: Profile = read_toml(&self.profile)?;
         profile.validate().map_err(|e| ConfigurationError::Invalid(self.profile.clone(), e.to_string()))?;
         let card: CardConfiguration = read_toml(&self.card)?;
@@ -144,6 +174,7 @@ impl Configuration {
             card: Arc::new(card),
             deadlines: Deadlines {
                 card: or(self.deadlines.card, default.card),
+                code: or(self.deadlines.code, default.code),
                 choice: or(self.deadlines.choice, default.choice),
                 pin: or(self.deadlines.pin, default.pin),
                 reading: or(self.deadlines.reading, default.reading),

@@ -7,7 +7,7 @@ use crate::{
     evidence::Evidence,
     host_link,
     ports::{DaemonPorts, Events},
-    printer, vault_link,
+    printer, scanner, vault_link,
 };
 use posd_journal::{Journal, OpenError};
 use posd_runner::{Halt, Runner};
@@ -103,6 +103,7 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     ));
     tokio::spawn(vault_link::serve(configuration.vault, vault_commands, events.clone()));
     tokio::spawn(printer::serve(configuration.printer, printer_commands, events.clone()));
+    tokio::spawn(scanner::serve(configuration.scanner, events.clone()));
     let serving = tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone()));
 
     // The name comes last, when every call to it is served.

@@ -8,7 +8,7 @@ use crate::{
     record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
     sets::DownloadSet,
-    settlement::{BatchLine, SettlementCall, SettlementView},
+    settlement::{BatchLine, Mismatch, SettlementCall, SettlementView},
     view::{TerminalView, TransactionView},
 };
 use posd_unionpay::Kind;
@@ -93,6 +93,13 @@ pub enum Call {
     Confirm {
         /// Which.
         id: TransactionId,
+    },
+    /// Hand the customer's payment code over, where the app has read it. Answer: [`Answer::Done`].
+    PresentCode {
+        /// Which transaction.
+        id: TransactionId,
+        /// The code.
+        code: Secret,
     },
     /// Print a copy of the receipt. Answer: [`Answer::PrintJob`].
     PrintReceipt {
@@ -227,6 +234,8 @@ pub enum Answer {
     AuditHead(AuditHead),
     /// A settlement as it stands.
     Settlement(Box<SettlementView>),
+    /// What does not agree with a detail file.
+    Mismatches(Vec<Mismatch>),
     /// The transactions of a batch.
     BatchLines(Vec<BatchLine>),
     /// A slip that is no receipt.
@@ -324,6 +333,9 @@ pub enum CallError {
     /// The index is not one of the list shown.
     #[error("no such application in the list")]
     NoSuchApplication,
+    /// The code is none of a wallet that is taken here.
+    #[error("this code is none of a wallet that is taken here; scan another")]
+    UnknownCode,
     /// The terminal cannot take money now.
     #[error("the terminal is not ready: {0}")]
     NotReady(&'static str),

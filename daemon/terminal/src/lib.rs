@@ -13,6 +13,8 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod closing;
+mod code;
 mod download;
 mod event;
 mod exchange;
@@ -38,9 +40,11 @@ mod state;
 mod supervisor;
 mod terminal;
 mod view;
+mod wallet;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
 pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
+pub use code::ShownCode;
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};
@@ -48,9 +52,9 @@ pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
 pub use queue::{QueueFilter, QueueRow};
 pub use record::{
-    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Device, Link, Options, Original, OriginalName,
-    PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed, SlipOf, StorageFault,
-    TransactionId, Try, WallTime, Write,
+    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Closing, ClosingStep, Device, Link, Options,
+    Original, OriginalName, PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed,
+    SlipOf, StorageFault, TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};

@@ -96,6 +96,7 @@ impl Terminal {
                 Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
                 Purpose::Sale(_)
                 | Purpose::Reversal(_)
+                | Purpose::Closing(..)
                 | Purpose::Advice(_)
                 | Purpose::Download
                 | Purpose::Settlement => {}
@@ -258,6 +259,7 @@ impl Terminal {
                 key("mac-key", status.mac_key),
             ],
         };
+        checks.extend(self.scanner.map(|state| Check::device("scanner", state)));
         let (good, detail) = match self.journal {
             JournalState::Good => (true, "ready"),
             JournalState::Checking => (false, "checking"),

@@ -1,6 +1,7 @@
 //! What an app sees of the terminal and of its own transactions.
 
 use crate::{
+    code::ShownCode,
     prompt::{Locale, Prompt},
     record::{Attempt, TransactionId, WallTime},
     sets::{DownloadSet, DownloadStage},
@@ -26,6 +27,8 @@ pub struct TransactionView {
     pub pin_digits: u8,
     /// The applications to choose from, in state `selecting-application` or `waiting-confirmation`.
     pub candidates: Vec<String>,
+    /// The code to show to the customer, in state `waiting-code`.
+    pub code: Option<ShownCode>,
 }
 
 impl TransactionView {

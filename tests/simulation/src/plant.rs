@@ -3,9 +3,9 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, AdviceId, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt,
-    Records, Reference, Reversal, ReversalState, SaleKey, Settlement, State, StorageFault, StoredSet,
-    Terminal, TransactionId, TransactionView, Write,
+    Advice, AdviceId, Attempt, AuditHead, Call, ClosingStep, Device, Effect, Event, Moment, Outcome,
+    PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, Settlement, State, StorageFault,
+    StoredSet, Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -44,11 +44,15 @@ pub enum Plant {
     ForgetRows,
     /// Card data stays when a batch is closed.
     KeepCards,
+    /// That a payment by code must be ended is stored as if it might still be asked for.
+    ForgetCancel,
+    /// A payment by code that nobody has answered for is taken for ended.
+    EndUnanswered,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 16] = [
+    pub const ALL: [Plant; 18] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -65,6 +69,8 @@ impl Plant {
         Plant::ForgetSettlement,
         Plant::ForgetRows,
         Plant::KeepCards,
+        Plant::ForgetCancel,
+        Plant::EndUnanswered,
     ];
 }
 
@@ -162,6 +168,7 @@ fn early_report(writes: &[Write]) -> Option<Effect> {
                 queue_position: 0,
                 pin_digits: 0,
                 candidates: Vec::new(),
+                code: None,
             })))
         }
         _ => None,
@@ -181,6 +188,18 @@ fn bend_write(plant: Plant, write: Write) -> Write {
             if reversal.state == ReversalState::Pending =>
         {
             reversal.state = ReversalState::Disarmed;
+            Write::Reversal(reversal)
+        }
+        (Plant::ForgetCancel, Write::Reversal(mut reversal)) => {
+            if let Some(closing) = reversal.closing.as_mut() {
+                closing.step = ClosingStep::Ask;
+            }
+            Write::Reversal(reversal)
+        }
+        (Plant::EndUnanswered, Write::Reversal(mut reversal))
+            if reversal.closing.is_some() && reversal.state == ReversalState::Pending =>
+        {
+            reversal.state = ReversalState::Done;
             Write::Reversal(reversal)
         }
         (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {

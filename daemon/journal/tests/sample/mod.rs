@@ -1,9 +1,9 @@
 //! Records to write: every id follows from the transaction's number.
 
 use posd_terminal::{
-    Advice, AdviceKind, AdviceState, Amount, Attempt, BatchTotals, Cause, Currency, Kind, Options, Original,
-    Outcome, PrintJob, PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey, Sealed,
-    Settlement, SettlementStep, SlipOf, Try,
+    Advice, AdviceKind, AdviceState, Amount, Attempt, BatchTotals, Cause, Closing, ClosingStep, Currency,
+    Kind, Options, Original, Outcome, PrintJob, PrintState, Reference, Reversal, ReversalReason,
+    ReversalState, SaleKey, Sealed, Settlement, SettlementStep, SlipOf, Try,
 };
 
 pub(crate) fn key(uid: u32, reference: &str) -> SaleKey {
@@ -41,6 +41,8 @@ pub(crate) fn attempt(id: u64) -> Attempt {
         card: Some(Sealed(vec![id as u8; 64])),
         receipt: None,
         upload: None,
+        wallet: Some("wechat".to_owned()),
+        voucher: Some("20260102000000000123".to_owned()),
     }
 }
 
@@ -59,6 +61,8 @@ pub(crate) fn original(id: u64) -> Original {
         authorisation_code: None,
         rrn: None,
         field55: vec![0x9F, 0x26, 0x08],
+        wallet: Some("wechat".to_owned()),
+        voucher: None,
     }
 }
 
@@ -70,6 +74,7 @@ pub(crate) fn reversal(transaction: u64, state: ReversalState) -> Reversal {
         original: original(transaction),
         card: Sealed(vec![2; 64]),
         tries: vec![Try { at: 1_767_225_615_000, result: "no-answer".to_owned() }],
+        closing: Some(Closing { step: ClosingStep::Cancel, queries: 3, cancels: 1, cause: Cause::NotPaid }),
     }
 }
 

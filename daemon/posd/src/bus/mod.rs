@@ -293,8 +293,8 @@ impl Service {
             (Shape::Properties, Answer::Settlement(view)) => {
                 self.send_reply(&message, &settlement::properties(&view)).await
             }
-            (Shape::Mismatches, Answer::Settlement(view)) => {
-                self.send_reply(&message, &settlement::mismatches(&view)).await
+            (Shape::Mismatches, Answer::Mismatches(found)) => {
+                self.send_reply(&message, &settlement::mismatches(&found)).await
             }
             (Shape::Lines, Answer::BatchLines(lines)) => {
                 let list: Vec<Dictionary> = lines.iter().map(settlement::batch_line).collect();
@@ -738,6 +738,10 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
         "Cancel" => (Call::Cancel { id }, Shape::Cancel),
         "SelectApplication" => (Call::SelectApplication { id, index: body.deserialize()? }, Shape::Nothing),
         "Confirm" => (Call::Confirm { id }, Shape::Nothing),
+        "PresentCode" => {
+            let code = Secret::new(body.deserialize::<String>()?.into_bytes());
+            (Call::PresentCode { id, code }, Shape::Nothing)
+        }
         "PrintReceipt" => {
             let copy = values::copy(&body.deserialize::<String>()?)?;
             (Call::PrintReceipt { id, copy }, Shape::Job)

@@ -60,6 +60,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "UnacknowledgedResults"() -> ("transactions": "aa{sv}");
         "AcknowledgeResult"("id": "t") -> ();
         "PendingReversals"() -> ("reversals": "aa{sv}");
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "RetryQueued"("advice": "t") -> ();
         "SignIn"() -> ();
         "SignOut"() -> ();
         "LogIn"("operator": "s", "password": "s") -> ();
@@ -72,9 +75,6 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
-        "ForwardNow"() -> ("left": "u");
-        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
-        "RetryQueued"("advice": "t") -> ();
         "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbs)");
         "Settle"() -> ("settlement": "o");
@@ -110,6 +110,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         "Cancel"() -> ("answer": "s");
         "SelectApplication"("index": "u") -> ();
         "Confirm"() -> ();
+        "PresentCode"("code": "s") -> ();
         "PrintReceipt"("copy": "s") -> ("job": "t");
         "PrintJobs"() -> ("jobs": "a(tsbs)");
         "Receipt"() -> ("data": "s", "text": "s");
@@ -129,6 +130,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         ("QueuePosition", "u"),
         ("PinDigits", "y"),
         ("Candidates", "as"),
+        ("Code", "s"),
         ("Outcome", "s"),
         ("Result", "a{sv}"),
     ],

@@ -78,7 +78,7 @@ pub(super) fn properties(view: &SettlementView) -> Dictionary {
         ("Progress", Variant::from((record.done, record.planned))),
         ("NextTry", Variant::from(view.next_try.unwrap_or(0))),
         ("Result", Variant::from(result(view))),
-        ("Mismatches", Variant::from(mismatches(view))),
+        ("Mismatches", Variant::from(mismatches(&view.record.mismatches))),
         ("Fees", Variant::from(fees)),
     ])
 }
@@ -164,8 +164,8 @@ pub(super) fn batch_line(line: &BatchLine) -> Dictionary {
 }
 
 /// What does not agree.
-pub(super) fn mismatches(view: &SettlementView) -> Vec<HashMap<&'static str, Variant<'static>>> {
-    view.record.mismatches.iter().map(mismatch).collect()
+pub(super) fn mismatches(all: &[Mismatch]) -> Vec<HashMap<&'static str, Variant<'static>>> {
+    all.iter().map(mismatch).collect()
 }
 
 fn mismatch(mismatch: &Mismatch) -> HashMap<&'static str, Variant<'static>> {

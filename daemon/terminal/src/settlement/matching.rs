@@ -5,7 +5,7 @@
 
 use super::{
     Mismatch, MismatchAction, MismatchKind, Settlement,
-    totals::{counted, each_of_batch, is_domestic, organisation},
+    totals::{counted, each_of_batch, is_domestic},
     upload::row_mismatch,
 };
 use crate::{
@@ -45,7 +45,7 @@ pub(crate) fn unanswered_refund(
     if !moves || attempt.outcome != Some(Outcome::Unknown) {
         return None;
     }
-    let domestic = is_domestic(organisation(attempt, profile), profile);
+    let domestic = is_domestic(attempt, profile);
     let side = |totals: &posd_unionpay::Totals| if domestic { totals.domestic } else { totals.foreign };
     let amount = attempt.amount.minor();
     let action = match record.compared {
@@ -136,7 +136,7 @@ impl Terminal {
         let refund = |mismatch: &Mismatch| mismatch.kind == MismatchKind::RefundUnanswered;
         // What the file says of a refund is more than the totals could say.
         record.mismatches.retain(|m| !m.is_of_lines() && !refund(m));
-        record.mismatches.extend(found);
+        record.mismatches.extend(found.iter().cloned());
         record.matched = Some(count);
         match self.settling.as_mut().filter(|settling| settling.record.id == record.id) {
             Some(settling) => {
@@ -152,9 +152,7 @@ impl Terminal {
                 self.effect(Effect::ReportSettlement(Box::new(view)));
             }
         }
-        let view = self.settlement_of(Some(batch), records)?;
-        let view = self.settlement_view_live().filter(|live| live.record.batch == batch).unwrap_or(view);
-        self.effect(Effect::Reply(call, Ok(Answer::Settlement(Box::new(view)))));
+        self.effect(Effect::Reply(call, Ok(Answer::Mismatches(found))));
         Ok(None)
     }
 }

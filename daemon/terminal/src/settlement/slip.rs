@@ -70,7 +70,7 @@ pub enum SettlementCall {
     Get,
     /// The transactions of its batch. Answer: [`Answer::BatchLines`].
     Lines,
-    /// Match a detail file of the host. Answer: [`Answer::Settlement`].
+    /// Match a detail file of the host. Answer: [`Answer::Mismatches`].
     Match(Vec<super::DetailLine>),
     /// A slip's data. Answer: [`Answer::Slip`].
     Slip(SettlementSlip),

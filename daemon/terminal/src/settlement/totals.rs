@@ -2,7 +2,6 @@
 //! the fees that the profile's rates estimate.
 
 use crate::record::{Attempt, Records, StorageFault};
-use posd_receipt::Entry;
 use posd_unionpay::{Books, Kind, Profile, Totals};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,17 +72,28 @@ pub(crate) fn counted(attempt: &Attempt) -> Option<u64> {
 
 /// Whether a QR code was paid with, not a card.
 pub(crate) fn is_qr(attempt: &Attempt) -> bool {
-    attempt.receipt.as_ref().is_some_and(|receipt| receipt.entry == Entry::Qr)
+    attempt.wallet.is_some()
 }
 
-/// The card organisation; the profile's first digits are among those that a masked number shows.
-pub(crate) fn organisation<'a>(attempt: &Attempt, profile: &'a Profile) -> &'a str {
-    profile.organisation(attempt.masked_pan.as_deref().unwrap_or_default())
+/// The card organisation, or the wallet of a payment by code. The profile's first digits are among those that a masked
+/// number shows.
+pub(crate) fn organisation<'a>(attempt: &'a Attempt, profile: &'a Profile) -> &'a str {
+    match &attempt.wallet {
+        Some(wallet) => wallet,
+        None => profile.organisation(attempt.masked_pan.as_deref().unwrap_or_default()),
+    }
 }
 
-/// Whether an organisation's cards are domestic (内卡): those of the profile's first entry.
-pub(crate) fn is_domestic(organisation: &str, profile: &Profile) -> bool {
-    profile.organisations.first().is_none_or(|(_, domestic)| domestic == organisation)
+/// Whether it stands on the side of domestic cards (内卡): those of the profile's first organisation, and wallets.
+pub(crate) fn is_domestic(attempt: &Attempt, profile: &Profile) -> bool {
+    let first = profile.organisations.first();
+    is_qr(attempt) || first.is_none_or(|(_, domestic)| domestic == organisation(attempt, profile))
+}
+
+/// Whether field 48 counts it. Payments by code are settled elsewhere where their dialect says so.
+fn is_in_totals(attempt: &Attempt, profile: &Profile) -> bool {
+    let dialect = attempt.wallet.as_ref().and_then(|wallet| profile.qr.dialect_of(wallet));
+    dialect.is_none_or(|dialect| dialect.in_totals)
 }
 
 /// The estimated fee of an attempt that is counted, in minor units.
@@ -118,12 +128,11 @@ impl BatchTotals {
         let Some(amount) = counted(attempt) else { return };
         let books = attempt.kind.row().books;
         let organisation = organisation(attempt, profile);
-        let side = if is_domestic(organisation, profile) {
-            &mut self.totals.domestic
-        } else {
-            &mut self.totals.foreign
-        };
-        side.add(books, amount);
+        if is_in_totals(attempt, profile) {
+            let domestic = is_domestic(attempt, profile);
+            let side = if domestic { &mut self.totals.domestic } else { &mut self.totals.foreign };
+            side.add(books, amount);
+        }
         self.kinds.entry(attempt.kind).or_default().add(amount);
         self.organisations.entry(organisation.to_owned()).or_default().add(books, amount);
         let operator = attempt.operator.clone().unwrap_or_default();
@@ -194,6 +203,8 @@ mod tests {
             card: None,
             receipt: None,
             upload: None,
+            wallet: None,
+            voucher: None,
         }
     }
 
@@ -247,6 +258,23 @@ mod tests {
         assert_eq!(totals.operators, named("01", "02"));
         assert_eq!((totals.fees, totals.fees_returned), (60 + 12 + 4 + 30, 12 + 3));
         assert!(totals.qr.is_empty());
+    }
+
+    #[test]
+    fn payments_by_code_are_counted_by_their_wallet_and_in_field_48_as_the_dialect_says() {
+        let profile = Profile::default();
+        let paid = |wallet: &str| Attempt {
+            wallet: Some(wallet.to_owned()),
+            masked_pan: None,
+            ..attempt(Kind::QrScan, Some(Outcome::Approved), 10_000)
+        };
+        let mut totals = BatchTotals::default();
+        totals.add(&paid("unionpay"), &profile);
+        totals.add(&paid("wechat"), &profile);
+        assert_eq!((totals.totals.domestic.debit_count, totals.totals.domestic.debit_amount), (1, 10_000));
+        assert_eq!(totals.qr, BTreeMap::from([(Kind::QrScan, sum(2, 20_000))]));
+        assert!(totals.organisations.contains_key("wechat") && totals.organisations.len() == 2);
+        assert_eq!(totals.fees, 2 * 38);
     }
 
     #[test]

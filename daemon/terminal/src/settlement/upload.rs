@@ -8,7 +8,7 @@ use super::{
     Mismatch, MismatchAction, MismatchKind, Settlement, SettlementFault, SettlementStep,
     flow::Stage,
     matching::unanswered_refund,
-    totals::{counted, each_of_batch, is_domestic, organisation},
+    totals::{counted, each_of_batch, is_domestic, is_qr},
 };
 use crate::{
     exchange::Purpose,
@@ -63,7 +63,11 @@ fn is_advice(attempt: &Attempt) -> bool {
 
 /// Whether an attempt is a row of a step.
 fn belongs(attempt: &Attempt, step: SettlementStep, record: &Settlement, profile: &Profile) -> bool {
-    let domestic = is_domestic(organisation(attempt, profile), profile);
+    // No source says how a payment by code is uploaded.
+    if is_qr(attempt) {
+        return false;
+    }
+    let domestic = is_domestic(attempt, profile);
     let repaired = record.compared.is_none_or(|compared| !compared.is_side_balanced(domestic));
     let charged = attempt.outcome.is_some_and(crate::Outcome::is_charged);
     let end = attempt.upload.as_ref().and_then(|upload| upload.end);
@@ -265,11 +269,7 @@ impl Terminal {
         let step = self.settling.as_ref().map(|settling| settling.record.step);
         let profile = self.settings.profile.clone();
         let side = |row: &Attempt| {
-            if is_domestic(organisation(row, &profile), &profile) {
-                Organisation::Domestic
-            } else {
-                Organisation::Foreign
-            }
+            if is_domestic(row, &profile) { Organisation::Domestic } else { Organisation::Foreign }
         };
         if step == Some(SettlementStep::Details) {
             let trace = own.unwrap_or_else(|| self.allocate_trace());

@@ -10,8 +10,8 @@ use posd_emv::configuration::{Application, AuthorityKey, Configuration};
 use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
-use posd_terminal::{Deadlines, Event, PrintState, Settings, Terminal};
-use posd_unionpay::Profile;
+use posd_terminal::{Answer, CancelAnswer, Deadlines, Event, PrintState, Settings, Terminal};
+use posd_unionpay::{Profile, profile::Silence};
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
 use std::{
@@ -19,8 +19,16 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-pub(super) static PROFILE: LazyLock<Arc<Profile>> =
-    LazyLock::new(|| Arc::new(Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() }));
+pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+    let mut profile = Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() };
+    profile.qr.enabled = true;
+    for dialect in profile.qr.dialects.iter_mut().filter(|dialect| dialect.show.is_some()) {
+        // As the test host has it.
+        dialect.shown_tag = "A5".to_owned();
+        dialect.silence = Silence::QueryThenCancel { first_wait_s: 2, wait_s: 2, queries: 4, cancels: 2 };
+    }
+    Arc::new(profile)
+});
 
 static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
     let key = posd_card::issuer::authority_key();
@@ -79,6 +87,7 @@ impl World {
                 removal: 10_000,
                 signature: 5_000,
                 pin: 15_000,
+                code: 20_000,
                 ..Deadlines::default()
             },
         };
@@ -136,6 +145,7 @@ impl World {
         }
         self.open.clear();
         self.calls.clear();
+        self.cancels.clear();
         self.vault(Input::Disconnected);
         if power {
             let store = Rc::clone(&self.vault_store);
@@ -151,6 +161,7 @@ impl World {
                 Coming::App
                     | Coming::AppCancels
                     | Coming::AppDies
+                    | Coming::Scan(_)
                     | Coming::Key(_)
                     | Coming::FromHost(..)
                     | Coming::VaultBack
@@ -175,6 +186,11 @@ impl World {
                     if let Ok(posd_terminal::Answer::Transaction(view)) = &answer {
                         self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     }
+                    if let (Some(id), Ok(Answer::Cancel(CancelAnswer::Accepted))) =
+                        (self.cancels.remove(&call), &answer)
+                    {
+                        self.oracle.borrow_mut().given_up.insert(id);
+                    }
                     if self.calls.remove(&call) {
                         self.app.answered(&answer);
                     }
@@ -196,6 +212,7 @@ impl World {
                 Done::Report(Report::Transaction(view)) => {
                     self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     self.customer(view.state);
+                    self.paying_customer(&view);
                     if self.app.follows() == Some(view.id()) {
                         self.app.look(&view);
                     }

@@ -53,6 +53,7 @@ impl World {
                 let attempt = journal.attempt_by_trace(batch, *trace).ok().flatten();
                 attempt.is_some_and(|a| {
                     a.outcome.is_some_and(Outcome::is_charged)
+                        && a.wallet.is_none()
                         && a.kind.row().books != posd_unionpay::Books::Nothing
                 })
             })

@@ -1,7 +1,7 @@
 //! The end of a batch on the real daemon: what is counted, compared, uploaded and closed, and what survives a power cut.
 
 use posd_client::{CreateOptions, Original, Settlement, SettlementDetails};
-use posd_system_tests::{House, said};
+use posd_system_tests::{House, cause, said};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -218,7 +218,8 @@ async fn rule_1_a_settlement_that_a_power_cut_ends_goes_on_where_it_was() {
         assert_eq!(at_host(&house, 1)["ended"], 4, "{message}");
         batch_is(&house, 2).await;
         house.log_in().await;
-        assert_eq!(house.sell("next-1", 700).await.outcome, "approved", "{message}");
+        let next = house.sell("next-1", 700).await;
+        assert_eq!(next.outcome, "approved", "{message}: {}", cause(&next));
     }
 }
 

@@ -139,10 +139,9 @@ impl Terminal {
         batch: Option<u32>,
         records: &dyn Records,
     ) -> Result<SettlementView, CallError> {
-        if let Some(live) = self.settlement_view_live() {
-            if batch.is_none_or(|batch| batch == live.record.batch) {
-                return Ok(live);
-            }
+        let live = self.settlement_view_live();
+        if let Some(live) = live.filter(|live| batch.is_none_or(|batch| batch == live.record.batch)) {
+            return Ok(live);
         }
         let record = records.settlement(batch).map_err(|fault| self.storage_fault(fault))?;
         Ok(self.view_of(record.ok_or(CallError::NoSettlement)?))

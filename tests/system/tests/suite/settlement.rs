@@ -37,7 +37,7 @@ async fn follow(settlement: &Settlement) -> (SettlementDetails, Vec<String>) {
             steps.push(details.step().to_owned());
         }
     });
-    let details = tokio::time::timeout(Duration::from_secs(30), followed).await.expect("it ends").unwrap();
+    let details = tokio::time::timeout(Duration::from_secs(30), followed).await.unwrap().unwrap();
     (details, steps)
 }
 

@@ -21,6 +21,7 @@ mod kinds;
 mod operators;
 mod queue;
 mod resolve;
+mod settlement;
 
 pub use details::{
     Check, Code, CreateOptions, Details, Download, External, Job, Original, TerminalState, json,
@@ -29,6 +30,7 @@ pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
 pub use queue::QueueRow;
 pub use resolve::HostNumbers;
+pub use settlement::{DetailLine, SETTLEMENT, Settlement, SettlementDetails};
 
 use futures_util::StreamExt;
 use std::collections::HashMap;

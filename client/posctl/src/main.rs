@@ -10,6 +10,7 @@
 mod audit;
 mod code;
 mod decode;
+mod detail_file;
 mod download;
 mod errors;
 mod exit;
@@ -19,6 +20,7 @@ mod operator;
 mod picture;
 mod queue;
 mod resolve;
+mod settle;
 mod show;
 mod simulated;
 mod till;
@@ -131,6 +133,8 @@ enum Command {
         /// Place in the list, from 0.
         index: u32,
     },
+    /// Settle the batch (结算), look at a settlement, match it with the host's own list.
+    Settle(settle::Arguments),
     /// What the host has still to take, or did not take (存储转发): reversals, script results, offline sales …
     Queue(queue::Arguments),
     /// Reversals that the host has not answered.
@@ -259,6 +263,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             return Ok(Exit::Done);
         }
         Command::Till => return till::run(voice).await,
+        Command::Settle(arguments) => return settle::run(arguments, voice).await,
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
         Command::Queue(arguments) => return queue::run(arguments, voice).await,
@@ -355,6 +360,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Operator(_)
         | Command::Audit(_)
         | Command::Till
+        | Command::Settle(_)
         | Command::Queue(_)
         | Command::Resolve(_)
         | Command::Download(_) => {}

@@ -22,8 +22,8 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 
 use posd_runner::Journal as Port;
 use posd_terminal::{
-    Advice, AdviceId, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey,
-    StorageFault, StoredSet, TransactionId, WallTime, Write,
+    Advice, AdviceId, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, Settlement,
+    StorageFault, StoredSet, TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -127,20 +127,6 @@ impl Journal {
     pub fn audit_rows(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StorageFault> {
         audit::rows_of(&self.connection, after, limit)
     }
-
-    /// Erases the sealed card data of everything in a batch that is settled, from the file too (rule 10). A
-    /// pre-authorisation keeps its own until its window is over; of any batch, those whose window is over `now` lose
-    /// theirs.
-    ///
-    /// # Errors
-    /// [`StorageFault`]. While [`check`] runs, the rows are erased and their older pages are not: call again.
-    pub fn erase_cards(&mut self, batch: u32, now: WallTime) -> Result<(), StorageFault> {
-        if write::erase_cards(&mut self.connection, batch, now).map_err(fault)? {
-            Ok(())
-        } else {
-            Err(StorageFault("older pages are still being read; erase again later".to_owned()))
-        }
-    }
 }
 
 /// The full check of a journal: every page, every index. It may run beside an open journal, in another thread.
@@ -167,6 +153,10 @@ impl Port for Journal {
             return Err(fault(error));
         }
         self.commits += 1;
+        if writes.iter().any(|write| matches!(write, Write::EraseCards { .. })) {
+            // The log still holds the older pages. Where somebody reads just now they go with the next start.
+            let _ = write::drop_older_pages(&self.connection);
+        }
         Ok(())
     }
 }
@@ -186,6 +176,14 @@ impl Records for Journal {
 
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
         read::one(&self.connection, read::ATTEMPT_BY_TRACE, (batch, trace))
+    }
+
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::BATCH, (batch, after, limit))
+    }
+
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault> {
+        read::count(&self.connection, read::BATCH_SIZE, [batch])
     }
 
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
@@ -231,6 +229,21 @@ impl Records for Journal {
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         read::many(&self.connection, read::OPEN_ADVICES, [])
+    }
+
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        match batch {
+            Some(batch) => read::one(&self.connection, read::SETTLEMENT, [batch]),
+            None => read::one(&self.connection, read::LATEST_SETTLEMENT, []),
+        }
+    }
+
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        read::one(&self.connection, read::SETTLEMENT_BY_ID, [id])
+    }
+
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        read::one(&self.connection, read::OPEN_SETTLEMENT, [])
     }
 
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {

@@ -3,7 +3,7 @@
 use crate::audit;
 use posd_terminal::{
     Advice, AdviceState, Attempt, Outcome, PrintJob, PrintState, Reversal, ReversalState, Sealed, SetContent,
-    StoredSet, WallTime, Write,
+    Settlement, StoredSet, WallTime, Write,
 };
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -22,6 +22,8 @@ pub(crate) fn commit(connection: &mut Connection, writes: &[Write]) -> Result<()
             Write::Reversal(reversal) => write_reversal(&transaction, reversal)?,
             Write::Advice(advice) => write_advice(&transaction, advice)?,
             Write::PrintJob(job) => write_print_job(&transaction, job)?,
+            Write::Settlement(settlement) => write_settlement(&transaction, settlement)?,
+            Write::EraseCards { batch, now } => erase(&transaction, *batch, *now)?,
             Write::Audit(row) => audit::write(&transaction, row)?,
             Write::Set(set) => write_set(&transaction, set)?,
         }
@@ -109,14 +111,28 @@ fn write_advice(transaction: &Transaction<'_>, advice: &Advice) -> Result<()> {
 
 fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> {
     let open = !matches!(job.state, PrintState::Done | PrintState::Failed);
-    let sql = "INSERT INTO print_job (id, attempt, state, open, record) VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql = "INSERT INTO print_job (id, attempt, settlement, state, open, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, open = excluded.open, record = excluded.record";
     transaction.prepare_cached(sql)?.execute((
         job.id,
-        job.transaction,
+        job.slip.settlement().is_none().then_some(job.transaction),
+        job.slip.settlement().map(|(id, _)| id),
         job.state.word(),
         open,
         json(job)?,
+    ))?;
+    Ok(())
+}
+
+fn write_settlement(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<()> {
+    let sql = "INSERT INTO settlement (id, batch, open, record) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, open = excluded.open, record = excluded.record";
+    let record = json(settlement)?;
+    transaction.prepare_cached(sql)?.execute((
+        settlement.id,
+        settlement.batch,
+        settlement.is_open(),
+        record,
     ))?;
     Ok(())
 }
@@ -140,13 +156,16 @@ pub(crate) const ERASE_OVER: &str =
     "UPDATE attempt SET card = NULL, keep_card_until = NULL WHERE keep_card_until <= ?1 AND NOT to_resolve";
 
 /// Erases the sealed card data of a batch, and what was kept until now. What is still open keeps its own, as it is
-/// still needed. False when the log still holds older pages, because somebody reads.
-pub(crate) fn erase_cards(connection: &mut Connection, batch: u32, now: WallTime) -> Result<bool> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+/// still needed.
+fn erase(transaction: &Transaction<'_>, batch: u32, now: WallTime) -> Result<()> {
     transaction.execute(ERASE_BATCH, [batch])?;
     transaction.execute(ERASE_OVER, [now])?;
     transaction.execute("UPDATE reversal SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
     transaction.execute("UPDATE advice SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
-    transaction.commit()?;
+    Ok(())
+}
+
+/// Takes the log's pages home, so that what was erased is in no older page. False where somebody reads them.
+pub(crate) fn drop_older_pages(connection: &Connection) -> Result<bool> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }

@@ -3,8 +3,8 @@
 
 use posd_runner::Journal;
 use posd_terminal::{
-    Advice, AdviceId, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault,
-    StoredSet, TransactionId, Write,
+    Advice, AdviceId, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, Settlement,
+    StorageFault, StoredSet, TransactionId, Write,
 };
 
 /// What refused it.
@@ -37,6 +37,14 @@ impl Records for Evidence {
     }
 
     fn attempt_by_trace(&self, _: u32, _: u32) -> Result<Option<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn batch_size(&self, _: u32) -> Result<u32, StorageFault> {
         self.refused()
     }
 
@@ -73,6 +81,18 @@ impl Records for Evidence {
     }
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn settlement(&self, _: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.refused()
+    }
+
+    fn settlement_by_id(&self, _: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.refused()
+    }
+
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
         self.refused()
     }
 

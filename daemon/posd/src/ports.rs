@@ -1,7 +1,7 @@
 //! The runner's ports: each hands what it is given to the task that does the work.
 
 use crate::{bus, clock::Clock, host_link, logging, printer, vault_link};
-use posd_receipt::Receipt;
+use posd_receipt::Slip;
 use posd_runner::{Ports, Report};
 use posd_terminal::{Answer, CallError, CallId, Event, ExchangeId, Moment, Note, PrintJob};
 use posd_vault_protocol::{Request, Secret};
@@ -72,8 +72,8 @@ impl Ports for DaemonPorts {
         let _ = self.bus.send(bus::Outgoing::Report(report));
     }
 
-    fn print(&mut self, job: PrintJob, receipt: Receipt) {
-        let _ = self.printer.send(printer::Command { job, receipt });
+    fn print(&mut self, job: PrintJob, slip: Slip) {
+        let _ = self.printer.send(printer::Command { job, slip });
     }
 
     fn note(&mut self, note: Note) {

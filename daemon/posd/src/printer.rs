@@ -2,7 +2,7 @@
 
 use crate::{configuration::Printer, ports::Events};
 use posd_devices::{Job, State, Target};
-use posd_receipt::{Receipt, escpos, layout};
+use posd_receipt::{Slip, escpos};
 use posd_terminal::{Event, PrintJob, PrintState};
 use tokio::sync::mpsc::{UnboundedReceiver, channel};
 
@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, channel};
 #[derive(Debug)]
 pub(crate) struct Command {
     pub(crate) job: PrintJob,
-    pub(crate) receipt: Receipt,
+    pub(crate) slip: Slip,
 }
 
 impl Printer {
@@ -46,9 +46,9 @@ pub(crate) async fn serve(
         };
         events.send(Event::Printed(id, state));
     }));
-    while let Some(Command { job, receipt }) = commands.recv().await {
-        let bytes = escpos(&layout(&receipt, job.copy, job.reprint));
-        let again = escpos(&layout(&receipt, job.copy, true));
+    while let Some(Command { job, slip }) = commands.recv().await {
+        let bytes = escpos(&slip.lines(job.copy, job.reprint));
+        let again = escpos(&slip.lines(job.copy, true));
         if jobs.send(Job { id: job.id, bytes, again }).await.is_err() {
             return;
         }

@@ -54,6 +54,12 @@ words! {
         SupervisorRefused = "supervisor-refused",
         /// The supervisor said what came of a refund without an answer.
         RefundResolved = "refund-resolved",
+        /// A settlement began, or began again.
+        SettlementBegun = "settlement-begun",
+        /// A settlement was given up; the batch goes on.
+        SettlementGivenUp = "settlement-given-up",
+        /// A batch was closed.
+        BatchClosed = "batch-closed",
         /// The sign-in holds no longer, by the host's word or for a bad MAC; the detail says which.
         SignInEnded = "sign-in-ended",
         /// A set was downloaded and is in force.

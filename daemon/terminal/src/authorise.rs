@@ -11,6 +11,7 @@ use crate::{
     prompt::Prompt,
     record::{AdviceKind, Link, Original, PrintJob, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
+    settlement::Upload,
     state::{Cause, Outcome, State},
     terminal::Terminal,
 };
@@ -217,6 +218,7 @@ impl Terminal {
             attempt.card_sequence = original.card_sequence;
             // A code that the terminal shows leaves nothing to seal.
             attempt.card = Some(card.clone()).filter(|card| !card.0.is_empty());
+            attempt.upload = Some(Upload::of(&original));
             writes.push(live.record());
         }
         let prompt = match original.kind {
@@ -384,6 +386,9 @@ impl Terminal {
         let silence = self.silence();
         let completed = cardless || card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
+        if matches!(heard, Heard::Declined(_) | Heard::Approved(..)) {
+            self.keep_certificate(id, card.as_ref());
+        }
         let mut writes = Vec::new();
         let mut jobs = Vec::new();
         match heard {
@@ -463,7 +468,7 @@ impl Terminal {
         }
     }
 
-    fn field55(&self, tags: &[u32], scripts: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    pub(crate) fn field55(&self, tags: &[u32], scripts: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let kernel = self.kernel()?;
         let get = |tag| if tag == SCRIPT_RESULTS { scripts.clone() } else { kernel.data(tag) };
         field55::build(tags, &get).ok()

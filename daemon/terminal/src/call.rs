@@ -8,6 +8,7 @@ use crate::{
     record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
     sets::DownloadSet,
+    settlement::{BatchLine, Mismatch, SettlementCall, SettlementView},
     view::{TerminalView, TransactionView},
 };
 use posd_unionpay::Kind;
@@ -209,6 +210,16 @@ pub enum Call {
     },
     /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
+    /// Settle the batch (结算), or go on with the settlement that waits. Everything older is delivered first. Answer:
+    /// [`Answer::Settlement`].
+    Settle,
+    /// Ask about a settlement; the answer is told at [`SettlementCall`].
+    Settlement {
+        /// Its batch; the latest settlement where there is none.
+        batch: Option<u32>,
+        /// What.
+        asked: SettlementCall,
+    },
 }
 
 /// The numbers by which the host's records name a transaction.
@@ -251,6 +262,14 @@ pub enum Answer {
     Operators(Vec<OperatorEntry>),
     /// The end of the audit chain.
     AuditHead(AuditHead),
+    /// A settlement as it stands.
+    Settlement(Box<SettlementView>),
+    /// What does not agree with a detail file.
+    Mismatches(Vec<Mismatch>),
+    /// The transactions of a batch.
+    BatchLines(Vec<BatchLine>),
+    /// A slip that is no receipt.
+    Slip(Box<posd_receipt::Slip>),
 }
 
 /// The three answers of a cancel.
@@ -411,6 +430,15 @@ pub enum CallError {
     /// The original is not one that this may be done to.
     #[error(transparent)]
     Original(Unfit),
+    /// A reversal is not answered yet, and the batch cannot be settled before it is.
+    #[error("the host has not answered a reversal yet; settle when it has")]
+    ReversalPending,
+    /// An advice is not delivered yet, and the batch cannot be settled before it is.
+    #[error("the host has not taken an advice yet; settle when it has")]
+    AdvicesPending,
+    /// There is no settlement of that batch.
+    #[error("there is no settlement of that batch")]
+    NoSettlement,
     /// The host's parameters do not let this terminal do that kind of transaction.
     #[error("the acquirer has switched this type of transaction off for this terminal")]
     SwitchedOff,

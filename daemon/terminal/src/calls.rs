@@ -107,6 +107,8 @@ impl Terminal {
             Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
             Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
+            Call::Settle => self.call_settle(id, caller, records),
+            Call::Settlement { batch, asked } => self.call_settlement(id, caller, batch, asked, records),
         }
     }
 
@@ -292,6 +294,8 @@ impl Terminal {
             return Err(CallError::NoOperator);
         }
         self.refuse_if_locked()?;
+        self.refuse_if_settling()?;
+        self.refuse_if_batch_is_full(attempt.kind, records)?;
         let busy = self.active.is_some() || self.login.is_some() || !self.queue.is_empty();
         if busy && attempt.options.no_wait {
             return Err(CallError::Busy);

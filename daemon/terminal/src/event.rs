@@ -4,9 +4,10 @@ use crate::{
     audit::AuditHead,
     call::{Answer, Call, CallError, CallId, Caller, ConnectionId},
     record::{PrintJob, PrintState, StorageFault, WallTime, Write},
+    settlement::SettlementView,
     view::{TerminalView, TransactionView},
 };
-use posd_receipt::Receipt;
+use posd_receipt::Slip;
 use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Secret, Status};
 
 /// When an event happened. The terminal has no clock of its own.
@@ -102,6 +103,8 @@ pub enum Timer {
     Vault,
     /// The next background try of a reversal or advice.
     Retry,
+    /// The next try of a settlement.
+    Settlement,
     /// A downloaded set may be old.
     Download,
 }
@@ -131,10 +134,12 @@ pub enum Effect {
     Report(Box<TransactionView>),
     /// The terminal changed: tell everyone.
     ReportTerminal(Box<TerminalView>),
-    /// A print job changed: tell the owner of its transaction, the user of that uid.
+    /// A settlement changed: tell the user who called for it.
+    ReportSettlement(Box<SettlementView>),
+    /// A print job changed: tell whose it is, the user of that uid.
     ReportPrintJob(u32, PrintJob),
     /// Print.
-    Print(PrintJob, Box<Receipt>),
+    Print(PrintJob, Box<Slip>),
     /// Something an administrator may act on.
     Note(Note),
 }

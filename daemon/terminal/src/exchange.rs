@@ -35,6 +35,8 @@ pub(crate) enum Purpose {
     Download,
     /// Echo, the last part of a diagnosis; the caller waits.
     Echo(CallId),
+    /// A message of the settlement that is under way.
+    Settlement,
 }
 
 /// How far it is.
@@ -119,7 +121,11 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.end_round() && !self.leave_queue(records) && !self.next_download_step() {
+            } else if !self.end_round()
+                && !self.settle_on(records)
+                && !self.leave_queue(records)
+                && !self.next_download_step()
+            {
                 return;
             }
         }
@@ -317,6 +323,7 @@ impl Terminal {
             Purpose::SignIn(calls) => self.sign_in_answered(calls, end),
             Purpose::SignOut(call) => self.sign_out_answered(call, end),
             Purpose::Echo(call) => self.echo_answered(call, end),
+            Purpose::Settlement => self.settlement_answered(end),
             Purpose::Download => self.download_answered(end),
         }
         self.stale_try = false;

@@ -35,6 +35,7 @@ mod sale_key;
 mod session;
 mod sets;
 mod settings;
+mod settlement;
 mod slip;
 mod state;
 mod supervisor;
@@ -57,11 +58,16 @@ pub use queue::{QueueFilter, QueueRow};
 pub use record::{
     Advice, AdviceId, AdviceKind, AdviceState, Attempt, Closing, ClosingStep, Device, Link, Options,
     Original, OriginalName, PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed,
-    StorageFault, TransactionId, Try, WallTime, Write,
+    SlipOf, StorageFault, TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};
 pub use settings::{Deadlines, Settings};
+pub use settlement::{
+    Balance, BatchLine, BatchTotals, Compared, DetailLine, Mismatch, MismatchAction, MismatchKind,
+    Settlement, SettlementCall, SettlementFault, SettlementSlip, SettlementState, SettlementStep,
+    SettlementView, Sum, Upload,
+};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
 pub use view::{DownloadView, TerminalState, TerminalView, TransactionView};

@@ -4,17 +4,17 @@ use crate::{
     call::{Answer, CallError},
     event::Effect,
     forward::unseal,
-    record::{Attempt, PrintJob, PrintState, Records, Sealed, TransactionId, Write},
+    record::{Attempt, PrintJob, PrintState, Records, Sealed, SlipOf, TransactionId, Write},
     terminal::{Asked, Terminal},
 };
-use posd_receipt::{Copy, FullPan, Receipt};
+use posd_receipt::{Copy, FullPan, Receipt, Slip};
 use posd_vault_protocol::{Reply, Request as VaultRequest};
 
 /// A slip that waits for its full card number.
 #[derive(Debug)]
 pub(crate) struct Unrevealed {
     job: PrintJob,
-    receipt: Receipt,
+    receipt: Box<Receipt>,
     sealed: Sealed,
 }
 
@@ -33,7 +33,7 @@ impl Terminal {
     pub(crate) fn new_job(&mut self, transaction: TransactionId, copy: Copy, reprint: bool) -> PrintJob {
         let id = self.device.next_job;
         self.device.next_job += 1;
-        PrintJob { id, transaction, copy, reprint, state: PrintState::Queued }
+        PrintJob { id, transaction, slip: SlipOf::Receipt, copy, reprint, state: PrintState::Queued }
     }
 
     /// Hands a committed job to the printer.
@@ -46,18 +46,28 @@ impl Terminal {
     /// Prints a transaction's slip, where it has one. Where the rules want the card number in full, the secure module
     /// opens what is sealed of it first; the slip waits while that is away.
     pub(crate) fn print_of(&mut self, attempt: &Attempt, job: PrintJob) {
-        let Some(receipt) = attempt.receipt.clone() else { return };
+        let Some(receipt) = attempt.receipt.clone().map(Box::new) else { return };
         let uid = attempt.key.uid;
-        self.jobs.insert(job.id, (uid, job.clone()));
-        self.effect(Effect::ReportPrintJob(uid, job.clone()));
         match attempt.card.clone().filter(|_| receipt.transaction_type.prints_full_pan()) {
             Some(sealed) => {
+                self.report_job(uid, &job);
                 let id = job.id;
                 self.unrevealed.insert(id, Unrevealed { job, receipt, sealed });
                 self.reveal(id);
             }
-            None => self.effect(Effect::Print(job, Box::new(receipt))),
+            None => self.print_slip(uid, job, Slip::Receipt(receipt)),
         }
+    }
+
+    /// Hands a committed job with its slip to the printer; `uid` is told how it goes.
+    pub(crate) fn print_slip(&mut self, uid: u32, job: PrintJob, slip: Slip) {
+        self.report_job(uid, &job);
+        self.effect(Effect::Print(job, Box::new(slip)));
+    }
+
+    fn report_job(&mut self, uid: u32, job: &PrintJob) {
+        self.jobs.insert(job.id, (uid, job.clone()));
+        self.effect(Effect::ReportPrintJob(uid, job.clone()));
     }
 
     fn reveal(&mut self, id: u64) {
@@ -79,7 +89,7 @@ impl Terminal {
         if let Reply::Opened(clear) = reply {
             receipt.full_pan = unseal(&clear).and_then(|(pan, _)| FullPan::new(pan.reveal()));
         }
-        self.effect(Effect::Print(job, Box::new(receipt)));
+        self.effect(Effect::Print(job, Box::new(Slip::Receipt(receipt))));
     }
 
     /// Prints a copy on demand. One that was given to the printer before carries the reprint mark, whatever became

@@ -8,6 +8,7 @@ use crate::{
     prompt::Locale,
     sale_key::{Reference, SaleKey},
     sets::StoredSet,
+    settlement::{Settlement, Upload},
     state::{Cause, Outcome, words},
 };
 use posd_receipt::Receipt;
@@ -47,6 +48,9 @@ pub struct Device {
     pub next_transaction: TransactionId,
     /// The next print job's number.
     pub next_job: u64,
+    /// The next settlement's number.
+    #[serde(default = "first")]
+    pub next_settlement: u64,
     /// The next advice's number.
     #[serde(default = "one")]
     pub next_advice: AdviceId,
@@ -68,6 +72,7 @@ impl Default for Device {
             next_trace: 1,
             next_transaction: 1,
             next_job: 1,
+            next_settlement: 1,
             next_advice: 1,
             next_sequence_counter: 1,
             signed_in: false,
@@ -75,6 +80,10 @@ impl Default for Device {
             update_requested: None,
         }
     }
+}
+
+fn first() -> u64 {
+    1
 }
 
 /// What the app chose for one transaction. Part of the sale's content: other options with the same reference conflict.
@@ -223,6 +232,9 @@ pub struct Attempt {
     pub keep_card_until: Option<WallTime>,
     /// The receipt's data, for charges.
     pub receipt: Option<Receipt>,
+    /// What the upload of its batch will repeat, once a request was made.
+    #[serde(default)]
+    pub upload: Option<Upload>,
     /// The wallet it is paid with, by its name in the profile.
     #[serde(default)]
     pub wallet: Option<String>,
@@ -273,6 +285,7 @@ impl Attempt {
             card: None,
             keep_card_until: None,
             receipt: None,
+            upload: None,
             wallet: None,
             voucher: None,
         }
@@ -505,13 +518,49 @@ words! {
     }
 }
 
+/// What a print job prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlipOf {
+    /// The receipt of its transaction.
+    #[default]
+    Receipt,
+    /// The slip of a settlement.
+    Settlement {
+        /// The settlement's number.
+        id: u64,
+        /// Its batch.
+        batch: u32,
+    },
+    /// The detail list of a settlement's batch.
+    DetailList {
+        /// The settlement's number.
+        id: u64,
+        /// Its batch.
+        batch: u32,
+    },
+}
+
+impl SlipOf {
+    /// The number and the batch of the settlement that it belongs to.
+    pub fn settlement(self) -> Option<(u64, u32)> {
+        match self {
+            SlipOf::Receipt => None,
+            SlipOf::Settlement { id, batch } | SlipOf::DetailList { id, batch } => Some((id, batch)),
+        }
+    }
+}
+
 /// One print job (rule 6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrintJob {
     /// Its number.
     pub id: u64,
-    /// Whose receipt.
+    /// Whose receipt; 0 where it prints none.
     pub transaction: TransactionId,
+    /// What it prints.
+    #[serde(default)]
+    pub slip: SlipOf,
     /// Which copy.
     pub copy: posd_receipt::Copy,
     /// It carries the reprint mark: this copy was printed (or may have been) before.
@@ -533,6 +582,17 @@ pub enum Write {
     Advice(Box<Advice>),
     /// A print job.
     PrintJob(PrintJob),
+    /// A settlement.
+    Settlement(Box<Settlement>),
+    /// The end of the sealed card data of a batch that is closed, from the file too (rule 10). What is still open keeps
+    /// its own, and so does a pre-authorisation until its window is over; of any batch, those whose window is over
+    /// `now` lose theirs.
+    EraseCards {
+        /// The batch.
+        batch: u32,
+        /// The wall clock at closing.
+        now: WallTime,
+    },
     /// An audit row; it is only ever added.
     Audit(Box<AuditRow>),
     /// A downloaded set, in the place of the older one.
@@ -557,6 +617,10 @@ pub trait Records {
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault>;
     /// The attempt of a batch with a trace number.
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault>;
+    /// The attempts of a batch whose trace number is above `after`, in the order of trace numbers, at most `limit`.
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault>;
+    /// How many attempts of a batch took a trace number.
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault>;
     /// The attempts that were answered with a retrieval reference number, newest first.
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault>;
     /// The attempts that were answered with an authorisation code, newest first.
@@ -580,6 +644,12 @@ pub trait Records {
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault>;
     /// Advices that are queued, oldest first.
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// The latest settlement of a batch, or of any where no batch is given.
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault>;
+    /// The settlement with a number.
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault>;
+    /// The settlement that is under way.
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault>;
     /// Advices that need action, oldest first.
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault>;
     /// One advice by its number.

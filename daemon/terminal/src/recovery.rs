@@ -3,7 +3,7 @@
 use crate::{
     event::{Effect, Note},
     kinds::{self, Silence},
-    record::{Attempt, PrintJob, Records, ReversalState, StorageFault, Write},
+    record::{Attempt, PrintJob, Records, ReversalState, SlipOf, StorageFault, Write},
     sale::unknown_prompt,
     state::{Cause, Outcome, State},
     terminal::{Live, Terminal},
@@ -70,6 +70,7 @@ impl Terminal {
         for note in notes {
             self.effect(Effect::Note(note));
         }
+        self.recover_settlement(records)?;
         for job in records.open_print_jobs()? {
             self.print_again(job, records)?;
         }
@@ -84,11 +85,17 @@ impl Terminal {
 
     /// A job that was not done may have reached the paper: it is printed with the reprint mark.
     fn print_again(&mut self, mut job: PrintJob, records: &dyn Records) -> Result<(), StorageFault> {
-        let attempt = records.attempt(job.transaction)?;
-        if let Some(attempt) = attempt.filter(|attempt| attempt.receipt.is_some()) {
-            job.reprint = true;
-            self.effect(Effect::Commit(vec![Write::PrintJob(job.clone())]));
-            self.print_of(&attempt, job);
+        job.reprint = true;
+        let commit = Effect::Commit(vec![Write::PrintJob(job.clone())]);
+        if job.slip == SlipOf::Receipt {
+            let attempt = records.attempt(job.transaction)?;
+            if let Some(attempt) = attempt.filter(|attempt| attempt.receipt.is_some()) {
+                self.effect(commit);
+                self.print_of(&attempt, job);
+            }
+        } else if let Some((uid, slip)) = self.slip_again(&job, records)? {
+            self.effect(commit);
+            self.print_slip(uid, job, slip);
         }
         Ok(())
     }

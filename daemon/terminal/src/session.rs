@@ -44,7 +44,7 @@ impl Terminal {
         caller: Caller,
     ) -> Result<Option<CallAnswer>, CallError> {
         self.refuse_if_selling()?;
-        if self.active.is_some() || !self.queue.is_empty() {
+        if self.active.is_some() || !self.queue.is_empty() || self.is_settling() {
             return Err(CallError::Busy);
         }
         if !self.device.signed_in {
@@ -98,7 +98,8 @@ impl Terminal {
                 | Purpose::Reversal(_)
                 | Purpose::Closing(..)
                 | Purpose::Advice(_)
-                | Purpose::Download => {}
+                | Purpose::Download
+                | Purpose::Settlement => {}
             },
         }
     }
@@ -167,6 +168,7 @@ impl Terminal {
         if result.is_err() && calls.is_empty() {
             // It was for the sake of something to deliver, which has now failed with it.
             self.sign_in_for_delivery_failed();
+            self.settlement_sign_in_failed();
         }
         for call in calls {
             self.effect(Effect::Reply(call, result.clone()));

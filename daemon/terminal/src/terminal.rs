@@ -15,6 +15,7 @@ use crate::{
     sale::{Active, Step},
     sets::{Blacklist, DownloadSet, InForce},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
+    settlement::Settling,
     state::State,
     view::{TerminalState, TerminalView, TransactionView},
 };
@@ -116,6 +117,8 @@ pub(crate) enum Asked {
     Operators(CallId),
     /// The card number of a slip.
     FullPan(u64),
+    /// The card data of a row that is uploaded is opened.
+    Settlement,
 }
 
 impl Asked {
@@ -133,6 +136,7 @@ impl Asked {
                 | Asked::Diagnosis(_)
                 | Asked::Operators(_)
                 | Asked::FullPan(_)
+                | Asked::Settlement
         )
     }
 }
@@ -194,6 +198,8 @@ pub struct Terminal {
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
     /// Slips that wait for the secure module.
     pub(crate) unrevealed: BTreeMap<u64, Unrevealed>,
+    /// The settlement that is under way.
+    pub(crate) settling: Option<Settling>,
     pub(crate) shown: Option<TerminalView>,
     pub(crate) now: Moment,
     pub(crate) effects: Vec<Effect>,
@@ -237,6 +243,7 @@ impl Terminal {
             round: None,
             jobs: BTreeMap::new(),
             unrevealed: BTreeMap::new(),
+            settling: None,
             shown: None,
             now: Moment::default(),
             effects: Vec::new(),
@@ -259,7 +266,7 @@ impl Terminal {
             Event::Timer(Timer::Step) => self.step_timer(),
             Event::Timer(Timer::Reply) => self.reply_timer(),
             Event::Timer(Timer::Vault) => self.vault_timer(),
-            Event::Timer(Timer::Retry) => {}
+            Event::Timer(Timer::Retry | Timer::Settlement) => {}
             Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
             Event::Printed(id, state) => self.printed(id, state),
@@ -339,6 +346,7 @@ impl Terminal {
             }
         }
         self.login_lost();
+        self.settlement_without_vault();
         self.exchange_without_vault();
         self.download_without_vault();
         self.sale_without_vault();
@@ -382,6 +390,7 @@ impl Terminal {
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
             Asked::FullPan(job) => self.revealed(job, reply),
+            Asked::Settlement => self.settlement_opened(reply),
             Asked::SealBlacklist => self.blacklist_sealed(reply),
             Asked::OpenBlacklist => self.blacklist_opened(reply),
             _ => self.sale_reply(asked, reply),
@@ -509,7 +518,7 @@ impl Terminal {
         let reasons = self.reasons();
         let state = if !reasons.is_empty() {
             TerminalState::OutOfService
-        } else if self.active.is_some() {
+        } else if self.active.is_some() || self.is_settling() {
             TerminalState::Busy
         } else {
             TerminalState::Ready

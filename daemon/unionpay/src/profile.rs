@@ -112,6 +112,9 @@ pub struct Profile {
     pub mac_on_settlement: bool,
     /// Whether downloads (60.3 = 36x to 39x) carry a MAC. Default false.
     pub mac_on_downloads: bool,
+    /// Whether the terminal signs in again after a settlement, for the number of the new batch. Default false: it
+    /// counts on by itself.
+    pub sign_in_after_settlement: bool,
     /// 60.3 of the upload of a failed chip transaction after a balanced settlement, three digits. Default `204`.
     pub upload_failed_balanced: String,
     /// The same after an unbalanced settlement. Default `206`.
@@ -277,6 +280,7 @@ impl Default for Profile {
             ],
             mac_on_settlement: false,
             mac_on_downloads: false,
+            sign_in_after_settlement: false,
             upload_failed_balanced: "204".to_owned(),
             upload_failed_unbalanced: "206".to_owned(),
             parameters_flag: false,

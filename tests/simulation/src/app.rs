@@ -6,7 +6,9 @@ use posd_terminal::{
     Amount, Answer, Call, CallError, Currency, Kind, Options, OriginalName, Reference, State, TransactionId,
     TransactionView,
 };
+use posd_terminal::{SettlementCall, SettlementState, SettlementView};
 use posd_vault_protocol::Secret;
+use std::collections::BTreeSet;
 
 /// Where the app stands with its present sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,9 @@ enum Step {
     /// Tries a sale while the screen is locked: it must be refused.
     TryLocked,
     Unlock,
+    Settle,
+    /// The settlement is under way.
+    FollowSettlement,
     Idle,
 }
 
@@ -49,6 +54,8 @@ pub(crate) struct App {
     /// Jobs that the terminal refused to make a transaction for.
     pub(crate) refused: usize,
     jobs: Vec<Job>,
+    /// Before which jobs it settles; the number of all of them stands for the end.
+    settles: BTreeSet<usize>,
     /// What each finished job moved.
     moved: Vec<Option<u64>>,
     attempts: u32,
@@ -65,12 +72,13 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(jobs: Vec<Job>) -> App {
+    pub(crate) fn new(jobs: Vec<Job>, settles: BTreeSet<usize>) -> App {
         App {
             begun: 0,
             refused: 0,
             moved: vec![None; jobs.len()],
             jobs,
+            settles,
             attempts: 0,
             step: Step::Idle,
             after: Step::Idle,
@@ -82,12 +90,12 @@ impl App {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.begun == self.jobs.len() && self.step == Step::Idle
+        self.begun == self.jobs.len() && self.step == Step::Idle && !self.settles.contains(&self.begun)
     }
 
     /// Whether it waits for nothing and so shall act now or soon.
     pub(crate) fn can_act(&self) -> bool {
-        !self.waiting && !matches!(self.step, Step::Follow(_)) && !self.is_done()
+        !self.waiting && !matches!(self.step, Step::Follow(_) | Step::FollowSettlement) && !self.is_done()
     }
 
     /// The transaction it follows.
@@ -101,9 +109,12 @@ impl App {
     /// It, or the daemon, was started again: it asks for its sale by name.
     pub(crate) fn restart(&mut self) {
         self.waiting = false;
-        if self.step != Step::Idle {
-            self.step = Step::Create;
-        }
+        self.step = match self.step {
+            Step::Idle => Step::Idle,
+            Step::Settle | Step::FollowSettlement => Step::Settle,
+            Step::SignIn | Step::LogIn | Step::Unlock if self.after == Step::Settle => Step::Settle,
+            _ => Step::Create,
+        };
     }
 
     /// The kind of its present job.
@@ -140,12 +151,21 @@ impl App {
     /// The next call; `None` where the present sale is over and the next may begin.
     pub(crate) fn next_call(&mut self) -> Option<Call> {
         if self.step == Step::Idle {
-            if self.begun == self.jobs.len() {
+            let settles = self.settles.remove(&self.begun);
+            if !settles && self.begun == self.jobs.len() {
                 return None;
             }
-            self.begun += 1;
-            self.attempts = 1;
-            self.step = if self.begun.is_multiple_of(LOCKED_BEFORE) { Step::Lock } else { Step::Create };
+            if !settles {
+                self.begun += 1;
+                self.attempts = 1;
+            }
+            self.step = if settles {
+                Step::Settle
+            } else if self.begun.is_multiple_of(LOCKED_BEFORE) {
+                Step::Lock
+            } else {
+                Step::Create
+            };
         }
         self.waiting = true;
         Some(match self.step {
@@ -161,6 +181,8 @@ impl App {
             Step::Lock => Call::Lock,
             Step::Unlock => Call::Unlock { operator: None, password: Some(Secret::new(b"1357".to_vec())) },
             Step::Follow(id) => Call::Get { id },
+            Step::Settle => Call::Settle,
+            Step::FollowSettlement => Call::Settlement { batch: None, asked: SettlementCall::Get },
             Step::Idle => return None,
         })
     }
@@ -178,8 +200,15 @@ impl App {
                 self.step = Step::Create;
             }
             (Step::Unlock, Ok(_)) => self.step = self.after,
-            (_, Err(CallError::Locked)) => {
-                self.step = Step::Create;
+            (Step::Settle | Step::FollowSettlement, Ok(Answer::Settlement(view))) => {
+                self.look_settlement(view)
+            }
+            (
+                Step::Settle,
+                Err(CallError::ReversalPending | CallError::AdvicesPending | CallError::HostUnreachable),
+            ) => {}
+            (step, Err(CallError::Locked)) => {
+                self.step = if step == Step::Settle { Step::Settle } else { Step::Create };
                 self.first(Step::Unlock);
             }
             (Step::Start(id), Ok(_)) => self.step = Step::Follow(id),
@@ -199,8 +228,20 @@ impl App {
                 self.refused += usize::from(matches!(step, Step::Create | Step::TryLocked));
                 self.step = Step::Idle;
             }
+            (Step::Settle | Step::FollowSettlement, Err(_)) => self.step = Step::Settle,
             (_, Err(_)) => self.step = Step::Create,
             (_, Ok(_)) => {}
+        }
+    }
+
+    /// How the settlement stands; given up, it is asked for again, as nothing else is to do.
+    pub(crate) fn look_settlement(&mut self, view: &SettlementView) {
+        if matches!(self.step, Step::Settle | Step::FollowSettlement) {
+            self.step = match view.state {
+                SettlementState::Finished => Step::Idle,
+                SettlementState::Failed => Step::Settle,
+                SettlementState::Running | SettlementState::Waiting => Step::FollowSettlement,
+            };
         }
     }
 

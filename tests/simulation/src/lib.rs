@@ -11,6 +11,7 @@
 
 mod app;
 mod audit;
+mod books;
 pub mod disk;
 mod oracle;
 mod plant;

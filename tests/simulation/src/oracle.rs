@@ -103,10 +103,20 @@ impl Oracle {
         let batch =
             message.digits(60).and_then(|digits| digits.number(2..8)).and_then(|b| u32::try_from(b).ok())?;
         let processing = message.digits(3).map(|digits| digits.text().as_str().to_owned());
+        let code =
+            message.digits(60).map(|digits| digits.text().as_str().get(8..11).unwrap_or_default().to_owned());
         let kind = match (mti.as_str(), processing.as_deref()) {
             ("0400", _) => MessageKind::Reversal,
             ("0620", _) => MessageKind::ScriptResult,
             ("0800", _) => MessageKind::SignIn,
+            ("0500", _) => MessageKind::Settlement,
+            ("0320", _) => match code.as_deref() {
+                Some("201") => MessageKind::BatchUpload,
+                Some("203" | "205") => MessageKind::ChipUpload,
+                Some("204" | "206") => MessageKind::FailureUpload,
+                Some("202" | "207") => MessageKind::BatchEnd,
+                _ => MessageKind::AdviceUpload,
+            },
             (_, Some(processing)) if by_code(&message) => match processing {
                 "000000" => MessageKind::QrSale,
                 "200000" => MessageKind::QrVoid,
@@ -135,6 +145,8 @@ impl Oracle {
                 }
             }
             "0400" => {}
+            // A row carries its transaction's trace, and a repeated message of details its own again.
+            "0320" if kind != MessageKind::BatchEnd => {}
             // An advice keeps its own trace from try to try.
             "0620" => {
                 self.own.insert((batch, trace));

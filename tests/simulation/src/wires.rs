@@ -3,11 +3,12 @@
 
 use crate::{oracle::Oracle, random::Random};
 use posd_journal::Journal;
-use posd_receipt::Receipt;
+use posd_receipt::Slip;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
     Advice, AdviceId, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime,
-    Moment, Note, PrintJob, Records, Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
+    Moment, Note, PrintJob, Records, Reversal, SaleKey, Settlement, StorageFault, StoredSet, TransactionId,
+    Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -110,7 +111,7 @@ impl Ports for Wires {
     fn report(&mut self, report: Report) {
         self.put(Done::Report(report));
     }
-    fn print(&mut self, job: PrintJob, _: Receipt) {
+    fn print(&mut self, job: PrintJob, _: Slip) {
         self.put(Done::Print(job));
     }
     fn note(&mut self, _: Note) {}
@@ -143,6 +144,12 @@ impl Records for Watched {
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
         self.journal.attempt_by_trace(batch, trace)
     }
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.batch(batch, after, limit)
+    }
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault> {
+        self.journal.batch_size(batch)
+    }
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.attempts_by_rrn(rrn)
     }
@@ -170,6 +177,16 @@ impl Records for Watched {
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.journal.open_advices()
     }
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.settlement(batch)
+    }
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.settlement_by_id(id)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.open_settlement()
+    }
+
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
         self.journal.advices_to_look_at()
     }

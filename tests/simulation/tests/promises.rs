@@ -30,23 +30,25 @@ fn twenty_thousand_transactions_keep_every_promise() {
     let workers: Vec<_> = (0..2)
         .map(|worker| {
             thread::spawn(move || {
-                let (mut attempts, mut crashes, mut seed) = (0, 0, 1 + worker);
+                let (mut attempts, mut crashes, mut settled, mut seed) = (0, 0, 0, 1 + worker);
                 while attempts < 10_000 {
                     let outcome =
                         World::run(plan(seed)).unwrap_or_else(|violation| panic!("{}", violation.0));
                     attempts += outcome.attempts;
                     crashes += outcome.crashes;
+                    settled += outcome.settled;
                     seed += 2;
                 }
-                (attempts, crashes)
+                (attempts, crashes, settled)
             })
         })
         .collect();
-    let (attempts, crashes) = workers
+    let (attempts, crashes, settled) = workers
         .into_iter()
         .map(|w| w.join().unwrap())
-        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        .fold((0, 0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2));
     assert!(attempts >= 20_000 && crashes > 1_000, "{attempts} transactions, {crashes} crashes");
+    assert!(settled >= 200, "{settled} settlements");
 }
 
 /// The power goes before every effect of a transaction, and before effects of each recovery: every one, or where the
@@ -91,6 +93,39 @@ fn a_crash_at_every_effect_of_a_pre_authorisation_and_again_in_its_recovery() {
 #[test]
 fn a_crash_at_every_effect_of_its_cancel_and_again_in_its_recovery() {
     crash_everywhere(Kind::PreAuthCancel, 20, 3);
+}
+
+/// The power goes before every effect of a settlement, and before every effect of each recovery.
+fn crash_everywhere_in_a_settlement(forget: bool, fewest: u64) {
+    // A sale, its void and a sale: a row for each step, and on an unbalanced side details too.
+    let run = |at, again| {
+        let faults = Faults::SweepSettlement { at, again, forget };
+        let plan = Plan { faults, sales: 3, kind: Kind::Void, ..plan(77) };
+        World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
+    };
+    let whole = run(1_000_000, None);
+    assert_eq!((whole.crashes, whole.settled), (0, 1));
+    let length = whole.sale_effects;
+    assert!(length > fewest, "a settlement has {length} effects");
+    for at in 0..length {
+        let once = run(at, None);
+        assert!(once.crashes == 1 && once.settled >= 1, "at {at} of {length}");
+        // Every third of them, each time others: a settlement is long, and so is what follows it.
+        for again in (at % 3..once.effects.min(60)).step_by(3) {
+            let twice = run(at, Some(again));
+            assert!(twice.crashes <= 2 && twice.settled >= 1);
+        }
+    }
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_balanced_settlement_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere_in_a_settlement(false, 20);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_an_unbalanced_settlement_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere_in_a_settlement(true, 30);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Records to write: every id follows from the transaction's number.
 
 use posd_terminal::{
-    Advice, AdviceKind, AdviceState, Amount, Attempt, Cause, Closing, ClosingStep, Currency, Kind, Options,
-    Original, Outcome, PrintJob, PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey,
-    Sealed, Try,
+    Advice, AdviceKind, AdviceState, Amount, Attempt, BatchTotals, Cause, Closing, ClosingStep, Currency,
+    Kind, Options, Original, Outcome, PrintJob, PrintState, Reference, Reversal, ReversalReason,
+    ReversalState, SaleKey, Sealed, Settlement, SettlementStep, SlipOf, Try,
 };
 
 pub(crate) fn key(uid: u32, reference: &str) -> SaleKey {
@@ -90,5 +90,41 @@ pub(crate) fn advice(transaction: u64, state: AdviceState) -> Advice {
 }
 
 pub(crate) fn print_job(id: u64, transaction: u64, state: PrintState) -> PrintJob {
-    PrintJob { id, transaction, copy: posd_receipt::Copy::Merchant, reprint: false, state }
+    PrintJob {
+        id,
+        transaction,
+        slip: SlipOf::Receipt,
+        copy: posd_receipt::Copy::Merchant,
+        reprint: false,
+        state,
+    }
+}
+
+/// The settlement of batch 1.
+#[allow(dead_code, reason = "not every test has one")]
+pub(crate) fn settlement(id: u64, step: SettlementStep) -> Settlement {
+    Settlement {
+        id,
+        batch: 1,
+        uid: 1000,
+        operator: "01".to_owned(),
+        begun: 1_767_225_600_000,
+        ended: None,
+        step,
+        fault: None,
+        totals: BatchTotals::default(),
+        compared: None,
+        after: 0,
+        singly: 0,
+        message_trace: None,
+        uploaded: 0,
+        done: 0,
+        planned: 0,
+        refusals: 0,
+        mismatches: Vec::new(),
+        matched: None,
+        tries: Vec::new(),
+        sequence: 1,
+        slip: None,
+    }
 }

@@ -6,6 +6,7 @@
 
 mod callers;
 mod names;
+mod settlement;
 mod values;
 
 pub(crate) use names::NAME;
@@ -16,8 +17,8 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, State, TransactionId,
-    TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, SettlementCall,
+    SettlementView, State, TransactionId, TransactionView,
 };
 use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
@@ -71,6 +72,12 @@ enum Shape {
     Operators,
     /// The end of the audit chain.
     AuditHead,
+    /// The transactions of a batch.
+    Lines,
+    /// What does not agree.
+    Mismatches,
+    /// A slip as data and as text.
+    Slip,
     /// The object's description, if it is there.
     Introspection(Node),
     /// Nothing.
@@ -97,6 +104,8 @@ struct Service {
     terminal: Dictionary,
     /// The acquirer's, for what cashiers are told.
     help_line: String,
+    /// What was told last of a settlement.
+    settlement: Dictionary,
 }
 
 /// Subscriptions that must stand before the name is owned, so that no call and no disconnect is missed.
@@ -140,6 +149,7 @@ pub(crate) async fn serve(
         told: HashMap::new(),
         terminal: BTreeMap::new(),
         help_line,
+        settlement: BTreeMap::new(),
     };
     loop {
         tokio::select! {
@@ -252,7 +262,9 @@ impl Service {
         self.callers.answered(sender.as_str());
         let answer = match answer {
             Ok(answer) => answer,
-            Err(CallError::NotFound) if matches!(shape, Shape::Introspection(_)) => {
+            Err(CallError::NotFound | CallError::NoSettlement)
+                if matches!(shape, Shape::Introspection(_)) =>
+            {
                 return self
                     .send_error(&message, "org.freedesktop.DBus.Error.UnknownObject", "no such object")
                     .await;
@@ -276,6 +288,31 @@ impl Service {
             (Shape::Property(name), Answer::Transaction(view)) => {
                 self.send_property(&message, &name, values::transaction(&view, &self.help_line)).await
             }
+            (Shape::Path, Answer::Settlement(view)) => {
+                let path = ObjectPath::try_from(settlement::path(view.record.batch))?;
+                self.send_reply(&message, &path).await
+            }
+            (Shape::Property(name), Answer::Settlement(view)) => {
+                self.send_property(&message, &name, settlement::properties(&view)).await
+            }
+            (Shape::Properties, Answer::Settlement(view)) => {
+                self.send_reply(&message, &settlement::properties(&view)).await
+            }
+            (Shape::Mismatches, Answer::Mismatches(found)) => {
+                self.send_reply(&message, &settlement::mismatches(&found)).await
+            }
+            (Shape::Lines, Answer::BatchLines(lines)) => {
+                let list: Vec<Dictionary> = lines.iter().map(settlement::batch_line).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::Slip, Answer::Slip(slip)) => match settlement::slip_texts(&slip) {
+                Some(texts) => self.send_reply(&message, &texts).await,
+                None => {
+                    let refused = Refused::from(CallError::NoReceipt);
+                    let name = format!("{}.{}", names::ERROR, refused.name);
+                    self.send_error(&message, &name, &refused.text).await
+                }
+            },
             (Shape::Property(name), Answer::Terminal(view)) => {
                 self.send_property(&message, &name, values::terminal(&view)).await
             }
@@ -285,7 +322,7 @@ impl Service {
             (Shape::Properties, Answer::Terminal(view)) => {
                 self.send_reply(&message, &values::terminal(&view)).await
             }
-            (Shape::Introspection(node), Answer::Transaction(_)) => {
+            (Shape::Introspection(node), Answer::Transaction(_) | Answer::Settlement(_)) => {
                 self.send_reply(&message, &names::introspection(node)).await
             }
             (Shape::Cancel, Answer::Cancel(answer)) => self.send_reply(&message, &answer.word()).await,
@@ -361,10 +398,21 @@ impl Service {
                 self.connection.send(&signal).await?;
             }
             Report::Transaction(view) => self.report_transaction(&view).await?,
+            Report::Settlement(view) => self.report_settlement(&view).await?,
             Report::PrintJob(uid, job) => {
-                let path = names::transaction_path(job.transaction);
-                let body = values::print_job(&job);
-                self.tell(uid, &path, names::TRANSACTION_INTERFACE.name, "PrintJobChanged", &body).await?;
+                let (path, interface, body) = match job.slip.settlement() {
+                    None => (
+                        names::transaction_path(job.transaction),
+                        names::TRANSACTION_INTERFACE.name,
+                        values::print_job(&job),
+                    ),
+                    Some((_, batch)) => (
+                        settlement::path(batch),
+                        names::SETTLEMENT_INTERFACE.name,
+                        settlement::print_job(&job),
+                    ),
+                };
+                self.tell(uid, &path, interface, "PrintJobChanged", &body).await?;
             }
         }
         Ok(())
@@ -384,6 +432,22 @@ impl Service {
         } else {
             self.told.insert(id, now);
         }
+        Ok(())
+    }
+
+    async fn report_settlement(&mut self, view: &SettlementView) -> Result<(), Fault> {
+        let (uid, path) = (view.record.uid, settlement::path(view.record.batch));
+        let now = settlement::properties(view);
+        let known = self.settlement.get("Batch") == now.get("Batch");
+        let interface = names::SETTLEMENT_INTERFACE.name;
+        let changed = changes(known.then_some(&self.settlement), &now);
+        let body = (interface, changed, Vec::<&str>::new());
+        self.tell(uid, &path, names::PROPERTIES, "PropertiesChanged", &body).await?;
+        if view.ended_now {
+            let body = (view.record.sequence, settlement::outcome(view), settlement::result(view));
+            self.tell(uid, &path, interface, "Finished", &body).await?;
+        }
+        self.settlement = now;
         Ok(())
     }
 
@@ -444,10 +508,15 @@ impl Service {
             (names::INTROSPECTABLE, Node::Transaction(id)) => {
                 Ok(Served::Asked(Call::Get { id }, Shape::Introspection(node)))
             }
+            (names::INTROSPECTABLE, Node::Settlement(batch)) => {
+                let call = Call::Settlement { batch: Some(batch), asked: SettlementCall::Get };
+                Ok(Served::Asked(call, Shape::Introspection(node)))
+            }
             (names::INTROSPECTABLE, _) => Ok(Served::Introspection(node)),
             (names::PEER, _) => peer(member),
             (names::PROPERTIES, node) => properties(member, node, &body),
             (_, Node::Transaction(id)) => transaction_call(member, id, &body),
+            (_, Node::Settlement(batch)) => settlement::call(member, batch, &body),
             _ => terminal_call(member, &body, caller),
         }
     }
@@ -497,6 +566,7 @@ fn find(
         Node::Parent(_) => None,
         Node::Terminal => Some(&names::TERMINAL_INTERFACE),
         Node::Transaction(_) => Some(&names::TRANSACTION_INTERFACE),
+        Node::Settlement(_) => Some(&names::SETTLEMENT_INTERFACE),
     };
     let all = own.into_iter().chain(&names::STANDARD_INTERFACES);
     let mut named = all.filter(|i| interface.is_none_or(|name| i.name == name)).peekable();
@@ -533,6 +603,10 @@ fn properties(member: &str, node: Node, body: &zbus::message::Body) -> Result<Se
     let (own, call) = match node {
         Node::Terminal => (names::TERMINAL_INTERFACE.name, Call::Terminal),
         Node::Transaction(id) => (names::TRANSACTION_INTERFACE.name, Call::Get { id }),
+        Node::Settlement(batch) => (
+            names::SETTLEMENT_INTERFACE.name,
+            Call::Settlement { batch: Some(batch), asked: SettlementCall::Get },
+        ),
         Node::Parent(_) => {
             return Err(Failure::Standard("UnknownInterface", "no properties here".to_owned()));
         }
@@ -663,6 +737,12 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
             (Call::Download { set }, Shape::Nothing)
         }
         "Diagnose" => (Call::Diagnose, Shape::Checks),
+        "Settle" => (Call::Settle, Shape::Path),
+        "GetSettlement" => {
+            let batch: u32 = body.deserialize()?;
+            let batch = (batch != 0).then_some(batch);
+            (Call::Settlement { batch, asked: SettlementCall::Get }, Shape::Path)
+        }
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };
     Ok(Served::Asked(call, shape))

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Advice, AdviceId, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device,
     Event, Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings,
-    StorageFault, StoredSet, Timer, TransactionId, Write,
+    Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -33,6 +33,12 @@ impl Records for Memory {
     }
     fn attempt_by_trace(&self, _: u32, _: u32) -> Result<Option<Attempt>, StorageFault> {
         Ok(None)
+    }
+    fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn batch_size(&self, _: u32) -> Result<u32, StorageFault> {
+        Ok(0)
     }
     fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
@@ -61,6 +67,16 @@ impl Records for Memory {
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         Ok(Vec::new())
     }
+    fn settlement(&self, _: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+    fn settlement_by_id(&self, _: u64) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
         Ok(Vec::new())
     }

@@ -3,7 +3,8 @@
 use super::{ProfileError, Tag};
 use serde::{Deserialize, Serialize};
 
-/// Estimated merchant fees, in parts per 100,000 of the amount. They are examples: the contract has the real ones.
+/// Estimated merchant fees, in parts per 100,000 of the amount, with a cap on the fee of one transaction where the
+/// contract has one. They are examples: the contract has the real ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fees {
@@ -11,24 +12,32 @@ pub struct Fees {
     pub card: u32,
     /// Of QR payments. Default 380 (0.38 %).
     pub qr: u32,
+    /// Most for one card transaction, in minor units; 0 for no cap. Default 0.
+    pub card_cap: u64,
+    /// Most for one QR payment, in minor units; 0 for no cap. Default 0.
+    pub qr_cap: u64,
 }
 
 impl Default for Fees {
     fn default() -> Self {
-        Self { card: 600, qr: 380 }
+        Self { card: 600, qr: 380, card_cap: 0, qr_cap: 0 }
     }
 }
 
 impl Fees {
-    /// Estimated fee of a card transaction in minor units, rounded half up.
+    /// Estimated fee of a card transaction in minor units, rounded half up, then capped.
     pub fn of_card(&self, amount: u64) -> u64 {
-        share(amount, self.card)
+        capped(share(amount, self.card), self.card_cap)
     }
 
-    /// Estimated fee of a QR payment in minor units, rounded half up.
+    /// Estimated fee of a QR payment in minor units, rounded half up, then capped.
     pub fn of_qr(&self, amount: u64) -> u64 {
-        share(amount, self.qr)
+        capped(share(amount, self.qr), self.qr_cap)
     }
+}
+
+fn capped(fee: u64, cap: u64) -> u64 {
+    if cap == 0 { fee } else { fee.min(cap) }
 }
 
 fn share(amount: u64, rate: u32) -> u64 {

@@ -316,7 +316,17 @@ impl ScriptResult {
     }
 }
 
-fn put_card(
+/// Field 22.
+pub(super) fn entry_mode(profile: &Profile, entry: Entry, has_pin: bool) -> &str {
+    match (entry, has_pin) {
+        (Entry::Chip, true) => &profile.field22_chip_pin,
+        (Entry::Chip, false) => &profile.field22_chip,
+        (Entry::Manual, true) => &profile.field22_manual_pin,
+        (Entry::Manual, false) => &profile.field22_manual,
+    }
+}
+
+pub(super) fn put_card(
     message: &mut MessageBuilder<'_>,
     profile: &Profile,
     kind: Kind,
@@ -325,13 +335,10 @@ fn put_card(
     sequence: Option<u8>,
     has_pin: bool,
 ) -> Result<(), EncodeError> {
-    let mode = match (entry, has_pin) {
-        (Entry::Chip, true) => &profile.field22_chip_pin,
-        (Entry::Chip, false) => &profile.field22_chip,
-        (Entry::Manual, true) => &profile.field22_manual_pin,
-        (Entry::Manual, false) => &profile.field22_manual,
-    };
-    message.put(2, pan.reveal())?.put(3, kind.row().processing)?.put(22, mode)?;
+    message
+        .put(2, pan.reveal())?
+        .put(3, kind.row().processing)?
+        .put(22, entry_mode(profile, entry, has_pin))?;
     if let Some(sequence) = sequence {
         in_range(23, sequence.into(), 0, 99)?;
         message.put_number(23, sequence.into())?;
@@ -339,27 +346,39 @@ fn put_card(
     Ok(())
 }
 
-fn put_condition(message: &mut MessageBuilder<'_>, kind: Kind, family: Family) -> Result<(), EncodeError> {
+pub(super) fn put_condition(
+    message: &mut MessageBuilder<'_>,
+    kind: Kind,
+    family: Family,
+) -> Result<(), EncodeError> {
     let condition = kind.condition(family).ok_or(EncodeError::new(25, EncodeErrorKind::Missing))?;
     message.put(25, condition)?;
     Ok(())
 }
 
-fn put_some(message: &mut MessageBuilder<'_>, field: u8, value: Option<&str>) -> Result<(), EncodeError> {
+pub(super) fn put_some(
+    message: &mut MessageBuilder<'_>,
+    field: u8,
+    value: Option<&str>,
+) -> Result<(), EncodeError> {
     if let Some(value) = value {
         message.put(field, value)?;
     }
     Ok(())
 }
 
-fn put_bytes(message: &mut MessageBuilder<'_>, field: u8, value: &[u8]) -> Result<(), EncodeError> {
+pub(super) fn put_bytes(
+    message: &mut MessageBuilder<'_>,
+    field: u8,
+    value: &[u8],
+) -> Result<(), EncodeError> {
     if !value.is_empty() {
         message.put(field, value)?;
     }
     Ok(())
 }
 
-fn put_linked(
+pub(super) fn put_linked(
     message: &mut MessageBuilder<'_>,
     row: &Row,
     linked: Option<&Linked>,
@@ -385,7 +404,7 @@ fn put_original(
     Ok(())
 }
 
-fn put_amount(
+pub(super) fn put_amount(
     message: &mut MessageBuilder<'_>,
     amount: Option<u64>,
     currency: u16,
@@ -400,7 +419,7 @@ fn put_amount(
 }
 
 /// 60.1 to 60.5 of a transaction and its reversal (n13).
-fn financial_field60(profile: &Profile, kind: Kind, batch: u32) -> Result<String, EncodeError> {
+pub(super) fn financial_field60(profile: &Profile, kind: Kind, batch: u32) -> Result<String, EncodeError> {
     in_range(60, batch.into(), 1, 999_999)?;
     Ok(format!("{}{}0", field60(kind.row().message_kind, batch, "000")?, profile.read_capability))
 }

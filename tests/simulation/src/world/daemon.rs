@@ -67,7 +67,11 @@ impl World {
             let within = 1 + self.random.below(40);
             self.shared.borrow_mut().crash_in = Some(within);
         }
-        if let (Faults::Sweep(_, Some(again)), 1) = (self.plan.faults.clone(), self.crashes) {
+        let again = match self.plan.faults {
+            Faults::Sweep(_, again) | Faults::SweepSettlement { again, .. } => again,
+            _ => None,
+        };
+        if let (Some(again), 1) = (again, self.crashes) {
             self.shared.borrow_mut().crash_in = Some(again);
         }
         self.shared.borrow_mut().effects = 0;
@@ -216,6 +220,7 @@ impl World {
                         self.app.look(&view);
                     }
                 }
+                Done::Report(Report::Settlement(view)) => self.app.look_settlement(&view),
                 Done::Report(_) => {}
                 Done::Print(job) => {
                     let end = if self.printer_works { PrintState::Done } else { PrintState::Failed };

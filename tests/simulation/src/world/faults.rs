@@ -7,6 +7,19 @@ use super::{
 use posd_acquirer::{Fault, MessageKind, Rule};
 use posd_card::{Misbehaviour, When};
 
+/// These carry no MAC.
+fn of_settlement(kind: MessageKind) -> bool {
+    matches!(
+        kind,
+        MessageKind::Settlement
+            | MessageKind::BatchUpload
+            | MessageKind::AdviceUpload
+            | MessageKind::ChipUpload
+            | MessageKind::FailureUpload
+            | MessageKind::BatchEnd
+    )
+}
+
 impl World {
     pub(super) fn stop_faults(&mut self) {
         self.faults_on = false;
@@ -102,7 +115,7 @@ impl World {
             Fault::CloseAfter,
             Fault::Header { digit: 3 },
         ];
-        if kind != MessageKind::SignIn {
+        if kind != MessageKind::SignIn && !of_settlement(kind) {
             all.extend([Fault::WrongMac, Fault::MissingMac]);
         }
         let fault = self.random.pick(&all);

@@ -5,6 +5,7 @@ mod faults;
 mod host;
 mod people;
 mod plan;
+mod settlement;
 mod vault;
 
 pub(crate) use host::{FAMILIES, host_kind};
@@ -12,7 +13,7 @@ pub use plan::{Faults, Outcome, Plan, chain};
 
 use crate::{Violation, app::App, disk::Disk, oracle::Oracle, random::Random, wires::Shared};
 use daemon::SimRunner;
-use plan::job;
+use plan::{job, settles};
 use posd_acquirer::{Host, HostTime, Settings as HostSettings};
 use posd_card::{Card, Profile as CardProfile};
 use posd_journal::Journal;
@@ -100,6 +101,7 @@ impl World {
     fn new(plan: Plan) -> World {
         let mut random = Random::new(plan.seed);
         let jobs = (0..plan.sales).map(|place| job(&mut random, &plan, place)).collect();
+        let settles = settles(&mut random, &plan);
         let shared = Rc::new(RefCell::new(Shared {
             now: 0,
             wall_offset: 0,
@@ -134,7 +136,7 @@ impl World {
             vault_up: true,
             card,
             inserted: false,
-            app: App::new(jobs),
+            app: App::new(jobs, settles),
             connection: 1,
             next_call: 1,
             calls: BTreeSet::new(),
@@ -304,6 +306,7 @@ impl World {
             && open(journal.open_reversals().map(|all| all.is_empty()))
             && open(journal.unresolved().map(|all| all.is_empty()))
             && open(journal.open_advices().map(|all| all.is_empty()))
+            && open(journal.open_settlement().map(|open| open.is_none()))
     }
 
     fn finish(&mut self) -> Result<Outcome, Violation> {
@@ -320,7 +323,10 @@ impl World {
         if let Some(violation) = oracle.violations.first() {
             return Err(Violation(format!("seed {}: {}", self.plan.seed, violation.0)));
         }
+        let mut settled = 0;
         if let Some(runner) = &self.runner {
+            settled = crate::books::check(&self.host, &runner.journal().journal, &attempts)
+                .map_err(|violation| Violation(format!("seed {}: {}", self.plan.seed, violation.0)))?;
             crate::audit::check(&runner.journal().journal, &attempts)
                 .map_err(|violation| Violation(format!("seed {}: {}", self.plan.seed, violation.0)))?;
         }
@@ -328,6 +334,7 @@ impl World {
         Ok(Outcome {
             trace: shared.trace.clone().finalize().into(),
             attempts: attempts.len(),
+            settled,
             charged: attempts
                 .iter()
                 .filter(|a| a.outcome.is_some_and(posd_terminal::Outcome::is_charged))

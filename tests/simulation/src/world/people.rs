@@ -26,6 +26,7 @@ impl World {
         }
         let starts =
             matches!(call, posd_terminal::Call::Start { .. }) && self.app.kind() == Some(self.plan.kind);
+        let starts = starts && !matches!(self.plan.faults, Faults::SweepSettlement { .. });
         if starts {
             if let (Faults::Sweep(at, _), None) = (self.plan.faults.clone(), self.sale_effects) {
                 self.shared.borrow_mut().crash_in = Some(at);
@@ -33,6 +34,9 @@ impl World {
             if self.sale_effects.is_none() {
                 self.sale_effects = Some(self.shared.borrow().effects);
             }
+        }
+        if matches!(call, posd_terminal::Call::Settle) {
+            self.before_settlement();
         }
         self.call(call, true);
     }

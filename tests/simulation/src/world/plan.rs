@@ -4,6 +4,7 @@ use crate::{app::Job, plant::Plant, random::Random};
 use posd_acquirer::{Course, Fault, Wallet};
 use posd_card::Misbehaviour;
 use posd_terminal::Kind;
+use std::collections::BTreeSet;
 
 /// How much goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,16 @@ pub enum Faults {
     Drawn,
     /// The power goes before the n-th effect after the sale's start, and again before the m-th effect of the recovery.
     Sweep(u64, Option<u64>),
+    /// Everything is sold; then the power goes before the n-th effect after the call to settle, and again before the m-th
+    /// effect of the recovery.
+    SweepSettlement {
+        /// The n-th.
+        at: u64,
+        /// The m-th.
+        again: Option<u64>,
+        /// The host has forgotten a sale, so that the details are uploaded.
+        forget: bool,
+    },
     /// The host does this with the first transaction of the plan's kind.
     Host(Fault),
     /// The card does this in the first sale.
@@ -42,6 +53,8 @@ pub struct Outcome {
     pub trace: [u8; 32],
     /// Attempts in the journal at the end.
     pub attempts: usize,
+    /// Batches that were settled.
+    pub settled: usize,
     /// Of these, charged.
     pub charged: usize,
     /// Times the power went or the process died.
@@ -114,6 +127,14 @@ const FIRST: [Kind; 14] = [
     Kind::Instalment,
     Kind::PhoneOrder,
 ];
+/// Before which jobs the app settles; the number of all of them stands for the end.
+pub(super) fn settles(random: &mut Random, plan: &Plan) -> BTreeSet<usize> {
+    match plan.faults {
+        Faults::Drawn => (0..=plan.sales).filter(|_| random.percent(5)).collect(),
+        Faults::SweepSettlement { .. } => BTreeSet::from([plan.sales]),
+        _ => BTreeSet::new(),
+    }
+}
 
 /// How wallets pay: at once, after some questions, or when the customer does.
 pub(super) fn wallet(random: &mut Random, plan: &Plan) -> Wallet {

@@ -27,6 +27,7 @@ mod reversal;
 mod sale_key;
 mod secrets;
 mod service;
+mod settlement;
 mod signature;
 mod till;
 mod wire;

@@ -12,6 +12,7 @@ mod decode;
 mod download;
 mod operator;
 mod picture;
+mod setup;
 mod show;
 mod simulated;
 
@@ -53,11 +54,21 @@ enum Command {
     Operator(operator::Arguments),
     /// Who did what: the journal's audit rows, and whether they are whole.
     Audit(audit::Arguments),
+    /// Initialise this terminal (初始化): merchant and terminal number, hosts, profile.
+    Setup(setup::Arguments),
     /// Download what the host has for this terminal: parameters, CA keys, card applications, contactless parameters, the
     /// blacklist (下载). Without a set: how each stands.
     Download(download::Arguments),
-    /// Check reader, PIN pad, keys, journal and host.
-    Diagnose,
+    /// The self-test (自检): devices, printer and paper, keys, journal, space, clock, certificates and host. Exit status
+    /// 1 where something is not good.
+    Diagnose {
+        /// Language of texts: `zh-CN` or `en`.
+        #[arg(long, default_value = "en")]
+        locale: String,
+        /// As JSON, in both languages.
+        #[arg(long)]
+        json: bool,
+    },
     /// Sell: make or find the sale, start it, follow it to its end.
     Sell(Sell),
     /// Undo a sale of this batch, whole (消费撤销). The supervisor types the password on the PIN pad.
@@ -137,6 +148,9 @@ struct Sell {
     /// A line for the receipt.
     #[arg(long)]
     note: Option<String>,
+    /// One line of the goods: NAME,QUANTITY,YUAN, such as 苹果,0.5,6.00. May be given several times.
+    #[arg(long, value_parser = goods)]
+    goods: Vec<(String, u32, u64)>,
     /// Accept that the host approves a part.
     #[arg(long)]
     allow_partial: bool,
@@ -214,6 +228,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             writeln!(out, "{}", simulated::run(&arguments).map_err(Failure::Usage)?)?;
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Setup(arguments) => return setup::run(&arguments),
         Command::Operator(arguments) => return operator::run(arguments).await,
         Command::Audit(arguments) => return audit::run(arguments).await,
         Command::Download(arguments) => return download::run(arguments).await,
@@ -241,11 +256,12 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             writeln!(out, "operator {operator} is logged in")?;
         }
         Command::LogOut => terminal.log_out().await?,
-        Command::Diagnose => {
+        Command::Diagnose { locale, json } => {
             let checks = terminal.diagnose().await?;
-            for check in &checks {
-                let mark = if check.good { "good" } else { "BAD " };
-                writeln!(out, "{mark}  {:14} {}", check.code, check.detail)?;
+            if json {
+                writeln!(out, "{}", show::checks_json(&checks))?;
+            } else {
+                show::checks(&mut out, &checks, &locale)?;
             }
             if checks.iter().any(|check| !check.good) {
                 return Ok(ExitCode::FAILURE);
@@ -274,7 +290,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         | Command::Sim(_)
         | Command::Operator(_)
         | Command::Audit(_)
-        | Command::Download(_) => {}
+        | Command::Download(_)
+        | Command::Setup(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -310,6 +327,21 @@ fn minor_units(amount: &str) -> Result<u64, Failure> {
     format!("{whole}{cents:0<2}").parse().map_err(|_| wrong())
 }
 
+/// A line of goods: its name, quantity in thousandths and amount in minor units.
+fn goods(text: &str) -> Result<(String, u32, u64), String> {
+    let wrong = || format!("{text:?} is no line of goods: write it like 苹果,0.5,6.00");
+    let mut parts = text.rsplitn(3, ',');
+    let (amount, quantity, name) = (parts.next(), parts.next(), parts.next());
+    let (Some(amount), Some(quantity), Some(name)) = (amount, quantity, name) else { return Err(wrong()) };
+    let (whole, rest) = quantity.split_once('.').unwrap_or((quantity, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || rest.len() > 3 || !digits(whole) || !digits(rest) {
+        return Err(wrong());
+    }
+    let thousandths = format!("{whole}{rest:0<3}").parse().map_err(|_| wrong())?;
+    Ok((name.to_owned(), thousandths, minor_units(amount).map_err(|_| wrong())?))
+}
+
 async fn follow(terminal: &Terminal, kind: &str, follow: Follow) -> Result<ExitCode, Failure> {
     let OriginalArguments { original, trace, rrn } = follow.original;
     let original =
@@ -329,6 +361,7 @@ async fn sell(
         allow_partial: sell.allow_partial,
         no_wait: sell.no_wait,
         note: sell.note,
+        goods: sell.goods,
         original,
     };
     let mut transaction = terminal.create_of(kind, &sell.reference, amount, &options).await?;
@@ -360,6 +393,15 @@ mod tests {
     fn the_command_line_is_well_made() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn lines_of_goods() {
+        assert_eq!(goods("苹果,0.5,6.00"), Ok(("苹果".to_owned(), 500, 600)));
+        assert_eq!(goods("tea, green,12,3").map(|line| line.1), Ok(12_000));
+        for wrong in ["", "a", "a,1", "a,x,1", "a,1.0001,1", "a,1,x", "a,.5,1"] {
+            assert!(goods(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

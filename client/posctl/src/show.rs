@@ -1,6 +1,6 @@
 //! Transactions and the terminal, for people.
 
-use posd_client::{Details, TerminalState};
+use posd_client::{Check, Details, TerminalState};
 use std::io::{self, Write};
 
 fn yuan(minor: u64) -> String {
@@ -64,9 +64,38 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details) -> io::Result
     Ok(())
 }
 
+/// A diagnosis: what is wrong says why, and what to do.
+pub(crate) fn checks(out: &mut impl Write, checks: &[Check], locale: &str) -> io::Result<()> {
+    for check in checks {
+        let mark = if check.good { "good" } else { "BAD " };
+        writeln!(out, "{mark}  {:14} {}", check.code, check.detail)?;
+        if !check.good {
+            let text = |texts: &std::collections::HashMap<String, String>| {
+                texts.get(locale).cloned().unwrap_or_default()
+            };
+            writeln!(out, "      {}; {}", text(&check.cause), text(&check.action))?;
+        }
+    }
+    Ok(())
+}
+
+/// The same as JSON.
+pub(crate) fn checks_json(checks: &[Check]) -> serde_json::Value {
+    let one = |check: &Check| {
+        serde_json::json!({
+            "code": check.code, "good": check.good, "detail": check.detail,
+            "cause": check.cause, "action": check.action,
+        })
+    };
+    checks.iter().map(one).collect()
+}
+
 /// The terminal.
 pub(crate) fn terminal(out: &mut impl Write, state: &TerminalState) -> io::Result<()> {
     writeln!(out, "state        {} {}", state.state, state.reasons.join(", "))?;
+    for line in state.reason_texts.get("en").into_iter().flat_map(|text| text.lines()) {
+        writeln!(out, "             {line}")?;
+    }
     writeln!(out, "merchant     {} ({})", state.merchant_name, state.merchant)?;
     writeln!(out, "terminal     {}", state.terminal)?;
     writeln!(out, "signed in    {}", if state.signed_in { "yes" } else { "no" })?;

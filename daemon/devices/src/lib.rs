@@ -11,4 +11,4 @@
 mod line;
 mod printer;
 
-pub use printer::{Job, State, Target, run};
+pub use printer::{Condition, Job, State, Target, probe, run};

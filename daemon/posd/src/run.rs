@@ -3,12 +3,12 @@
 use crate::{
     bus::{self, Outgoing},
     clock::Clock,
-    configuration::{Configuration, ConfigurationError},
     evidence::Evidence,
-    host_link,
+    facts, host_link,
     ports::{DaemonPorts, Events},
     printer, vault_link,
 };
+use posd::configuration::{Configuration, ConfigurationError};
 use posd_journal::{Journal, OpenError};
 use posd_runner::{Halt, Runner};
 use posd_terminal::{Event, Settings, Terminal};
@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc::unbounded_channel,
+    sync::{mpsc::unbounded_channel, watch},
 };
 
 /// Why the daemon ends.
@@ -77,6 +77,8 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     let (to_vault, vault_commands) = unbounded_channel();
     let (to_host, host_commands) = unbounded_channel();
     let (to_printer, printer_commands) = unbounded_channel();
+    let (to_facts, facts_commands) = unbounded_channel();
+    let (present, printing) = watch::channel(None);
     let clock = Clock::new();
     let ports = DaemonPorts {
         clock: clock.clone(),
@@ -84,6 +86,7 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         vault: to_vault,
         host: to_host,
         printer: to_printer,
+        facts: to_facts,
     };
     events.send(Event::Started);
     let terminal = Terminal::new(settings);
@@ -96,13 +99,21 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         let _ = to_bus.send(Outgoing::Halt(halt.to_string()));
     })?;
     tokio::spawn(host_link::serve(
-        configuration.host.address,
+        configuration.host.addresses(),
         connect_timeout,
         host_commands,
         events.clone(),
     ));
     tokio::spawn(vault_link::serve(configuration.vault, vault_commands, events.clone()));
-    tokio::spawn(printer::serve(configuration.printer, printer_commands, events.clone()));
+    let target = configuration.printer.and_then(printer::target);
+    let places = facts::Places {
+        journal: configuration.journal.clone(),
+        reserved_bytes: u64::from(configuration.reserve_mb) << 20,
+        printer: target.clone(),
+        printing,
+    };
+    tokio::spawn(facts::serve(places, facts_commands, events.clone()));
+    tokio::spawn(printer::serve(target, printer_commands, present, events.clone()));
     let serving = tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone()));
 
     // The name comes last, when every call to it is served.

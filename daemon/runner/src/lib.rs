@@ -112,6 +112,7 @@ impl<F: Flow, J: Journal, P: Ports> Runner<F, J, P> {
             Effect::ReportTerminal(view) => self.ports.report(Report::Terminal(view)),
             Effect::ReportPrintJob(uid, job) => self.ports.report(Report::PrintJob(uid, job)),
             Effect::Print(job, receipt) => self.ports.print(job, *receipt),
+            Effect::Measure { printer } => self.ports.measure(printer),
             Effect::Note(note) => self.ports.note(note),
         }
         Ok(())

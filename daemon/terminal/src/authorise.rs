@@ -117,6 +117,12 @@ impl Terminal {
         let id = self.active.as_ref()?.id;
         let attempt = &self.live.get(&id)?.attempt;
         let (kind, amount, allow_partial) = (attempt.kind, attempt.amount, attempt.options.allow_partial);
+        let goods = attempt.options.goods.iter().map(|line| request::GoodsLine {
+            name: line.name.clone(),
+            quantity: line.quantity,
+            amount: line.amount,
+        });
+        let goods: Vec<request::GoodsLine> = goods.collect();
         let Link { family, original: linked, .. } = match attempt.original.clone() {
             Some(link) => link,
             None => Link { transaction: 0, family: kind.family(), original: request::Linked::default() },
@@ -151,6 +157,7 @@ impl Terminal {
             card,
             linked,
             allow_partial,
+            goods,
         }
         .build(self.profile())
         .ok()?;

@@ -30,8 +30,8 @@ pub(crate) enum Purpose {
     SignOut(CallId),
     /// A message of the download under way.
     Download,
-    /// Echo, the last part of a diagnosis; the caller waits.
-    Echo(CallId),
+    /// Echo: the last part of a diagnosis, whose caller waits, or to hear the host's date.
+    Echo(Option<CallId>),
 }
 
 /// How far it is.
@@ -111,7 +111,7 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.leave_queue(records) && !self.next_download_step() {
+            } else if !self.leave_queue(records) && !self.ask_for_date() && !self.next_download_step() {
                 return;
             }
         }
@@ -238,6 +238,7 @@ impl Terminal {
     fn matched(&mut self, answer: Box<Answer>) {
         self.effect(Effect::StopTimer(Timer::Reply));
         self.effect(Effect::CloseExchange(self.exchange.as_ref().map_or(0, |e| e.id)));
+        self.host_dated(answer.local_date());
         self.host_requirement(&answer);
         let Some(exchange) = self.exchange.as_mut() else { return };
         let id = exchange.id;

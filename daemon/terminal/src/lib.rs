@@ -12,6 +12,9 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod checks;
+mod clock_check;
+mod diagnosis;
 mod download;
 mod event;
 mod exchange;
@@ -37,6 +40,8 @@ mod view;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
 pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
+pub use checks::{FINDINGS, Finding, finding};
+pub use diagnosis::{Facts, PrinterCondition};
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};

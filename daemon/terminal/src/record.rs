@@ -10,7 +10,7 @@ use crate::{
     sets::StoredSet,
     state::{Cause, Outcome, words},
 };
-use posd_receipt::Receipt;
+use posd_receipt::{Goods, Receipt};
 use posd_unionpay::{
     Family, Kind,
     request::{Entry, Linked},
@@ -53,6 +53,12 @@ pub struct Device {
     /// The version that the host wanted to be replaced by another (digit 6).
     #[serde(default)]
     pub update_requested: Option<String>,
+    /// The latest moment of a commit by a clock that was believed; 0 before the first.
+    #[serde(default)]
+    pub latest: WallTime,
+    /// Check values of PIN key and MAC key, as the last sign-in gave them.
+    #[serde(default)]
+    pub work_keys: Option<[[u8; 3]; 2]>,
 }
 
 impl Default for Device {
@@ -66,6 +72,8 @@ impl Default for Device {
             signed_in: false,
             host_requirement: 0,
             update_requested: None,
+            latest: 0,
+            work_keys: None,
         }
     }
 }
@@ -81,6 +89,9 @@ pub struct Options {
     pub no_wait: bool,
     /// A line for the receipt, at most 60 characters, already allow-listed.
     pub note: Option<String>,
+    /// The goods (商品信息), each name already allow-listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goods: Vec<Goods>,
     /// The transaction that this one follows, as the app names it.
     #[serde(default)]
     pub original: Option<OriginalName>,
@@ -111,7 +122,14 @@ pub struct Link {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { locale: Locale::ZhCn, allow_partial: false, no_wait: false, note: None, original: None }
+        Options {
+            locale: Locale::ZhCn,
+            allow_partial: false,
+            no_wait: false,
+            note: None,
+            goods: Vec::new(),
+            original: None,
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Terminal {
             balance: None,
             original: link.map_or_else(Original::default, printed),
             voucher: None,
-            goods: Vec::new(),
+            goods: attempt.options.goods.clone(),
             not_yet_authorised: false,
             strokes: None,
             mask_cardholder_copy: false,

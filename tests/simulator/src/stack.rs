@@ -19,6 +19,8 @@ pub struct Options {
     pub deadlines: String,
     /// More of `posd.toml`, such as `copies = []`.
     pub posd: String,
+    /// The printer as `posd.toml` has it, in the place of the simulated one.
+    pub printer: Option<String>,
     /// A customer who does the right thing by itself.
     pub auto: bool,
     /// More statements for the bus's configuration, such as a policy for a test's second user.
@@ -33,6 +35,7 @@ impl Default for Options {
             profile: "reply_timeout_s = 3\nconnect_timeout_s = 2\nparameters_flag = true\n".to_owned(),
             deadlines: String::new(),
             posd: String::new(),
+            printer: None,
             auto: false,
             bus: String::new(),
             acquirer: json!({}),
@@ -316,6 +319,7 @@ fn bus_configuration(directory: &Path, more: &str) -> String {
 
 fn posd_configuration(host: &str, printer: &str, options: &Options) -> String {
     let Options { deadlines, posd, .. } = options;
+    let printer = options.printer.clone().unwrap_or_else(|| format!("tcp = \"{printer}\""));
     format!(
         r#"{posd}
 profile = "profile.toml"
@@ -333,7 +337,7 @@ terminal = "00000001"
 address = "{host}"
 
 [printer]
-tcp = "{printer}"
+{printer}
 
 [deadlines]
 {deadlines}

@@ -71,11 +71,12 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
         "Download"("set": "s") -> ();
-        "Diagnose"() -> ("checks": "a(sbs)");
+        "Diagnose"() -> ("checks": "a(sbsa{ss}a{ss})");
     },
     properties: &[
         ("State", "s"),
         ("Reasons", "as"),
+        ("ReasonTexts", "a{ss}"),
         ("MerchantName", "s"),
         ("MerchantNumber", "s"),
         ("TerminalNumber", "s"),

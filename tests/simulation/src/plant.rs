@@ -4,8 +4,8 @@
 use posd_runner::Flow;
 use posd_terminal::{
     Advice, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records,
-    Reference, Reversal, ReversalState, SaleKey, State, StorageFault, StoredSet, Terminal, TransactionId,
-    TransactionView, Write,
+    Reference, Reversal, ReversalState, SaleKey, SetContent, State, StorageFault, StoredSet, Terminal,
+    TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -36,13 +36,15 @@ pub enum Plant {
     ReuseTransaction,
     /// What was done to an original is not found.
     ForgetFollowers,
+    /// A downloaded set is stored before its last entry has come.
+    HalfASet,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 13] = [
+    pub const ALL: [Plant; 14] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -55,6 +57,7 @@ impl Plant {
         Plant::ApproveUnknown,
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
+        Plant::HalfASet,
         Plant::TrustEveryPassword,
     ];
 }
@@ -167,6 +170,12 @@ fn bend_write(plant: Plant, write: Write) -> Write {
         {
             reversal.state = ReversalState::Disarmed;
             Write::Reversal(reversal)
+        }
+        (Plant::HalfASet, Write::Set(mut set)) => {
+            if let SetContent::Aids(aids) = &mut set.content {
+                aids.pop();
+            }
+            Write::Set(set)
         }
         (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {
             attempt.outcome = Some(Outcome::Approved);

@@ -127,6 +127,7 @@ pub(crate) struct Watched {
 
 impl Port for Watched {
     fn commit(&mut self, writes: &[Write]) -> Result<(), StorageFault> {
+        self.oracle.borrow_mut().trying(writes);
         self.journal.commit(writes)?;
         self.oracle.borrow_mut().committed(writes);
         Ok(())

@@ -10,8 +10,8 @@ use posd_emv::configuration::{Application, AuthorityKey, Configuration};
 use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
-use posd_terminal::{Deadlines, Event, PrintState, Settings, Terminal};
-use posd_unionpay::Profile;
+use posd_terminal::{Deadlines, Event, PrintState, Records, Settings, Terminal};
+use posd_unionpay::{Profile, profile::Downloads as Ages};
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
 use std::{
@@ -19,8 +19,18 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-pub(super) static PROFILE: LazyLock<Arc<Profile>> =
-    LazyLock::new(|| Arc::new(Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() }));
+pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+    // No set grows old: its timer would never let anything come to rest.
+    let ageless =
+        Ages { parameters_days: 0, ca_keys_days: 0, aids_days: 0, contactless_days: 0, blacklist_days: 0 };
+    Arc::new(Profile {
+        reply_timeout_s: 10,
+        connect_timeout_s: 5,
+        parameters_flag: true,
+        downloads: ageless,
+        ..Profile::default()
+    })
+});
 
 static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
     let key = posd_card::issuer::authority_key();
@@ -53,12 +63,15 @@ impl World {
         if self.crashes > 0 {
             let attempts = all_attempts(&journal).unwrap_or_default();
             self.oracle.borrow_mut().reopened(&attempts);
+            self.oracle.borrow_mut().reopened_sets(&journal.sets().unwrap_or_default());
         }
         if self.faults_on && self.random.percent(10) {
             let within = 1 + self.random.below(40);
             self.shared.borrow_mut().crash_in = Some(within);
         }
-        if let (Faults::Sweep(_, Some(again)), 1) = (self.plan.faults.clone(), self.crashes) {
+        if let (Faults::Sweep(_, Some(again)) | Faults::Downloads(_, Some(again)), 1) =
+            (self.plan.faults.clone(), self.crashes)
+        {
             self.shared.borrow_mut().crash_in = Some(again);
         }
         self.shared.borrow_mut().effects = 0;
@@ -82,6 +95,7 @@ impl World {
         let watched = Watched { journal, oracle: Rc::clone(&self.oracle) };
         self.runner = Some(Runner::new(flow, watched, Wires(Rc::clone(&self.shared))));
         self.connection += 1;
+        self.downloads.asked_at = None;
         self.app.restart();
         self.tell(Event::Started);
         self.tell(Event::JournalChecked(Ok(())));

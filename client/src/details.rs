@@ -1,6 +1,7 @@
 //! What the terminal tells, with types.
 
-use crate::Error;
+use crate::{Error, OptionValue};
+use serde_json::Value;
 use std::collections::HashMap;
 use zbus::{Message, OwnedVariant, Variant};
 
@@ -19,6 +20,8 @@ pub struct CreateOptions {
     pub goods: Vec<(String, u32, u64)>,
     /// What it follows, where its type follows another transaction.
     pub original: Option<Original>,
+    /// Options that only some types have, by their key ([`crate::Kind::further`]).
+    pub further: Vec<(&'static str, OptionValue)>,
 }
 
 /// How the transaction is named that another one follows.
@@ -56,6 +59,14 @@ impl CreateOptions {
             }
             None => {}
         }
+        for (key, value) in &self.further {
+            let value = match value {
+                OptionValue::Text(text) => Variant::from(text.as_str()),
+                OptionValue::Number(number) => Variant::from(*number),
+                OptionValue::Money(minor) => Variant::from(*minor),
+            };
+            values.insert(*key, value);
+        }
         if self.allow_partial {
             values.insert("allow-partial", Variant::from(true));
         }
@@ -75,8 +86,12 @@ pub struct Details {
     pub reference: String,
     /// 1 for the first attempt.
     pub attempt: u32,
+    /// Its type's word; see [`crate::KINDS`].
+    pub kind: String,
     /// What to charge, in minor units.
     pub amount: u64,
+    /// ISO 4217 alphabetic code of the amount.
+    pub currency: String,
     /// Where it stands.
     pub state: String,
     /// Counts changes upwards.
@@ -97,6 +112,35 @@ pub struct Details {
     pub outcome: String,
     /// Everything about the outcome.
     pub result: HashMap<String, OwnedVariant>,
+}
+
+/// A value of the bus as JSON. Numbers of 64 bits stay numbers.
+pub fn json(value: &Variant<'_>) -> Value {
+    match value {
+        Variant::U8(number) => (*number).into(),
+        Variant::Bool(word) => (*word).into(),
+        Variant::I16(number) => (*number).into(),
+        Variant::U16(number) => (*number).into(),
+        Variant::I32(number) => (*number).into(),
+        Variant::U32(number) => (*number).into(),
+        Variant::I64(number) => (*number).into(),
+        Variant::U64(number) => (*number).into(),
+        Variant::F64(number) => (*number).into(),
+        Variant::Str(text) => text.as_str().into(),
+        Variant::ObjectPath(path) => path.as_str().into(),
+        Variant::Variant(inner) => json(inner),
+        Variant::Array(items) => items.iter().map(json).collect(),
+        Variant::Structure(fields) => fields.fields().iter().map(json).collect(),
+        Variant::Dict(entries) => entries
+            .iter()
+            .map(|(key, value)| match json(key) {
+                Value::String(key) => (key, json(value)),
+                key => (key.to_string(), json(value)),
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Variant::Signature(_) | Variant::Fd(_) => Value::Null,
+    }
 }
 
 fn text(value: &OwnedVariant) -> Option<String> {
@@ -122,7 +166,9 @@ impl Details {
             id: properties.take("Id")?,
             reference: properties.take("Reference")?,
             attempt: properties.take("Attempt")?,
+            kind: properties.take("Kind")?,
             amount: properties.take("Amount")?,
+            currency: properties.take("Currency")?,
             state: properties.take("State")?,
             sequence: properties.take("Sequence")?,
             prompt: properties.take("Prompt")?,
@@ -139,6 +185,30 @@ impl Details {
     pub(crate) fn many(reply: &Message) -> Result<Vec<Details>, Error> {
         let all: Vec<HashMap<String, OwnedVariant>> = reply.body().deserialize()?;
         all.into_iter().map(Details::from_properties).collect()
+    }
+
+    /// All of it as JSON: each property by its name in lower case with dashes, `result` as on the bus.
+    pub fn json(&self) -> Value {
+        let result: serde_json::Map<_, _> =
+            self.result.iter().map(|(key, value)| (key.clone(), json(value))).collect();
+        serde_json::json!({
+            "id": self.id,
+            "reference": self.reference,
+            "attempt": self.attempt,
+            "kind": self.kind,
+            "amount": self.amount,
+            "currency": self.currency,
+            "state": self.state,
+            "sequence": self.sequence,
+            "prompt": self.prompt,
+            "prompt-text": self.prompt_texts,
+            "deadline": self.deadline,
+            "queue-position": self.queue_position,
+            "pin-digits": self.pin_digits,
+            "candidates": self.candidates,
+            "outcome": self.outcome,
+            "result": result,
+        })
     }
 
     /// The prompt's text in a language; empty where there is none.
@@ -254,6 +324,24 @@ pub struct Download {
 }
 
 impl TerminalState {
+    /// All of it as JSON, each property by its name in lower case with dashes.
+    pub fn json(&self) -> Value {
+        serde_json::json!({
+            "state": self.state,
+            "reasons": self.reasons,
+            "merchant-name": self.merchant_name,
+            "merchant-number": self.merchant,
+            "terminal-number": self.terminal,
+            "operator": self.operator,
+            "locked": self.locked,
+            "signed-in": self.signed_in,
+            "batch-number": self.batch,
+            "pending-reversal-count": self.pending_reversals,
+            "host-requirement": self.host_requirement,
+            "version": self.version,
+        })
+    }
+
     pub(crate) fn from_properties(
         properties: &HashMap<String, OwnedVariant>,
     ) -> Result<TerminalState, Error> {

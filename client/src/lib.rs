@@ -17,9 +17,11 @@
 //! ```
 
 mod details;
+mod kinds;
 mod operators;
 
-pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState};
+pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState, json};
+pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
 
 use futures_util::StreamExt;
@@ -109,9 +111,10 @@ impl Terminal {
     /// Connects to the system bus.
     ///
     /// # Errors
-    /// [`Error::Bus`]. Whether the terminal is there shows at the first call.
+    /// [`Error::Absent`] where there is no bus. Whether the terminal is there shows at the first call.
     pub async fn connect() -> Result<Terminal, Error> {
-        Ok(Terminal { connection: Connection::system().await? })
+        let connection = Connection::system().await.map_err(|error| Error::Absent(error.to_string()))?;
+        Ok(Terminal { connection })
     }
 
     /// Uses a connection that is there.

@@ -1,6 +1,6 @@
 //! The audit chain of a journal: read, checked, never written.
 
-use crate::Failure;
+use crate::{Failure, exit::Exit, voice::Voice};
 use clap::{Args, Subcommand};
 use posd_client::Terminal;
 use posd_journal::{AuditError, audit_rows, verify_audit};
@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use std::{
     io::{self, Write},
     path::PathBuf,
-    process::ExitCode,
 };
 
 /// Where the shipped configuration keeps the journal.
@@ -24,15 +23,12 @@ const JOURNAL: &str = "/var/lib/posd/journal.db";
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// Say it as JSON.
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Follow the chain from its first row to its last, and say the first bad one. Exit codes: 0 whole; 1 broken;
-    /// 2 wrong usage; 3 the file cannot be read.
+    /// Follow the chain from its first row to its last, and say the first bad one. Exit codes: 0 whole; 13 broken;
+    /// 1 the file cannot be read.
     Verify {
         /// The journal's file. It is read only, also while the daemon runs.
         #[arg(default_value = JOURNAL)]
@@ -57,56 +53,58 @@ enum Action {
     Head,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let mut out = io::stdout();
     match arguments.action {
         Action::Verify { file, head } => {
-            let (text, value, code) = verdict(verify_audit(&file, head), head.is_some());
-            if arguments.json {
+            let (text, value, exit) = verdict(verify_audit(&file, head), head.is_some());
+            if voice.json {
                 writeln!(out, "{value}")?;
             } else {
-                writeln!(out, "{}: {text}", file.display())?;
+                writeln!(out, "{}: {}", file.display(), voice.pick(&text.0, &text.1))?;
             }
-            return Ok(ExitCode::from(code));
+            return Ok(exit);
         }
         Action::List { file, after, limit } => match audit_rows(&file, after, limit) {
-            Ok(rows) if arguments.json => writeln!(out, "{}", rows.iter().map(value).collect::<Value>())?,
+            Ok(rows) if voice.json => writeln!(out, "{}", rows.iter().map(value).collect::<Value>())?,
             Ok(rows) => rows.iter().try_for_each(|row| writeln!(out, "{}", line(row)))?,
-            Err(fault) => {
-                // With no standard error stream there is only the exit status.
-                let _ = writeln!(io::stderr(), "posctl: {}: {fault}", file.display());
-                return Ok(ExitCode::from(3));
-            }
+            Err(fault) => return Err(Failure::Fault(format!("{}: {fault}", file.display()))),
         },
         Action::Head => {
             let head = Terminal::connect().await?.audit_head().await?;
-            if arguments.json {
-                writeln!(out, "{}", json!({"sequence": head.sequence, "hash": head.hash}))?;
-            } else {
-                writeln!(out, "{}:{}", head.sequence, head.hash)?;
-            }
+            let text = format!("{}:{}", head.sequence, head.hash);
+            voice.say(&text, &text, &json!({"sequence": head.sequence, "hash": head.hash}))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
-/// What to say of a check, as text and as JSON, and its exit code.
-fn verdict(result: Result<AuditHead, AuditError>, against_head: bool) -> (String, Value, u8) {
+/// What to say of a check, in both languages and as JSON, and its exit code.
+fn verdict(result: Result<AuditHead, AuditError>, against_head: bool) -> ((String, String), Value, Exit) {
     match result {
         Ok(head) => {
-            let rest = if against_head {
-                "it agrees with the head that was given"
+            let (zh, en) = if against_head {
+                ("与给出的链尾一致", "it agrees with the head that was given")
             } else {
-                "without a head kept elsewhere, nothing shows whether rows are missing at its end"
+                (
+                    "没有另外保存的链尾，末尾是否缺行无从得知",
+                    "without a head kept elsewhere, nothing shows whether rows are missing at its end",
+                )
             };
-            let text = format!("the audit chain is whole up to {head}; {rest}");
-            (text, json!({"whole": true, "head": head.to_string(), "against-head": against_head}), 0)
+            let zh = format!("审计链完整，直到 {head}；{zh}");
+            let en = format!("the audit chain is whole up to {head}; {en}");
+            let value = json!({"whole": true, "head": head.to_string(), "against-head": against_head});
+            ((zh, en), value, Exit::Done)
         }
         Err(AuditError::Broken(fault)) => {
-            let text = format!("the audit chain is BROKEN: {fault}");
-            (text, json!({"whole": false, "fault": fault.to_string(), "row": fault.row()}), 1)
+            let zh = format!("审计链已被破坏：第 {} 行；{fault}", fault.row());
+            let en = format!("the audit chain is BROKEN: {fault}");
+            ((zh, en), json!({"whole": false, "fault": fault.to_string(), "row": fault.row()}), Exit::NotGood)
         }
-        Err(AuditError::Unreadable(fault)) => (fault.to_string(), json!({ "error": fault.to_string() }), 3),
+        Err(AuditError::Unreadable(fault)) => {
+            let text = fault.to_string();
+            ((text.clone(), text), json!({ "error": fault.to_string() }), Exit::Fault)
+        }
     }
 }
 
@@ -185,13 +183,13 @@ mod tests {
     #[test]
     fn a_verdict_names_the_row_and_claims_no_more_than_it_knows() {
         let head = AuditHead { sequence: 3, hash: [0xAB; 32] };
-        let (text, value, code) = verdict(Ok(head), false);
-        assert!(text.contains("nothing shows whether rows are missing") && code == 0);
+        let (text, value, exit) = verdict(Ok(head), false);
+        assert!(text.1.contains("nothing shows whether rows are missing") && exit == Exit::Done);
         assert_eq!(value["head"], head.to_string());
-        assert!(verdict(Ok(head), true).0.contains("agrees with the head"));
-        let (text, value, code) = verdict(Err(AuditFault::Content(7).into()), true);
-        assert!(text.contains("BROKEN: row 7"), "{text}");
-        assert_eq!((&value["row"], code), (&json!(7), 1));
+        assert!(verdict(Ok(head), true).0.1.contains("agrees with the head"));
+        let (text, value, exit) = verdict(Err(AuditFault::Content(7).into()), true);
+        assert!(text.1.contains("BROKEN: row 7") && text.0.contains("第 7 行"), "{text:?}");
+        assert_eq!((&value["row"], exit), (&json!(7), Exit::NotGood));
     }
 
     #[test]

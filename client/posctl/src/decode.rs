@@ -10,9 +10,6 @@ pub(crate) struct Arguments {
     kind: Kind,
     /// The data in hexadecimal; blanks do not count.
     hex: String,
-    /// As JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -24,17 +21,17 @@ enum Kind {
 }
 
 /// The data in words, card data masked.
-pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<String, String> {
     let hex: String = arguments.hex.chars().filter(|character| !character.is_whitespace()).collect();
     let data = posd_emv::hex::decode(&hex).map_err(|error| error.to_string())?;
     let said = |described: Result<posd_emv::describe::Description, posd_emv::describe::DescribeError>| {
-        described.map_err(|error| error.to_string()).and_then(|description| say(&description, arguments.json))
+        described.map_err(|error| error.to_string()).and_then(|description| say(&description, json))
     };
     match arguments.kind {
         Kind::Iso8583 => {
             let profile = posd_unionpay::Profile::default();
             let description = posd_unionpay::describe::describe(&profile.table(), &data);
-            say(&description.map_err(|error| error.to_string())?, arguments.json)
+            say(&description.map_err(|error| error.to_string())?, json)
         }
         Kind::Tlv => said(posd_emv::describe::tlv(&data)),
         Kind::Tvr => said(posd_emv::describe::tvr(&data)),

@@ -1,10 +1,9 @@
 //! Downloads, and how they stand.
 
-use crate::Failure;
+use crate::{Failure, exit::Exit, voice::Voice};
 use posd_client::{Download, Terminal};
 use std::{
     io::{self, Write},
-    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -17,18 +16,15 @@ const TICK: Duration = Duration::from_millis(200);
 /// Longest wait for a download to end. The terminal goes on with it.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Exit status 0: everything asked for is in force. 1: a download failed; what was in force before still is.
+/// Exit code 0: everything asked for is in force. 13: a download failed; what was in force before still is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to download: `parameters`, `ca-keys`, `aids`, `contactless`, `blacklist`, or `all`; `parameters-upload` tells
     /// the host what is in force.
     set: Option<String>,
-    /// How each set stands, as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let terminal = Terminal::connect().await?;
     let mut out = io::stdout();
     let wanted: Vec<String> = match arguments.set.as_deref() {
@@ -45,11 +41,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         let all = terminal.state().await?.downloads;
         let open = |one: &&Download| matches!(one.stage.as_str(), "waiting" | "running");
         let mine = |one: &&Download| wanted.contains(&one.set);
-        if !arguments.json {
+        if !voice.json {
             for one in all.iter().filter(mine).filter(|one| one.stage == "running") {
                 let now = (one.set.clone(), one.done, one.total);
                 if shown.last() != Some(&now) {
-                    writeln!(out, "{:12} {} of {}", one.set, one.done, one.total)?;
+                    writeln!(out, "{:12} {}/{}", one.set, one.done, one.total)?;
                     shown.push(now);
                 }
             }
@@ -58,13 +54,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             break all;
         }
         if Instant::now() > end {
-            return Err(Failure::Usage("it takes long; ask again with `posctl download`".to_owned()));
+            let (zh, en) =
+                ("用时较长，稍后用 posctl download 查看", "it takes long; ask again with `posctl download`");
+            return Err(Failure::Fault(voice.pick(zh, en).to_owned()));
         }
         tokio::time::sleep(TICK).await;
     };
     let told: Vec<&Download> =
         all.iter().filter(|one| wanted.is_empty() || wanted.contains(&one.set)).collect();
-    if arguments.json {
+    if voice.json {
         let list: Vec<serde_json::Value> = told
             .iter()
             .map(|one| {
@@ -81,5 +79,5 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
     }
     let failed = !wanted.is_empty() && told.iter().any(|one| one.stage == "failed");
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed { Exit::NotGood } else { Exit::Done })
 }

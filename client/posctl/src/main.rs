@@ -1,28 +1,38 @@
 //! The command line of the payment terminal.
 //!
-//! What it is for: cashiers' and integrators' everyday calls over D-Bus, receipts as text and as pictures, decoding of
-//! messages and card data, and the simulator's devices.
+//! What it is for: a cashier's whole day over D-Bus, in Chinese and English, for people and (`--json`) for scripts;
+//! receipts as text and as pictures, decoding of messages and card data, and the simulator's devices.
 //!
 //! What it never does: it holds no right that its user does not have on the bus.
 //!
-//! Start reading at [`Command`].
+//! Start reading at [`Command`]; the transaction types are in `transact.rs`.
 
 mod audit;
 mod decode;
 mod download;
+mod exit;
+mod help;
+mod language;
 mod operator;
 mod picture;
 mod setup;
 mod show;
 mod simulated;
+mod transact;
+mod voice;
 
-use clap::{Args, Parser, Subcommand};
-use posd_client::{CreateOptions, Details, Error, Original, Terminal, Transaction};
+use clap::{FromArgMatches, Parser, Subcommand};
+use exit::Exit;
+use language::Language;
+use posd_client::{Details, Error, Terminal, Transaction, json};
+use serde_json::{Value, json};
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
+use voice::Voice;
 
 /// Talks to the payment terminal on this device.
 #[derive(Debug, Parser)]
@@ -30,6 +40,12 @@ use std::{
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Say it as JSON, one line for each thing said.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Language of all texts; that of the locale where absent.
+    #[arg(long, global = true, value_enum, value_name = "zh-CN|en", hide_possible_values = true)]
+    lang: Option<Language>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,43 +56,25 @@ enum Command {
     SignIn,
     /// Sign out at the host (签退).
     SignOut,
-    /// Log an operator in; the password is typed on the PIN pad.
-    LogIn {
-        /// Two digits.
-        operator: String,
-        /// Read the password from the standard input, where the device has no PIN pad.
-        #[arg(long)]
-        password_on_stdin: bool,
-    },
-    /// Log the operator out.
-    LogOut,
     /// Log in and out, lock the screen, and keep the operator table.
     Operator(operator::Arguments),
     /// Who did what: the journal's audit rows, and whether they are whole.
     Audit(audit::Arguments),
-    /// Initialise this terminal (初始化): merchant and terminal number, hosts, profile.
-    Setup(setup::Arguments),
     /// Download what the host has for this terminal: parameters, CA keys, card applications, contactless parameters, the
     /// blacklist (下载). Without a set: how each stands.
     Download(download::Arguments),
-    /// The self-test (自检): devices, printer and paper, keys, journal, space, clock, certificates and host. Exit status
-    /// 1 where something is not good.
-    Diagnose {
-        /// Language of texts: `zh-CN` or `en`.
-        #[arg(long, default_value = "en")]
-        locale: String,
-        /// As JSON, in both languages.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Sell: make or find the sale, start it, follow it to its end.
-    Sell(Sell),
-    /// Undo a sale of this batch, whole (消费撤销). The supervisor types the password on the PIN pad.
-    Void(Follow),
+    /// Initialise this terminal (初始化): merchant and terminal number, hosts, profile.
+    Setup(setup::Arguments),
+    /// The self-test (自检): devices, printer and paper, keys, journal, space, clock, certificates and host.
+    Diagnose,
     /// Show a transaction.
     Show {
         /// Its number.
-        id: u64,
+        #[arg(required_unless_present = "reference")]
+        id: Option<u64>,
+        /// Your own name for it: shows its latest attempt.
+        #[arg(long, conflicts_with = "id")]
+        reference: Option<String>,
     },
     /// List your transactions, newest first.
     List {
@@ -135,56 +133,6 @@ enum Command {
     Sim(simulated::Arguments),
 }
 
-#[derive(Debug, Args)]
-struct Sell {
-    /// The amount in yuan, such as 12.34.
-    amount: String,
-    /// Your own name for the sale; the same name never charges twice.
-    #[arg(long)]
-    reference: String,
-    /// Open the next attempt of a sale that ended without a charge.
-    #[arg(long)]
-    new_attempt: bool,
-    /// A line for the receipt.
-    #[arg(long)]
-    note: Option<String>,
-    /// One line of the goods: NAME,QUANTITY,YUAN, such as 苹果,0.5,6.00. May be given several times.
-    #[arg(long, value_parser = goods)]
-    goods: Vec<(String, u32, u64)>,
-    /// Accept that the host approves a part.
-    #[arg(long)]
-    allow_partial: bool,
-    /// Refuse instead of queueing.
-    #[arg(long)]
-    no_wait: bool,
-    /// Language of texts: `zh-CN` or `en`.
-    #[arg(long, default_value = "en")]
-    locale: String,
-}
-
-#[derive(Debug, Args)]
-struct Follow {
-    #[command(flatten)]
-    sell: Sell,
-    #[command(flatten)]
-    original: OriginalArguments,
-}
-
-/// One way to name the original.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct OriginalArguments {
-    /// Your own name for the original.
-    #[arg(long)]
-    original: Option<String>,
-    /// Its trace number (凭证号), in the present batch.
-    #[arg(long)]
-    trace: Option<u32>,
-    /// Its reference number (参考号).
-    #[arg(long)]
-    rrn: Option<String>,
-}
-
 /// What ends the program badly.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -192,100 +140,154 @@ enum Failure {
     Terminal(#[from] Error),
     #[error("{0}")]
     Usage(String),
+    #[error("{0}")]
+    Fault(String),
     #[error(transparent)]
     Picture(#[from] picture::PictureError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error),
-    };
-    match runtime.block_on(run(arguments.command)) {
-        Ok(code) => code,
-        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(failure) => fail(&failure),
+impl Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Failure::Terminal(error) => Exit::of_error(error),
+            Failure::Usage(_) => Exit::Usage,
+            Failure::Fault(_) | Failure::Picture(_) | Failure::Io(_) => Exit::Fault,
+        }
+    }
+
+    /// The same for scripts.
+    fn json(&self) -> Value {
+        let exit = self.exit() as u8;
+        match self {
+            Failure::Terminal(error @ Error::Refused { name, text }) => match error.seconds_left() {
+                Some(seconds) => json!({"error": name, "text": text, "exit": exit, "seconds": seconds}),
+                None => json!({"error": name, "text": text, "exit": exit}),
+            },
+            other => json!({"error": null, "text": other.to_string(), "exit": exit}),
+        }
     }
 }
 
-fn fail(error: &dyn std::error::Error) -> ExitCode {
-    // With no standard error stream there is only the exit status.
-    let _ = writeln!(io::stderr(), "posctl: {error}");
-    ExitCode::FAILURE
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let language = Language::wanted(&arguments, |name| std::env::var_os(name));
+    let matches = help::command(language).get_matches_from(arguments);
+    let voice = Voice { json: matches.get_flag("json"), language };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into(), voice),
+    };
+    let ended = match matches.subcommand() {
+        Some((name, own)) if transact::of_command(name).is_some() => {
+            runtime.block_on(transact(name, own, voice))
+        }
+        _ => match Arguments::from_arg_matches(&matches) {
+            Ok(arguments) => runtime.block_on(run(arguments.command, voice)),
+            Err(error) => error.exit(),
+        },
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure, voice),
+    }
 }
 
-async fn run(command: Command) -> Result<ExitCode, Failure> {
-    let mut out = io::stdout();
+fn fail(failure: &Failure, voice: Voice) -> ExitCode {
+    // Where nobody listens there is only the exit status.
+    let _ = match voice.json {
+        true => writeln!(io::stdout(), "{}", failure.json()),
+        false => writeln!(io::stderr(), "posctl: {failure}"),
+    };
+    failure.exit().into()
+}
+
+async fn transact(name: &str, own: &clap::ArgMatches, voice: Voice) -> Result<Exit, Failure> {
+    let kind = transact::of_command(name).ok_or_else(|| Failure::Usage(name.to_owned()))?;
+    transact::run(&Terminal::connect().await?, kind, own, voice).await
+}
+
+async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
     match command {
         Command::Decode(arguments) => {
-            writeln!(out, "{}", decode::run(&arguments).map_err(Failure::Usage)?)?;
-            return Ok(ExitCode::SUCCESS);
+            writeln!(io::stdout(), "{}", decode::run(&arguments, voice.json).map_err(Failure::Usage)?)?;
+            return Ok(Exit::Done);
         }
         Command::Sim(arguments) => {
-            writeln!(out, "{}", simulated::run(&arguments).map_err(Failure::Usage)?)?;
-            return Ok(ExitCode::SUCCESS);
+            writeln!(io::stdout(), "{}", simulated::run(&arguments, voice).map_err(Failure::Fault)?)?;
+            return Ok(Exit::Done);
         }
-        Command::Setup(arguments) => return setup::run(&arguments),
-        Command::Operator(arguments) => return operator::run(arguments).await,
-        Command::Audit(arguments) => return audit::run(arguments).await,
-        Command::Download(arguments) => return download::run(arguments).await,
+        Command::Setup(arguments) => return setup::run(&arguments, voice),
+        Command::Operator(arguments) => return operator::run(arguments, voice).await,
+        Command::Audit(arguments) => return audit::run(arguments, voice).await,
+        Command::Download(arguments) => return download::run(arguments, voice).await,
         _ => {}
     }
     let terminal = Terminal::connect().await?;
+    let mut out = io::stdout();
     match command {
-        Command::Status => show::terminal(&mut out, &terminal.state().await?)?,
+        Command::Status => {
+            let state = terminal.state().await?;
+            match voice.json {
+                true => writeln!(out, "{}", state.json())?,
+                false => show::terminal(&mut out, &state, voice.language)?,
+            }
+        }
         Command::SignIn => {
             terminal.sign_in().await?;
-            writeln!(out, "signed in")?;
+            voice.say("已签到", "signed in", &json!({"done": "sign-in"}))?;
         }
         Command::SignOut => {
             terminal.sign_out().await?;
-            writeln!(out, "signed out")?;
+            voice.say("已签退", "signed out", &json!({"done": "sign-out"}))?;
         }
-        Command::LogIn { operator, password_on_stdin } => {
-            let mut password = String::new();
-            if password_on_stdin {
-                io::stdin().read_line(&mut password)?;
-            } else {
-                writeln!(out, "type the password on the PIN pad")?;
-            }
-            terminal.log_in(&operator, password.trim_end_matches('\n')).await?;
-            writeln!(out, "operator {operator} is logged in")?;
-        }
-        Command::LogOut => terminal.log_out().await?,
-        Command::Diagnose { locale, json } => {
-            let checks = terminal.diagnose().await?;
-            if json {
-                writeln!(out, "{}", show::checks_json(&checks))?;
-            } else {
-                show::checks(&mut out, &checks, &locale)?;
-            }
-            if checks.iter().any(|check| !check.good) {
-                return Ok(ExitCode::FAILURE);
+        Command::Diagnose => return diagnose(&terminal, voice).await,
+        Command::Show { id, reference } => {
+            let transaction = match (id, reference) {
+                (Some(id), _) => terminal.get(id).await?,
+                (None, reference) => terminal.find(&reference.unwrap_or_default()).await?,
+            };
+            let details = transaction.details().await?;
+            match voice.json {
+                true => writeln!(out, "{}", details.json())?,
+                false => show::transaction(&mut out, &details, voice.language)?,
             }
         }
-        Command::Sell(sell) => return self::sell(&terminal, "sale", sell, None).await,
-        Command::Void(follow) => return self::follow(&terminal, "void", follow).await,
-        Command::Show { id } => show::transaction(&mut out, &terminal.get(id).await?.details().await?)?,
-        Command::List { limit, before } => list(&mut out, &terminal.list(before, limit).await?)?,
-        Command::Results => list(&mut out, &terminal.unacknowledged().await?)?,
-        Command::Acknowledge { id } => terminal.acknowledge(id).await?,
-        Command::Cancel { id } => writeln!(out, "{}", terminal.get(id).await?.cancel().await?)?,
-        Command::Confirm { id } => terminal.get(id).await?.confirm().await?,
-        Command::Select { id, index } => terminal.get(id).await?.select_application(index).await?,
-        Command::Reversals => {
-            for reversal in terminal.pending_reversals().await? {
-                writeln!(out, "{reversal:?}")?;
-            }
+        Command::List { limit, before } => list(&terminal.list(before, limit).await?, voice)?,
+        Command::Results => list(&terminal.unacknowledged().await?, voice)?,
+        Command::Acknowledge { id } => {
+            terminal.acknowledge(id).await?;
+            voice.say("已确认收到", "acknowledged", &json!({"done": "acknowledge", "id": id}))?;
         }
+        Command::Cancel { id } => {
+            let answer = terminal.get(id).await?.cancel().await?;
+            let zh = match answer.as_str() {
+                "accepted" => "正在取消，不会扣款",
+                "too-late" => "已来不及取消，请看结果",
+                _ => "没有这笔交易",
+            };
+            voice.say(zh, &answer, &json!({"cancel": answer, "id": id}))?;
+        }
+        Command::Confirm { id } => {
+            terminal.get(id).await?.confirm().await?;
+            voice.say("已确认", "confirmed", &json!({"done": "confirm", "id": id}))?;
+        }
+        Command::Select { id, index } => {
+            terminal.get(id).await?.select_application(index).await?;
+            voice.say("已选择", "chosen", &json!({"done": "select", "id": id}))?;
+        }
+        Command::Reversals => reversals(&terminal, voice).await?,
         Command::Print { id, copy } => {
             let job = terminal.get(id).await?.print(&copy).await?;
-            writeln!(out, "print job {job}")?;
+            voice.say(
+                format!("打印任务 {job}"),
+                format!("print job {job}"),
+                &json!({"job": job, "id": id}),
+            )?;
         }
-        Command::Receipt { id, png } => receipt(&mut out, &terminal.get(id).await?, png).await?,
+        Command::Receipt { id, png } => receipt(&terminal.get(id).await?, png, voice).await?,
         Command::Decode(_)
         | Command::Sim(_)
         | Command::Operator(_)
@@ -293,124 +295,102 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         | Command::Download(_)
         | Command::Setup(_) => {}
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
-fn list(out: &mut impl Write, all: &[Details]) -> io::Result<()> {
-    all.iter().try_for_each(|details| show::line(out, details))
-}
-
-async fn receipt(
-    out: &mut impl Write,
-    transaction: &Transaction,
-    png: Option<PathBuf>,
-) -> Result<(), Failure> {
-    let (receipt, text) = transaction.receipt().await?;
-    match png {
-        Some(path) => {
-            std::fs::write(&path, picture::draw(&receipt, posd_receipt::Copy::Merchant, false)?)?;
-            writeln!(out, "{}", path.display())?;
+async fn diagnose(terminal: &Terminal, voice: Voice) -> Result<Exit, Failure> {
+    let checks = terminal.diagnose().await?;
+    let good = checks.iter().all(|check| check.good);
+    let mut out = io::stdout();
+    if voice.json {
+        let check = |c: &posd_client::Check| {
+            json!({
+                "code": c.code, "good": c.good, "detail": c.detail, "cause": c.cause, "action": c.action,
+            })
+        };
+        writeln!(out, "{}", json!({"good": good, "checks": checks.iter().map(check).collect::<Value>()}))?;
+    } else {
+        for check in &checks {
+            let mark = if check.good { voice.pick("正常", "good") } else { voice.pick("异常", "BAD ") };
+            writeln!(out, "{mark}  {:14} {}", check.code, check.detail)?;
+            if !check.good {
+                let text = |texts: &std::collections::HashMap<String, String>| {
+                    texts.get(voice.pick("zh-CN", "en")).cloned().unwrap_or_default()
+                };
+                writeln!(
+                    out,
+                    "      {}{}{}",
+                    text(&check.cause),
+                    voice.pick("；", "; "),
+                    text(&check.action)
+                )?;
+            }
         }
-        None => write!(out, "{text}")?,
+    }
+    Ok(if good { Exit::Done } else { Exit::NotGood })
+}
+
+fn list(all: &[Details], voice: Voice) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    if voice.json {
+        writeln!(out, "{}", all.iter().map(Details::json).collect::<Value>())?;
+    } else {
+        all.iter().try_for_each(|details| show::line(&mut out, details, voice.language))?;
     }
     Ok(())
 }
 
-/// Minor units of an amount in yuan with at most two decimals.
-fn minor_units(amount: &str) -> Result<u64, Failure> {
-    let wrong = || Failure::Usage(format!("{amount:?} is no amount in yuan: write it like 12.34"));
-    let (whole, cents) = amount.split_once('.').unwrap_or((amount, ""));
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || cents.len() > 2 || !digits(whole) || !digits(cents) {
-        return Err(wrong());
-    }
-    format!("{whole}{cents:0<2}").parse().map_err(|_| wrong())
-}
-
-/// A line of goods: its name, quantity in thousandths and amount in minor units.
-fn goods(text: &str) -> Result<(String, u32, u64), String> {
-    let wrong = || format!("{text:?} is no line of goods: write it like 苹果,0.5,6.00");
-    let mut parts = text.rsplitn(3, ',');
-    let (amount, quantity, name) = (parts.next(), parts.next(), parts.next());
-    let (Some(amount), Some(quantity), Some(name)) = (amount, quantity, name) else { return Err(wrong()) };
-    let (whole, rest) = quantity.split_once('.').unwrap_or((quantity, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || rest.len() > 3 || !digits(whole) || !digits(rest) {
-        return Err(wrong());
-    }
-    let thousandths = format!("{whole}{rest:0<3}").parse().map_err(|_| wrong())?;
-    Ok((name.to_owned(), thousandths, minor_units(amount).map_err(|_| wrong())?))
-}
-
-async fn follow(terminal: &Terminal, kind: &str, follow: Follow) -> Result<ExitCode, Failure> {
-    let OriginalArguments { original, trace, rrn } = follow.original;
-    let original =
-        original.map(Original::Reference).or(trace.map(Original::Trace)).or(rrn.map(Original::Rrn));
-    sell(terminal, kind, follow.sell, original).await
-}
-
-async fn sell(
-    terminal: &Terminal,
-    kind: &str,
-    sell: Sell,
-    original: Option<Original>,
-) -> Result<ExitCode, Failure> {
-    let amount = minor_units(&sell.amount)?;
-    let options = CreateOptions {
-        locale: Some(sell.locale.clone()),
-        allow_partial: sell.allow_partial,
-        no_wait: sell.no_wait,
-        note: sell.note,
-        goods: sell.goods,
-        original,
-    };
-    let mut transaction = terminal.create_of(kind, &sell.reference, amount, &options).await?;
-    if sell.new_attempt {
-        transaction = terminal.new_attempt(&sell.reference).await?;
-    }
+async fn reversals(terminal: &Terminal, voice: Voice) -> Result<(), Failure> {
     let mut out = io::stdout();
-    let mut shown = (String::new(), 0);
-    let details = transaction
-        .sell(|change| {
-            let now = (change.state.clone(), change.pin_digits);
-            if now != shown {
-                shown = now;
-                // The sale goes on whether or not anybody reads this.
-                let _ = show::progress(&mut out, change, &sell.locale);
-            }
+    let all = terminal.pending_reversals().await?;
+    let all: Vec<Value> = all
+        .into_iter()
+        .map(|row| {
+            row.iter().map(|(key, value)| (key.clone(), json(value))).collect::<serde_json::Map<_, _>>()
         })
-        .await?;
-    let mut out = io::stdout();
-    show::transaction(&mut out, &details)?;
-    Ok(if details.is_charged() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        .map(Value::Object)
+        .collect();
+    if voice.json {
+        writeln!(out, "{}", Value::Array(all))?;
+        return Ok(());
+    }
+    if all.is_empty() {
+        writeln!(out, "{}", voice.pick("没有待冲正交易", "no reversal is pending"))?;
+    }
+    for row in all {
+        let number = |key: &str| row[key].as_u64().unwrap_or_default();
+        let tries = row["tries"].as_array().map_or(0, Vec::len);
+        writeln!(
+            out,
+            "{:>6}  {} {:06}  {} {:06}  {:>12}  {} {}  {} {tries}",
+            number("transaction"),
+            voice.pick("批次", "batch"),
+            number("batch"),
+            voice.pick("凭证号", "trace"),
+            number("trace"),
+            voice::yuan(number("amount")),
+            voice.pick("原因", "reason"),
+            row["reason"].as_str().unwrap_or_default(),
+            voice.pick("已试", "tries"),
+        )?;
+    }
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_made() {
-        use clap::CommandFactory;
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn lines_of_goods() {
-        assert_eq!(goods("苹果,0.5,6.00"), Ok(("苹果".to_owned(), 500, 600)));
-        assert_eq!(goods("tea, green,12,3").map(|line| line.1), Ok(12_000));
-        for wrong in ["", "a", "a,1", "a,x,1", "a,1.0001,1", "a,1,x", "a,.5,1"] {
-            assert!(goods(wrong).is_err(), "{wrong}");
+async fn receipt(transaction: &Transaction, png: Option<PathBuf>, voice: Voice) -> Result<(), Failure> {
+    let (receipt, text) = transaction.receipt().await?;
+    let mut out = io::stdout();
+    match png {
+        Some(path) => {
+            std::fs::write(&path, picture::draw(&receipt, posd_receipt::Copy::Merchant, false)?)?;
+            let shown = path.display().to_string();
+            voice.say(&shown, &shown, &json!({ "png": shown }))?;
         }
-    }
-
-    #[test]
-    fn amounts_in_yuan() {
-        assert_eq!(minor_units("12.34").unwrap(), 1234);
-        assert_eq!(minor_units("12").unwrap(), 1200);
-        assert_eq!(minor_units("0.5").unwrap(), 50);
-        for wrong in ["", ".5", "1.234", "-1", "1,5", "1e3", "99999999999999999999"] {
-            assert!(minor_units(wrong).is_err(), "{wrong}");
+        None if voice.json => {
+            let data = serde_json::to_value(&receipt).map_err(|error| Failure::Fault(error.to_string()))?;
+            writeln!(out, "{}", json!({"receipt": data, "text": text}))?;
         }
+        None => write!(out, "{text}")?,
     }
+    Ok(())
 }

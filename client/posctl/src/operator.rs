@@ -1,26 +1,18 @@
 //! Operators: login, lock screen, and the operator table.
 
-use crate::Failure;
+use crate::{Failure, exit::Exit, voice::Voice};
 use clap::{Args, Subcommand};
 use posd_client::{Error, Terminal};
 use serde_json::{Value, json};
-use std::{
-    io::{self, BufRead, Write},
-    process::ExitCode,
-};
+use std::io::{self, BufRead, Write};
 
 /// Log in and out, lock the screen, and keep the operator table.
 ///
-/// Passwords are typed on the PIN pad. Exit codes: 0 done; 1 any other failure; 2 wrong usage; 3 the password was wrong
-/// or not given; 4 locked out after wrong tries, wait; 5 the initial password must be changed first; 6 busy, not ready
-/// or locked, try again later.
+/// Passwords are typed on the PIN pad.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// Say it as JSON.
-    #[arg(long, global = true)]
-    json: bool,
     /// Read the password from the standard input, where the device has no PIN pad; for `change-password` the old and
     /// the new one, each in a line of its own.
     #[arg(long, global = true)]
@@ -85,35 +77,29 @@ impl Action {
     }
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let mut out = io::stdout();
+pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let (name, operator, passwords) = arguments.action.parts();
     let given = if arguments.password_on_stdin {
         typed(&mut io::stdin().lock(), passwords)?
     } else {
-        if passwords > 0 && !arguments.json {
-            writeln!(out, "{}", hint(&arguments.action))?;
+        if passwords > 0 {
+            let (zh, en) = hint(&arguments.action);
+            voice.hint(zh, en)?;
         }
         vec![String::new(); passwords]
     };
     let terminal = Terminal::connect().await?;
-    match perform(&terminal, &arguments.action, operator, &given).await {
-        Ok(said) if arguments.json => writeln!(out, "{}", said.unwrap_or(json!({ "done": name })))?,
-        Ok(Some(Value::Array(table))) => table.iter().try_for_each(|row| line(&mut out, row))?,
-        Ok(_) if operator.is_empty() => writeln!(out, "{name}: done")?,
-        Ok(_) => writeln!(out, "{name} {operator}: done")?,
-        Err(error @ Error::Refused { .. }) => {
-            if arguments.json {
-                writeln!(out, "{}", refusal(&error))?;
-            } else {
-                // With no standard error stream there is only the exit status.
-                let _ = writeln!(io::stderr(), "posctl: {error}");
-            }
-            return Ok(ExitCode::from(code(error.refused().unwrap_or_default())));
+    match perform(&terminal, &arguments.action, operator, &given).await? {
+        Some(Value::Array(table)) if !voice.json => {
+            table.iter().try_for_each(|row| line(&mut io::stdout(), row, voice))?;
         }
-        Err(error) => return Err(error.into()),
+        said => {
+            let whom = if operator.is_empty() { String::new() } else { format!(" {operator}") };
+            let (zh, en) = (format!("{name}{whom}：完成"), format!("{name}{whom}: done"));
+            voice.say(zh, en, &said.unwrap_or(json!({ "done": name })))?;
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
 async fn perform(
@@ -157,52 +143,38 @@ fn typed(input: &mut impl BufRead, count: usize) -> Result<Vec<String>, Failure>
     Ok(all)
 }
 
-fn hint(action: &Action) -> &'static str {
+fn hint(action: &Action) -> (&'static str, &'static str) {
+    let supervisor =
+        ("请主管（00）在密码键盘上输入密码", "type the supervisor's password (00) on the PIN pad");
     match action {
-        Action::ChangePassword { .. } => {
-            "type the old password on the PIN pad, then the new one, then the new one again"
+        Action::ChangePassword { .. } => (
+            "请在密码键盘上输入旧密码，再输入新密码，再重复一次新密码",
+            "type the old password on the PIN pad, then the new one, then the new one again",
+        ),
+        Action::Reset { operator } if operator == "00" => {
+            ("请管理员（99）在密码键盘上输入密码", "type the manager's password (99) on the PIN pad")
         }
-        Action::Add { .. } | Action::Delete { .. } => "type the supervisor's password (00) on the PIN pad",
-        Action::Reset { operator } if operator == "00" => "type the manager's password (99) on the PIN pad",
-        Action::Reset { .. } => "type the supervisor's password (00) on the PIN pad",
-        _ => "type the password on the PIN pad",
+        Action::Add { .. } | Action::Delete { .. } | Action::Reset { .. } => supervisor,
+        Action::Unlock { supervisor: true } => supervisor,
+        _ => ("请在密码键盘上输入密码", "type the password on the PIN pad"),
     }
 }
 
-fn line(out: &mut impl Write, row: &Value) -> io::Result<()> {
+fn line(out: &mut impl Write, row: &Value, voice: Voice) -> io::Result<()> {
     let mark = |key: &str, word: &'static str| if row[key] == true { word } else { "" };
     let words = [
-        mark("initial", "initial password, must be changed"),
-        mark("locked-out", "locked out after wrong tries"),
+        mark("initial", voice.pick("初始密码，须修改", "initial password, must be changed")),
+        mark("locked-out", voice.pick("密码错误次数过多，已锁定", "locked out after wrong tries")),
     ];
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let text = format!("{}  {}", row["operator"].as_str().unwrap_or_default(), words.join("; "));
     writeln!(out, "{}", text.trim_end())
 }
 
-fn refusal(error: &Error) -> Value {
-    let Error::Refused { name, text } = error else { return json!({ "error": error.to_string() }) };
-    match error.seconds_left() {
-        Some(seconds) => json!({"error": name, "text": text, "seconds": seconds}),
-        None => json!({"error": name, "text": text}),
-    }
-}
-
-/// The exit code of a refusal, as the help lists them.
-fn code(name: &str) -> u8 {
-    match name {
-        "InvalidArgument" => 2,
-        "WrongPassword" | "PromptEnded" => 3,
-        "LockedOut" => 4,
-        "PasswordMustBeChanged" => 5,
-        "Busy" | "NotReady" | "Locked" => 6,
-        _ => 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn passwords_are_lines_and_never_empty() {
@@ -213,21 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_refusal_has_its_code() {
-        let cases = [("WrongPassword", 3), ("LockedOut", 4), ("PasswordMustBeChanged", 5), ("Busy", 6)];
-        for (name, expected) in cases {
-            assert_eq!(code(name), expected, "{name}");
-        }
-        assert_eq!(code("OperatorExists"), 1);
-        let error = Error::Refused { name: "LockedOut".to_owned(), text: "locked; wait 7 s".to_owned() };
-        assert_eq!(refusal(&error), json!({"error": "LockedOut", "text": "locked; wait 7 s", "seconds": 7}));
-    }
-
-    #[test]
     fn a_line_of_the_table_says_what_is_wrong_with_it() {
         let text = |row: Value| {
             let mut out = Vec::new();
-            line(&mut out, &row).unwrap();
+            line(&mut out, &row, Voice { json: false, language: Language::En }).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(text(json!({"operator": "01", "initial": false, "locked-out": false})), "01\n");

@@ -2,18 +2,17 @@
 //!
 //! It writes the daemon's configuration file and nothing else; the daemon takes it at its next start.
 
-use crate::Failure;
+use crate::{Failure, exit::Exit, language::Language, voice::Voice};
 use posd::configuration::{self, Configuration, Problem};
+use serde_json::json;
 use std::{
     fs,
     io::{self, BufRead, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 use toml::{Table, Value};
 
-/// Exit status 0: written, or good with `--check`. 1: something is wrong, and nothing is written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The daemon's configuration file. What it says already is kept where nothing else is said.
@@ -26,9 +25,6 @@ pub(crate) struct Arguments {
     /// Check only; write nothing.
     #[arg(long)]
     check: bool,
-    /// Language of the dialogue: `zh-CN` or `en`.
-    #[arg(long, default_value = "en")]
-    locale: String,
 }
 
 /// One question of the dialogue.
@@ -123,15 +119,9 @@ const PROPOSED: [(&[&str], &str); 4] = [
     (&["vault"], "/run/posd-vault/vault.sock"),
 ];
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments, voice: Voice) -> Result<Exit, Failure> {
     let usage = |text: String| Failure::Usage(text);
-    let chinese = match arguments.locale.as_str() {
-        "zh-CN" => true,
-        "en" => false,
-        other => return Err(usage(format!("there is no language {other:?}: use zh-CN or en"))),
-    };
     let mut table = read(&arguments.config)?.unwrap_or_default();
-    let mut out = io::stdout();
     match &arguments.from {
         Some(file) => {
             let answers = read(file)?.ok_or_else(|| usage(format!("{} is not there", file.display())))?;
@@ -140,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None if arguments.check => {}
         None => {
             let input = io::stdin();
-            ask_all(&mut table, &arguments.config, chinese, &mut input.lock(), &mut out)?;
+            ask_all(&mut table, &arguments.config, voice.language, &mut input.lock(), &mut io::stdout())?;
         }
     }
     let text = format!(
@@ -151,18 +141,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Err(error) = Configuration::parse(&arguments.config, &text) {
         return Err(usage(error.to_string()));
     }
+    let path = arguments.config.display().to_string();
     if arguments.check {
-        writeln!(out, "{}", if chinese { "配置正确" } else { "the configuration is good" })?;
-        return Ok(ExitCode::SUCCESS);
+        voice.say("配置正确", "the configuration is good", &json!({"good": true, "config": path}))?;
+        return Ok(Exit::Done);
     }
     write(&arguments.config, &text)?;
-    let path = arguments.config.display();
-    if chinese {
-        writeln!(out, "已写入 {path}；重启 posd 后生效（systemctl restart posd）")?;
-    } else {
-        writeln!(out, "written: {path}; posd takes it at its next start (systemctl restart posd)")?;
-    }
-    Ok(ExitCode::SUCCESS)
+    voice.say(
+        format!("已写入 {path}；重启 posd 后生效（systemctl restart posd）"),
+        format!("written: {path}; posd takes it at its next start (systemctl restart posd)"),
+        &json!({"done": "setup", "config": path}),
+    )?;
+    Ok(Exit::Done)
 }
 
 fn read(path: &Path) -> Result<Option<Table>, Failure> {
@@ -219,7 +209,7 @@ fn set(table: &mut Table, place: &[&str], text: &str) {
 fn ask_all(
     table: &mut Table,
     config: &Path,
-    chinese: bool,
+    language: Language,
     input: &mut impl BufRead,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
@@ -228,7 +218,7 @@ fn ask_all(
         let proposed = PROPOSED.iter().find(|(place, _)| *place == question.place).map(|(_, text)| *text);
         let now = get(table, question.place).or(proposed).unwrap_or_default().to_owned();
         loop {
-            write!(out, "{}", if chinese { question.zh } else { question.en })?;
+            write!(out, "{}", language.pick(question.zh, question.en))?;
             if now.is_empty() {
                 write!(out, ": ")?;
             } else {
@@ -237,8 +227,7 @@ fn ask_all(
             out.flush()?;
             let mut line = String::new();
             if input.read_line(&mut line)? == 0 {
-                let text =
-                    if chinese { "输入结束，未写入" } else { "the input ended; nothing is written" };
+                let text = language.pick("输入结束，未写入", "the input ended; nothing is written");
                 return Err(Failure::Usage(text.to_owned()));
             }
             let given = line.trim();
@@ -256,7 +245,7 @@ fn ask_all(
                     set(table, question.place, answer);
                     break;
                 }
-                Err(problem) => writeln!(out, "  {}", if chinese { problem.zh } else { problem.en })?,
+                Err(problem) => writeln!(out, "  {}", language.pick(problem.zh, problem.en))?,
             }
         }
     }
@@ -300,8 +289,11 @@ mod tests {
                 file
             }),
             check,
-            locale: "en".to_owned(),
         }
+    }
+
+    fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+        super::run(arguments, Voice { json: true, language: Language::En })
     }
 
     const ANSWERS: &str = r#"
@@ -358,10 +350,10 @@ mod tests {
         let home = home();
         let config = home.path().join("posd.toml");
         let answers = "示例商户\n12\n898000000000001\n00000001\nhost\n192.0.2.1:8583\n\n6000\n-\nprofile.toml\n\njournal.db\n\n";
-        for (chinese, reason) in [(false, "15 printable characters"), (true, "15位")] {
+        for (language, reason) in [(Language::En, "15 printable characters"), (Language::ZhCn, "15位")] {
             let mut table = Table::new();
             let mut out = Vec::new();
-            ask_all(&mut table, &config, chinese, &mut answers.as_bytes(), &mut out).unwrap();
+            ask_all(&mut table, &config, language, &mut answers.as_bytes(), &mut out).unwrap();
             let said = String::from_utf8(out).unwrap();
             assert!(said.contains(reason), "{said}");
             assert_eq!(get(&table, &["merchant", "number"]), Some("898000000000001"));
@@ -371,6 +363,6 @@ mod tests {
             assert!(Configuration::parse(&config, &text).is_ok());
         }
         let mut cut = "示例商户\n".as_bytes();
-        assert!(ask_all(&mut Table::new(), &config, false, &mut cut, &mut Vec::new()).is_err());
+        assert!(ask_all(&mut Table::new(), &config, Language::En, &mut cut, &mut Vec::new()).is_err());
     }
 }

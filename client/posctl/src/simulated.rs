@@ -1,5 +1,6 @@
 //! The simulator's devices and the test host, through their control sockets.
 
+use crate::voice::Voice;
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::{
@@ -128,13 +129,13 @@ enum Host {
 }
 
 /// Does it; what the device says.
-pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
+pub(crate) fn run(arguments: &Arguments, voice: Voice) -> Result<String, String> {
     let directory = arguments
         .directory
         .as_deref()
         .ok_or("which simulator? give --directory or set POSD_SIMULATOR to what `make run` prints")?;
-    let devices = |command: Value| tell(&directory.join("devices.sock"), &command);
-    let host = |command: Value| tell(&directory.join("host.sock"), &command);
+    let devices = |command: Value| tell(&directory.join("devices.sock"), &command, voice);
+    let host = |command: Value| tell(&directory.join("host.sock"), &command, voice);
     match &arguments.device {
         Device::Card { action: Card::Insert { profile } } => {
             devices(json!({"card": "insert", "profile": profile}))
@@ -163,7 +164,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     }
 }
 
-fn tell(socket: &Path, command: &Value) -> Result<String, String> {
+fn tell(socket: &Path, command: &Value, voice: Voice) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("{}: {error}; does the simulator run?", socket.display());
     let mut stream = UnixStream::connect(socket).map_err(failed)?;
     writeln!(stream, "{command}").map_err(failed)?;
@@ -173,7 +174,8 @@ fn tell(socket: &Path, command: &Value) -> Result<String, String> {
         serde_json::from_str(&answer).map_err(|_| "the simulator's answer is no JSON".to_owned())?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(error.to_owned()),
-        None if answer.get("ok").is_some() => Ok("done".to_owned()),
+        None if voice.json => Ok(answer.to_string()),
+        None if answer.get("ok").is_some() => Ok(voice.pick("完成", "done").to_owned()),
         None => serde_json::to_string_pretty(&answer).map_err(|error| error.to_string()),
     }
 }

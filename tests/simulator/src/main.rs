@@ -60,7 +60,10 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             writeln!(out, "export DBUS_SYSTEM_BUS_ADDRESS={}", stack.bus_address())?;
             writeln!(out, "export POSD_SIMULATOR={}", stack.directory().display())?;
             writeln!(out, "export PATH=$PATH:{}", stack.programs().display())?;
-            writeln!(out, "posctl sign-in; posctl log-in 01; posctl sell 12.34 --reference order-1\n")?;
+            writeln!(
+                out,
+                "posctl sign-in; posctl operator login 01; posctl sale 12.34 --reference order-1\n"
+            )?;
             writeln!(out, "Press Ctrl-C to end it.")?;
             wait_for_interrupt()?;
         }

@@ -21,9 +21,10 @@ use posd_client::{CreateOptions, Details, Terminal, Transaction};
 use posd_simulator::{Options, Stack};
 use serde_json::{Value, json};
 use std::{
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -239,6 +240,21 @@ impl House {
     pub async fn busctl(&self, arguments: &[&str]) -> Output {
         let address = format!("--address={}", self.stack.bus_address());
         run("busctl", [address.as_str()].iter().chain(arguments)).await
+    }
+
+    /// Runs posctl on the house's bus, in English, with an input.
+    pub async fn posctl(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::new(self.stack.programs().join("posctl"));
+        command.args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", self.stack.bus_address()).env("LC_ALL", "C");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = input.to_owned();
+        let ran = tokio::task::spawn_blocking(move || {
+            let mut process = command.spawn().unwrap();
+            // A program that reads nothing may have ended before.
+            let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+            process.wait_with_output().unwrap()
+        });
+        tokio::time::timeout(Duration::from_secs(30), ran).await.unwrap().unwrap()
     }
 
     /// Runs gdbus on the house's bus: `gdbus call` of a method of an object.

@@ -16,6 +16,7 @@ mod kinds;
 mod needles;
 mod operators;
 mod owners;
+mod posctl;
 mod recovery;
 mod reversal;
 mod sale_key;

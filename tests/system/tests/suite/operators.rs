@@ -3,11 +3,7 @@
 use posd_client::{CreateOptions, Error, Operator};
 use posd_system_tests::{Caller, House, succeeded};
 use serde_json::{Value, json};
-use std::{
-    io::Write,
-    process::{Output, Stdio},
-    time::Duration,
-};
+use std::{process::Output, time::Duration};
 
 /// The simulator's supervisor.
 const SUPERVISOR: &str = "246810";
@@ -26,23 +22,6 @@ async fn house() -> House {
 
 fn numbers(all: &[Operator]) -> Vec<&str> {
     all.iter().map(|operator| operator.number.as_str()).collect()
-}
-
-/// Runs posctl on the house's bus.
-async fn posctl(house: &House, arguments: &[&str], input: &str) -> Output {
-    let program = house.stack.programs().join("posctl");
-    assert!(program.exists(), "{} is not built: run `make build` before", program.display());
-    let mut command = std::process::Command::new(program);
-    command.args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", house.stack.bus_address());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let input = input.to_owned();
-    let ran = tokio::task::spawn_blocking(move || {
-        let mut process = command.spawn().unwrap();
-        // A program that reads nothing may have ended before.
-        let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
-        process.wait_with_output().unwrap()
-    });
-    tokio::time::timeout(Duration::from_secs(30), ran).await.unwrap().unwrap()
 }
 
 fn said(output: &Output) -> Value {
@@ -259,13 +238,13 @@ async fn who_did_what_is_in_a_chain_that_shows_a_hand_in_it() {
     // Beside the running daemon, against the head that it tells.
     let journal = house.journal();
     let file = journal.to_str().unwrap();
-    let head = succeeded("posctl", &posctl(&house, &["audit", "head"], "").await).trim().to_owned();
+    let head = succeeded("posctl", &house.posctl(&["audit", "head"], "").await).trim().to_owned();
     assert!(head.starts_with("7:"), "{head}");
-    let whole = posctl(&house, &["audit", "verify", file, "--head", &head], "").await;
+    let whole = house.posctl(&["audit", "verify", file, "--head", &head], "").await;
     assert!(succeeded("posctl", &whole).contains(&format!("whole up to {head}")));
     let log = std::fs::read_to_string(house.directory().join("posd.log")).unwrap();
     assert!(log.contains(&format!("the audit chain ends at {head}")), "a log kept elsewhere has it too");
-    let listed = said(&posctl(&house, &["audit", "list", file, "--after", "2", "--json"], "").await);
+    let listed = said(&house.posctl(&["audit", "list", file, "--after", "2", "--json"], "").await);
     let first = (&listed[0]["sequence"], &listed[0]["event"], &listed[0]["uid"]);
     assert_eq!(first, (&json!(3), &json!("log-in"), &json!(0)));
     // Somebody with the file in hand: changes who it was, or cuts off the end.
@@ -280,18 +259,18 @@ async fn who_did_what_is_in_a_chain_that_shows_a_hand_in_it() {
         succeeded("python3", &output.unwrap());
     };
     python("UPDATE audit SET operator = '02' WHERE sequence = 5");
-    let changed = posctl(&house, &["audit", "verify", file], "").await;
-    assert_eq!(changed.status.code(), Some(1));
+    let changed = house.posctl(&["audit", "verify", file], "").await;
+    assert_eq!(changed.status.code(), Some(13));
     assert!(String::from_utf8_lossy(&changed.stdout).contains("BROKEN: row 5 was changed"));
     std::fs::write(&journal, &kept).unwrap();
     python("DELETE FROM audit WHERE sequence = 7");
-    let cut = posctl(&house, &["audit", "verify", file, "--json"], "").await;
+    let cut = house.posctl(&["audit", "verify", file, "--json"], "").await;
     assert_eq!((cut.status.code(), &said(&cut)["against-head"]), (Some(0), &json!(false)));
-    let cut = posctl(&house, &["audit", "verify", file, "--head", &head, "--json"], "").await;
-    assert_eq!((cut.status.code(), &said(&cut)["row"]), (Some(1), &json!(7)));
-    let missing = posctl(&house, &["audit", "verify", "/nonexistent/journal"], "").await;
-    assert_eq!(missing.status.code(), Some(3));
-    assert_eq!(posctl(&house, &["audit", "verify", file, "--head", "6"], "").await.status.code(), Some(2));
+    let cut = house.posctl(&["audit", "verify", file, "--head", &head, "--json"], "").await;
+    assert_eq!((cut.status.code(), &said(&cut)["row"]), (Some(13), &json!(7)));
+    let missing = house.posctl(&["audit", "verify", "/nonexistent/journal"], "").await;
+    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(house.posctl(&["audit", "verify", file, "--head", "6"], "").await.status.code(), Some(2));
 }
 
 #[tokio::test]
@@ -299,27 +278,30 @@ async fn posctl_keeps_operators_and_its_exit_codes_say_what_came_of_it() {
     let house = house().await;
     let json_of = async |arguments: &[&str], input: &str| {
         let all: Vec<&str> = ["operator", "--json"].iter().chain(arguments).copied().collect();
-        let output = posctl(&house, &all, input).await;
+        let output = house.posctl(&all, input).await;
         (output.status.code().unwrap(), said(&output))
     };
     assert_eq!(json_of(&["add", "05"], "").await, (0, json!({"done": "add"})));
     let list = json_of(&["list"], "").await.1;
     assert_eq!(list[3], json!({"operator": "05", "initial": true, "locked-out": false}));
-    let text = posctl(&house, &["operator", "list"], "").await;
+    let text = house.posctl(&["operator", "list"], "").await;
     assert!(succeeded("posctl", &text).contains("05  initial password, must be changed\n"));
     let (code, refusal) = json_of(&["login", "05"], "").await;
-    assert_eq!((code, &refusal["error"]), (5, &json!("PasswordMustBeChanged")));
+    assert_eq!((code, &refusal["error"]), (12, &json!("PasswordMustBeChanged")));
     let typed = ["change-password", "05", "--password-on-stdin"];
-    assert_eq!(json_of(&typed, "0001\n8642\n").await.0, 3);
+    assert_eq!(json_of(&typed, "0001\n8642\n").await.0, 10);
     assert_eq!(json_of(&typed, "0000\n8642\n").await.0, 0);
     assert_eq!(json_of(&["login", "05", "--password-on-stdin"], "8642\n").await.0, 0);
     assert_eq!(house.terminal.state().await.unwrap().operator, "05");
     assert_eq!(json_of(&["lock"], "").await.0, 0);
-    assert_eq!(json_of(&["logout"], "").await.0, 6);
+    assert_eq!(json_of(&["logout"], "").await.0, 9);
     assert_eq!(json_of(&["unlock", "--supervisor"], "").await.0, 0);
     assert_eq!(
         json_of(&["delete", "05"], "").await,
-        (1, json!({"error": "OperatorLoggedIn", "text": "that operator is logged in; log it out first"}))
+        (
+            7,
+            json!({"error": "OperatorLoggedIn", "text": "that operator is logged in; log it out first", "exit": 7})
+        )
     );
     assert_eq!(json_of(&["logout"], "").await.0, 0);
     assert_eq!(json_of(&["reset", "05"], "").await.0, 0);
@@ -327,13 +309,13 @@ async fn posctl_keeps_operators_and_its_exit_codes_say_what_came_of_it() {
     assert_eq!(json_of(&["delete", "5"], "").await.0, 2);
     let (code, refusal) = loop {
         let (code, refusal) = json_of(&["login", "02", "--password-on-stdin"], "9999\n").await;
-        if code != 3 {
+        if code != 10 {
             break (code, refusal);
         }
     };
-    assert_eq!(code, 4);
+    assert_eq!(code, 11);
     assert!(refusal["seconds"].as_u64().is_some_and(|seconds| (1..=30).contains(&seconds)), "{refusal}");
-    let plain = posctl(&house, &["operator", "login", "02", "--password-on-stdin"], "1357\n").await;
-    assert_eq!(plain.status.code(), Some(4));
+    let plain = house.posctl(&["operator", "login", "02", "--password-on-stdin"], "1357\n").await;
+    assert_eq!(plain.status.code(), Some(11));
     assert!(String::from_utf8_lossy(&plain.stderr).contains("wait"));
 }

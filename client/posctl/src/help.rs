@@ -1,0 +1,192 @@
+//! The whole command line in the cashier's language: the English of the declarations, or the Chinese of the table here.
+
+use crate::{Arguments, exit::Exit, language::Language, transact};
+use clap::{Arg, ArgAction, Command, CommandFactory};
+
+/// The Chinese help: a command by its path, an argument by its command's path and its name.
+const CHINESE: &[(&str, &str)] = &[
+    ("", "操作本机的支付终端"),
+    ("--json", "以 JSON 输出，每项一行"),
+    ("--lang", "所有文字的语言；不写则按系统语言"),
+    ("status", "终端状态"),
+    ("sign-in", "签到"),
+    ("sign-out", "签退"),
+    ("operator", "操作员登录、退出、锁屏，管理操作员；密码在密码键盘上输入"),
+    (
+        "operator --password-on-stdin",
+        "没有密码键盘时，从标准输入读密码；change-password 读两行：旧密码、新密码",
+    ),
+    ("operator login", "操作员登录"),
+    ("operator login --operator", "两位数字，从 01 起"),
+    ("operator logout", "操作员退出"),
+    ("operator list", "列出操作员"),
+    ("operator add", "增加操作员，须主管（00）密码；初始密码 0000"),
+    ("operator add --operator", "两位数字，01 到 98"),
+    ("operator delete", "删除操作员，须主管（00）密码"),
+    ("operator delete --operator", "两位数字，01 到 98"),
+    ("operator reset", "恢复操作员的初始密码，须主管密码；恢复 00 须管理员（99）密码"),
+    ("operator reset --operator", "两位数字，00 到 98"),
+    ("operator change-password", "修改自己的密码：旧密码、新密码、重复新密码"),
+    ("operator change-password --operator", "两位数字；00 是主管，99 是管理员"),
+    ("operator lock", "锁屏：解锁前不能开始新的交易"),
+    ("operator unlock", "解锁，须当前操作员的密码"),
+    ("operator unlock --supervisor", "改用主管的密码"),
+    ("audit", "审计：谁做了什么，记录是否完整"),
+    ("audit verify", "从头到尾检查审计链，指出第一处破坏"),
+    ("audit verify --file", "流水文件；只读，可与 posd 同时进行"),
+    ("audit verify --head", "另外保存的链尾，编号:散列；能发现末尾被截断或重写"),
+    ("audit list", "列出审计记录，旧的在前"),
+    ("audit list --file", "流水文件；只读，可与 posd 同时进行"),
+    ("audit list --after", "只列出此编号之后的记录"),
+    ("audit list --limit", "最多列出多少条"),
+    ("audit head", "链尾（编号:散列），请另外保存"),
+    ("download", "从主机下载：参数、公钥、卡应用、非接参数、黑名单；不写名称则显示各项状态"),
+    (
+        "download --set",
+        "parameters、ca-keys、aids、contactless、blacklist 或 all；parameters-upload 上送参数",
+    ),
+    ("setup", "初始化：商户编号、终端编号、主机、参数文件；逐项提问，或取自文件"),
+    ("setup --config", "posd 的配置文件；未提到的保持原样"),
+    ("setup --from", "不提问：答案取自此文件，形式同配置文件，可只写要改的"),
+    ("setup --check", "只检查，不写入"),
+    ("diagnose", "自检：设备、打印机与纸、密钥、流水、空间、时钟、公钥、主机"),
+    ("show", "显示一笔交易"),
+    ("show --id", "交易编号"),
+    ("show --reference", "您给交易起的名字：显示最近一次"),
+    ("list", "列出您的交易，新的在前"),
+    ("list --limit", "最多多少笔，1 到 200"),
+    ("list --before", "只列出比此编号更早的"),
+    ("results", "列出还没有程序确认收到的最终结果"),
+    ("acknowledge", "确认收到一个最终结果"),
+    ("acknowledge --id", "交易编号"),
+    ("cancel", "取消一笔交易"),
+    ("cancel --id", "交易编号"),
+    ("confirm", "确认卡片应用，或确认签名无误"),
+    ("confirm --id", "交易编号"),
+    ("select", "选择卡片应用"),
+    ("select --id", "交易编号"),
+    ("select --index", "列表中的位置，从 0 起"),
+    ("reversals", "主机尚未应答的冲正"),
+    ("print", "打印一联签购单"),
+    ("print --id", "交易编号"),
+    ("print --copy", "merchant 商户联、bank 银行联或 cardholder 持卡人联"),
+    ("receipt", "显示签购单，或画成图片"),
+    ("receipt --id", "交易编号"),
+    ("receipt --png", "画到这个 PNG 文件"),
+    ("decode", "把十六进制数据解释成文字（iso8583、tlv、tvr、cvm），卡数据会掩码"),
+    ("decode --kind", "iso8583（从长度前缀开始的整帧，或从消息类型开始的报文）、tlv、tvr 或 cvm"),
+    ("decode --hex", "十六进制数据，空格不计"),
+];
+
+/// The simulator is a developer's tool: its help is in English only.
+const ENGLISH_ONLY: &str = "sim";
+
+/// The command line in a language.
+pub(crate) fn command(language: Language) -> Command {
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    for kind in transact::offered() {
+        command = command.subcommand(transact::command(kind, language));
+    }
+    command = command.after_help(Exit::help(language));
+    if language == Language::ZhCn { chinese(command, "") } else { command }
+}
+
+fn text(path: &str) -> Option<&'static str> {
+    CHINESE.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
+}
+
+/// The path of an argument in the table.
+fn argument_path(path: &str, id: &str) -> String {
+    format!("{path} --{}", id.replace('_', "-")).trim_start().to_owned()
+}
+
+fn chinese(mut command: Command, path: &str) -> Command {
+    if let Some(text) = text(path) {
+        command = command.about(text).long_about(None);
+    }
+    let translate = |argument: Arg| match text(&argument_path(path, argument.get_id().as_str())) {
+        Some(text) => argument.help(text).long_help(None),
+        None => argument,
+    };
+    command = command.mut_args(|argument| {
+        let heading = if argument.is_positional() { "参数" } else { "选项" };
+        translate(argument).help_heading(heading)
+    });
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help("显示帮助");
+    command = command.disable_help_flag(true).arg(help.help_heading("选项"));
+    if path.is_empty() {
+        let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
+        command = command.disable_version_flag(true).arg(version.help("显示版本").help_heading("选项"));
+    }
+    command = command
+        .subcommand_help_heading("命令")
+        .subcommand_value_name("命令")
+        .help_template("{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}");
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        let path = format!("{path} {name}").trim_start().to_owned();
+        command =
+            command.mut_subcommand(name, |sub| if path == ENGLISH_ONLY { sub } else { chinese(sub, &path) });
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Every command and argument that is declared, by its path.
+    fn declared(command: &Command, path: &str, all: &mut BTreeSet<String>) {
+        all.insert(path.to_owned());
+        for argument in command.get_arguments() {
+            all.insert(argument_path(path, argument.get_id().as_str()));
+        }
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != ENGLISH_ONLY) {
+            declared(sub, format!("{path} {}", sub.get_name()).trim_start(), all);
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_has_its_chinese_and_nothing_else_has() {
+        let mut all = BTreeSet::new();
+        declared(&Arguments::command(), "", &mut all);
+        let table: BTreeSet<String> = CHINESE.iter().map(|(path, _)| (*path).to_owned()).collect();
+        assert_eq!(table, all);
+        assert_eq!(table.len(), CHINESE.len(), "each stands once");
+    }
+
+    #[test]
+    fn the_command_line_is_well_made_in_both_languages() {
+        for language in [Language::ZhCn, Language::En] {
+            command(language).debug_assert();
+            // Everything is reached by the same words, whatever the language.
+            let parsed = command(language).try_get_matches_from(["posctl", "list", "--limit", "3", "--json"]);
+            assert!(parsed.unwrap().get_flag("json"));
+        }
+    }
+
+    #[test]
+    fn help_is_in_one_language() {
+        let help = |language, path: &[&str]| {
+            let mut command = command(language);
+            command.build();
+            let mut command = &mut command;
+            for name in path {
+                command = command.find_subcommand_mut(name).unwrap();
+            }
+            command.render_long_help().to_string()
+        };
+        let chinese = help(Language::ZhCn, &[]);
+        for word in ["用法：", "命令:", "签到", "退出码", "消费撤销", "显示帮助"] {
+            assert!(chinese.contains(word), "{word}\n{chinese}");
+        }
+        for word in ["Usage", "Options", "Print", "Exit codes", "Show"] {
+            assert!(!chinese.contains(word), "{word}\n{chinese}");
+        }
+        assert!(help(Language::En, &[]).contains("Exit codes:"));
+        assert!(help(Language::ZhCn, &["void"]).contains("原凭证号"));
+        assert!(help(Language::En, &["void"]).contains("Its trace number"));
+        assert!(help(Language::ZhCn, &["operator", "login"]).contains("两位数字"));
+    }
+}

@@ -5,8 +5,8 @@
 use super::*;
 use crate::{
     Advice, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device, Event,
-    Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings, StorageFault,
-    StoredSet, Timer, TransactionId, Write,
+    Kind, LocalTime, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings,
+    StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -103,7 +103,10 @@ impl Till {
         let mut till = Till {
             terminal: Terminal::new(settings),
             memory: Memory::default(),
-            now: Moment::default(),
+            now: Moment {
+                local: LocalTime { year: 2027, month: 1, day: 15, ..LocalTime::default() },
+                ..Moment::default()
+            },
             calls: 0,
             steps: Vec::new(),
             replies: Vec::new(),

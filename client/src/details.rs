@@ -294,6 +294,10 @@ pub struct TerminalState {
     pub batch: u32,
     /// Reversals not answered.
     pub pending_reversals: u32,
+    /// Rows of the queue that the host has still to take.
+    pub queue_length: u32,
+    /// Advices that the host did not take.
+    pub needs_action: u32,
     /// The host's processing requirement digit.
     pub host_requirement: u8,
     /// The host wants another release of the daemon.
@@ -360,6 +364,8 @@ impl TerminalState {
             signed_in: properties.take("SignedIn")?,
             batch: properties.take("BatchNumber")?,
             pending_reversals: properties.take("PendingReversalCount")?,
+            queue_length: properties.take("QueueLength")?,
+            needs_action: properties.take("NeedsActionCount")?,
             host_requirement: properties.take("HostRequirement")?,
             update_requested: properties.take("UpdateRequested")?,
             update_safe: properties.take("UpdateSafe")?,

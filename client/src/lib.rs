@@ -19,10 +19,12 @@
 mod details;
 mod kinds;
 mod operators;
+mod queue;
 
 pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState, json};
 pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
+pub use queue::QueueRow;
 
 use futures_util::StreamExt;
 use std::collections::HashMap;

@@ -15,6 +15,7 @@ mod help;
 mod language;
 mod operator;
 mod picture;
+mod queue;
 mod setup;
 mod show;
 mod simulated;
@@ -109,6 +110,8 @@ enum Command {
         /// Place in the list, from 0.
         index: u32,
     },
+    /// What the host has still to take, or did not take (存储转发): reversals, script results, offline sales …
+    Queue(queue::Arguments),
     /// Reversals that the host has not answered.
     Reversals,
     /// Print a copy of a receipt.
@@ -222,6 +225,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         Command::Setup(arguments) => return setup::run(&arguments, voice),
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
+        Command::Queue(arguments) => return queue::run(arguments, voice).await,
         Command::Download(arguments) => return download::run(arguments, voice).await,
         _ => {}
     }
@@ -292,6 +296,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Sim(_)
         | Command::Operator(_)
         | Command::Audit(_)
+        | Command::Queue(_)
         | Command::Download(_)
         | Command::Setup(_) => {}
     }

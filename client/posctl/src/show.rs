@@ -146,6 +146,8 @@ pub(crate) fn terminal(out: &mut impl Write, now: &TerminalState, language: Lang
         ("操作员", "operator", format!("{operator}{locked}")),
         ("批次号", "batch", format!("{:06}", now.batch)),
         ("待冲正", "reversals", now.pending_reversals.to_string()),
+        ("待上送", "to send", now.queue_length.to_string()),
+        ("需处理", "need action", now.needs_action.to_string()),
         ("版本", "version", now.version.clone()),
     ];
     for (zh, en, value) in rows {

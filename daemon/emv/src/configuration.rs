@@ -178,7 +178,8 @@ pub struct Application {
     /// Terminal action code, default (used when unable to go online). Default: every bit.
     #[serde(default)]
     pub action_code_default: Option<Fixed<5>>,
-    /// 9F1B, floor limit in minor units. Zero until offline sales exist.
+    /// 9F1B, floor limit in minor units: an amount below it may be approved offline where the terminal's policy allows
+    /// that. Default 0: none.
     #[serde(default)]
     pub floor_limit: u32,
     /// Random selection.
@@ -427,9 +428,6 @@ pub enum ConfigurationError {
     /// An AID is listed twice.
     #[error("application {0} is listed twice")]
     AidTwice(Bytes),
-    /// The floor limit is not zero.
-    #[error("application {0}: the floor limit must be 0 until offline sales are supported")]
-    FloorLimit(Bytes),
     /// The percentages of random selection.
     #[error("application {0}: random selection needs 0 <= target <= maximum <= 99")]
     RandomSelection(Bytes),
@@ -567,9 +565,6 @@ impl Configuration {
             if self.applications[..place].iter().any(|other| other.aid == *aid) {
                 errors.push(ConfigurationError::AidTwice(aid.clone()));
             }
-            if application.floor_limit != 0 {
-                errors.push(ConfigurationError::FloorLimit(aid.clone()));
-            }
             let random = application.random_selection;
             if random.maximum > 99 || random.target > random.maximum {
                 errors.push(ConfigurationError::RandomSelection(aid.clone()));
@@ -691,14 +686,13 @@ mod tests {
         configuration.applications.push(twin);
         let application = &mut configuration.applications[1];
         application.aid = Bytes(vec![0xA0]);
-        application.floor_limit = 1;
         application.random_selection = RandomSelection { threshold: 0, target: 90, maximum: 80 };
         application.default_ddol = Bytes(vec![0x9F, 0x02, 0x06]);
         application.default_tdol = Bytes(vec![0x9F]);
         application.risk_data = Some(Bytes(vec![0; 9]));
         application.account_prefixes = vec![String::from("62x")];
         let errors = configuration.validate().unwrap_err();
-        assert_eq!(errors.len(), 16, "{errors:#?}");
+        assert_eq!(errors.len(), 15, "{errors:#?}");
         for error in errors {
             assert!(!error.to_string().is_empty());
         }

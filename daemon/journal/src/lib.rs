@@ -22,8 +22,8 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 
 use posd_runner::Journal as Port;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey, StorageFault,
-    StoredSet, TransactionId, Write,
+    Advice, AdviceId, Attempt, AuditHead, AuditRow, Device, PrintJob, Records, Reversal, SaleKey,
+    StorageFault, StoredSet, TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -221,6 +221,22 @@ impl Records for Journal {
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         read::many(&self.connection, read::OPEN_ADVICES, [])
+    }
+
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        read::many(&self.connection, read::ADVICES_TO_LOOK_AT, [])
+    }
+
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        read::one(&self.connection, read::ADVICE, [id])
+    }
+
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault> {
+        read::many(&self.connection, read::RECENT_ADVICES, [limit])
+    }
+
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
+        read::many(&self.connection, read::RECENT_REVERSALS, [limit])
     }
 
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {

@@ -20,6 +20,13 @@ pub(crate) const UNACKNOWLEDGED: &str =
 pub(crate) const UNRESOLVED: &str = "SELECT record, card FROM attempt WHERE to_resolve ORDER BY id";
 pub(crate) const OPEN_REVERSALS: &str = "SELECT record, card FROM reversal WHERE open ORDER BY id";
 pub(crate) const OPEN_ADVICES: &str = "SELECT record, card FROM advice WHERE open ORDER BY id";
+pub(crate) const ADVICES_TO_LOOK_AT: &str =
+    "SELECT record, card FROM advice WHERE state = 'needs-action' ORDER BY id";
+pub(crate) const ADVICE: &str = "SELECT record, card FROM advice WHERE id = ?1";
+pub(crate) const RECENT_ADVICES: &str =
+    "SELECT record, card FROM advice WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
+pub(crate) const RECENT_REVERSALS: &str =
+    "SELECT record, card FROM reversal WHERE id < 9223372036854775807 ORDER BY id DESC LIMIT ?1";
 pub(crate) const OPEN_PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE open ORDER BY id";
 pub(crate) const PRINT_JOBS: &str = "SELECT record, NULL FROM print_job WHERE attempt = ?1 ORDER BY id";
 /// All of them: there are never more than the few sets that a host has.

@@ -98,6 +98,32 @@ const STEPS: &[&str] = &[
         card BLOB
     ) STRICT, WITHOUT ROWID;
 ",
+    // Advices of several kinds, under numbers of their own. Those that are here are script results, one of an attempt.
+    "
+    CREATE TABLE advice_of_any_kind (
+        id INTEGER PRIMARY KEY,
+        attempt INTEGER NOT NULL REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
+        kind TEXT NOT NULL,
+        batch INTEGER NOT NULL,
+        trace INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        card BLOB
+    ) STRICT;
+    INSERT INTO advice_of_any_kind
+        SELECT id, id, 'script-result', batch, trace, state, open,
+            json_set(record, '$.id', id, '$.kind', 'script-result', '$.queued', 0, '$.tried_for_s', 0), card
+        FROM advice;
+    DROP TABLE advice;
+    ALTER TABLE advice_of_any_kind RENAME TO advice;
+    CREATE INDEX advice_open ON advice (id) WHERE open;
+    CREATE INDEX advice_to_look_at ON advice (id) WHERE state = 'needs-action';
+    CREATE INDEX advice_by_attempt ON advice (attempt, id);
+    CREATE INDEX advice_by_trace ON advice (batch, trace);
+    UPDATE device SET record =
+        json_set(record, '$.next_advice', (SELECT coalesce(max(id), 0) + 1 FROM advice));
+",
 ];
 
 /// Why a file is not used.
@@ -185,6 +211,8 @@ fn upgrade(connection: &mut Connection, version: u32, steps: &[&str]) -> rusqlit
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
+
     use super::*;
     use crate::{audit, read};
 
@@ -208,6 +236,30 @@ mod tests {
         assert_eq!(version(&connection), known() + 1);
         let shift: u32 = connection.query_row("SELECT shift FROM device", [], |row| row.get(0)).unwrap();
         assert_eq!(shift, 7);
+    }
+
+    /// Script results of the first releases had the numbers of their attempts, and their records named no kind.
+    #[test]
+    fn script_results_of_an_older_file_are_advices_with_numbers_of_their_own() {
+        let mut connection = at_version(&STEPS[..3]);
+        let old = r#"{"transaction":7,"state":"queued","trace":9,"original_date":"0101","original":{"batch":1,"trace":8,
+            "amount":5,"currency":156,"card_sequence":null,"pin_entered":false,"authorisation_code":null,"rrn":null,
+            "field55":[]},"card":[],"tries":[]}"#;
+        let insert = "INSERT INTO attempt (id, uid, reference, number, to_acknowledge, to_resolve, record)
+            VALUES (7, 1, 'a', 1, 0, 0, '{}')";
+        connection.execute(insert, []).unwrap();
+        let device = r#"{"batch":1,"next_trace":10,"next_transaction":8,"next_job":1,"next_sequence_counter":1,
+            "signed_in":true,"host_requirement":0}"#;
+        connection.execute("INSERT INTO device VALUES (1, ?1)", [device]).unwrap();
+        let sql = "INSERT INTO advice VALUES (7, 1, 9, 'queued', 1, ?1, x'AB')";
+        connection.execute(sql, [old]).unwrap();
+        upgrade(&mut connection, 3, STEPS).unwrap();
+        let open: Vec<posd_terminal::Advice> = read::many(&connection, read::OPEN_ADVICES, []).unwrap();
+        let [advice] = &open[..] else { panic!("{open:?}") };
+        assert_eq!((advice.id, advice.transaction, advice.trace), (7, 7, 9));
+        assert_eq!(advice.kind, posd_terminal::AdviceKind::ScriptResult);
+        assert_eq!(advice.card.0, [0xAB]);
+        assert_eq!(read::device(&connection).unwrap().next_advice, 8);
     }
 
     #[test]
@@ -238,6 +290,10 @@ mod tests {
             read::UNRESOLVED,
             read::OPEN_REVERSALS,
             read::OPEN_ADVICES,
+            read::ADVICES_TO_LOOK_AT,
+            read::ADVICE,
+            read::RECENT_ADVICES,
+            read::RECENT_REVERSALS,
             read::OPEN_PRINT_JOBS,
             read::PRINT_JOBS,
             read::SETS,
@@ -246,6 +302,7 @@ mod tests {
             "SELECT id FROM attempt WHERE authorisation_code = '4'",
             "SELECT id FROM reversal WHERE batch = 1 AND trace = 2",
             "SELECT id FROM advice WHERE batch = 1 AND trace = 2",
+            "SELECT id FROM advice WHERE attempt = 1 ORDER BY id",
         ];
         for query in queries {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
@@ -255,8 +312,14 @@ mod tests {
                 let plan: String = row.get(3).unwrap();
                 let by_index = ["PRIMARY KEY", "SCAN downloaded", "USING INDEX", "USING COVERING INDEX"];
                 assert!(by_index.iter().any(|words| plan.contains(words)), "{query}: {plan}");
-                let scans_part =
-                    ["attempt_to_resolve", "reversal_open", "advice_open", "print_job_open", "downloaded"];
+                let scans_part = [
+                    "attempt_to_resolve",
+                    "reversal_open",
+                    "advice_open",
+                    "advice_to_look_at",
+                    "print_job_open",
+                    "downloaded",
+                ];
                 let whole = plan.starts_with("SCAN") && !scans_part.iter().any(|index| plan.contains(index));
                 assert!(!whole, "{query}: {plan}");
             }

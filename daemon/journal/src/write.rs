@@ -86,11 +86,14 @@ fn write_reversal(transaction: &Transaction<'_>, reversal: &Reversal) -> Result<
 fn write_advice(transaction: &Transaction<'_>, advice: &Advice) -> Result<()> {
     let record = json(&Advice { card: Sealed(Vec::new()), ..advice.clone() })?;
     let open = advice.state == AdviceState::Queued;
-    let sql = "INSERT INTO advice (id, batch, trace, state, open, record, card) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    let sql = "INSERT INTO advice (id, attempt, kind, batch, trace, state, open, record, card)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, trace = excluded.trace, state = excluded.state,
                    open = excluded.open, record = excluded.record, card = excluded.card";
     transaction.prepare_cached(sql)?.execute((
+        advice.id,
         advice.transaction,
+        advice.word(),
         advice.original.batch,
         advice.trace,
         advice.state.word(),

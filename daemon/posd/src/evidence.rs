@@ -3,8 +3,8 @@
 
 use posd_runner::Journal;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault, StoredSet,
-    TransactionId, Write,
+    Advice, AdviceId, Attempt, AuditHead, Device, PrintJob, Records, Reversal, SaleKey, StorageFault,
+    StoredSet, TransactionId, Write,
 };
 
 /// What refused it.
@@ -65,6 +65,22 @@ impl Records for Evidence {
     }
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn advice(&self, _: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn recent_advices(&self, _: u32) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn recent_reversals(&self, _: u32) -> Result<Vec<Reversal>, StorageFault> {
         self.refused()
     }
 

@@ -37,6 +37,11 @@ pub(crate) fn note(note: &Note) {
         Note::ReversalTryFailed { transaction, result } => {
             log::warn!("the reversal of transaction {transaction} is still open: {result}");
         }
+        Note::AdviceNeedsAction { advice, transaction, result } => {
+            log::warn!(
+                "the host did not take advice {advice} of transaction {transaction}: {result}; see the queue"
+            );
+        }
         Note::AnswerDropped(why) => log::warn!("an answer of the host was dropped: {why}"),
         Note::StorageFault(what) => log::error!("the journal cannot be read: {what}"),
         Note::AuditHead(head) => log::info!("the audit chain ends at {head}"),

@@ -9,7 +9,7 @@ use crate::{
     forward::{to_seal, unseal},
     kinds::CardUse,
     prompt::Prompt,
-    record::{Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
+    record::{AdviceKind, Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
     state::{Cause, Outcome, State},
     terminal::Terminal,
@@ -213,7 +213,9 @@ impl Terminal {
             End::VaultBefore(Some(Refusal::KeyMissing)) => {
                 return self.abort(Outcome::Failed, Cause::KeyFault);
             }
-            End::VaultBefore(_) => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
+            End::VaultBefore(_) | End::CannotBeMade => {
+                return self.abort(Outcome::Failed, Cause::SecureModuleLost);
+            }
             End::NotSent => (Heard::NotSent, Input::UnableToGoOnline),
             End::NoAnswer => (Heard::Bad(ReversalReason::NoAnswer, Cause::NoAnswer), Input::HostFailed),
             End::Undecodable | End::WrongAmount => {
@@ -382,6 +384,6 @@ impl Terminal {
         };
         let card = reversal.card.clone();
         let date = answer.local_date().unwrap_or("0000").to_owned();
-        Some(self.queue_advice(original, card, id, date))
+        Some(self.queue_advice(AdviceKind::ScriptResult, id, original, card, date))
     }
 }

@@ -4,7 +4,8 @@ use crate::{
     audit::AuditHead,
     kinds::Unfit,
     money::Amount,
-    record::{Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
+    queue::{QueueFilter, QueueRow},
+    record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
     sets::DownloadSet,
     view::{TerminalView, TransactionView},
@@ -162,6 +163,18 @@ pub enum Call {
     Terminal,
     /// Reversals not yet answered. Answer: [`Answer::Reversals`].
     PendingReversals,
+    /// Try everything in the queue once, now. Answer: [`Answer::QueueLength`], when that is done.
+    ForwardNow,
+    /// Rows of the queue. Answer: [`Answer::Queue`].
+    ListQueue {
+        /// Which.
+        filter: QueueFilter,
+    },
+    /// Send an advice again that needs action. Answer: [`Answer::Done`].
+    RetryQueued {
+        /// The advice.
+        advice: AdviceId,
+    },
     /// Download a set from the host, or send parameters up, when the terminal is idle. Answer: [`Answer::Done`] at
     /// once; the terminal's view tells how it goes.
     Download {
@@ -191,6 +204,10 @@ pub enum Answer {
     Terminal(Box<TerminalView>),
     /// Reversals not yet answered.
     Reversals(Vec<PendingReversal>),
+    /// How many rows the host has still to take.
+    QueueLength(u32),
+    /// Rows of the queue.
+    Queue(Vec<QueueRow>),
     /// One line per thing checked.
     Diagnosis(Vec<Check>),
     /// The operator table, in the order of numbers.
@@ -339,6 +356,9 @@ pub enum CallError {
     /// The screen is locked.
     #[error("the terminal is locked; call Unlock")]
     Locked,
+    /// The row does not need action.
+    #[error("that row of the queue does not need action")]
+    NoActionNeeded,
     /// There is no receipt: the transaction was not a charge, or has not ended.
     #[error("there is no receipt for this transaction")]
     NoReceipt,

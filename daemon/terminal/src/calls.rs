@@ -95,6 +95,9 @@ impl Terminal {
             Call::AuditHead => Ok(Some(Answer::AuditHead(self.audit_head))),
             Call::Terminal => Ok(Some(Answer::Terminal(Box::new(self.terminal_view())))),
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
+            Call::ForwardNow => self.call_forward(id),
+            Call::ListQueue { filter } => self.call_queue(caller.uid, filter, records),
+            Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
             Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
         }

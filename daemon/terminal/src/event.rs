@@ -167,6 +167,15 @@ pub enum Note {
         /// Why.
         result: String,
     },
+    /// The host did not take an advice.
+    AdviceNeedsAction {
+        /// The advice.
+        advice: u64,
+        /// Its transaction.
+        transaction: u64,
+        /// Field 39, or why else.
+        result: String,
+    },
     /// An answer was dropped: it belongs to no request, or to another one.
     AnswerDropped(&'static str),
     /// A journal read failed.

@@ -1,11 +1,12 @@
 //! One exchange with the host, whatever it is for: open sealed data, build, MAC, send, match, check the MAC.
 //!
-//! There is one at a time. What its end means is decided by whoever it was for: `sale.rs`, `reversal.rs`, `session.rs`.
+//! There is one at a time. What its end means is decided by whoever it was for: `sale.rs`, `reversal.rs`, `advice.rs`,
+//! `session.rs`.
 
 use crate::{
     call::CallId,
     event::{Effect, ExchangeId, HostResult, Note, Timer},
-    record::{Records, TransactionId},
+    record::{AdviceId, Records, TransactionId},
     terminal::{Asked, Terminal},
 };
 use posd_unionpay::{
@@ -22,8 +23,8 @@ pub(crate) enum Purpose {
     Sale(TransactionId),
     /// The reversal of a transaction.
     Reversal(TransactionId),
-    /// The script result of a transaction.
-    Advice(TransactionId),
+    /// An advice.
+    Advice(AdviceId),
     /// Sign-in; the callers wait, if there are any.
     SignIn(Vec<CallId>),
     /// Sign-out; the caller waits.
@@ -74,6 +75,8 @@ pub(crate) enum End {
     NoAnswer,
     /// No byte left.
     NotSent,
+    /// The message cannot be made from what is recorded.
+    CannotBeMade,
     /// The vault refused its part, or is gone. Nothing was sent.
     VaultBefore(Option<Refusal>),
     /// The vault refused its part, or is gone, after the answer came.
@@ -90,6 +93,7 @@ impl End {
             End::WrongAmount => "mismatch".to_owned(),
             End::NoAnswer => "no-answer".to_owned(),
             End::NotSent => "unreachable".to_owned(),
+            End::CannotBeMade => "cannot-be-made".to_owned(),
             End::VaultBefore(_) | End::VaultAfter(_) => "secure-module".to_owned(),
         }
     }
@@ -111,7 +115,11 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.leave_queue(records) && !self.ask_for_date() && !self.next_download_step() {
+            } else if !self.end_round()
+                && !self.leave_queue(records)
+                && !self.ask_for_date()
+                && !self.next_download_step()
+            {
                 return;
             }
         }
@@ -191,7 +199,7 @@ impl Terminal {
                         }
                         self.make_mac(id);
                     }
-                    None => self.end_exchange(End::VaultBefore(Some(Refusal::SealBroken))),
+                    None => self.end_exchange(End::CannotBeMade),
                 }
             }
             (Stage::MakingMac, Reply::Mac(mac)) => self.send(Some(mac)),
@@ -199,6 +207,7 @@ impl Terminal {
                 self.end_exchange(if good { End::Answered(answer) } else { End::BadMac(answer) });
             }
             (Stage::LoadingKeys(answer), Reply::Done) => self.end_exchange(End::Answered(answer)),
+            (Stage::Opening, Reply::Refused(Refusal::SealBroken)) => self.end_exchange(End::CannotBeMade),
             (stage, reply) => {
                 let refusal = match reply {
                     Reply::Refused(refusal) => Some(refusal),
@@ -264,9 +273,15 @@ impl Terminal {
                 self.ask(Asked::Exchange(id), VaultRequest::CheckMac { algorithm, input, mac }, 0);
             }
             (true, Some(_), _) => self.end_exchange(End::VaultAfter(None)),
-            (true, None, _) if self.profile().needs_mac(&answer) => self.end_exchange(End::BadMac(answer)),
+            (true, None, _) if self.needs_mac(&answer) => self.end_exchange(End::BadMac(answer)),
             _ => self.end_exchange(End::Answered(answer)),
         }
+    }
+
+    /// Whether the answer to the present exchange counts only with a MAC: nobody may end an advice by a forged word.
+    fn needs_mac(&self, answer: &Answer) -> bool {
+        let advice = self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, Purpose::Advice(_)));
+        self.profile().needs_mac(answer) || (advice && self.profile().accepts_advice(answer.response_code()))
     }
 
     /// The reply timer ended.

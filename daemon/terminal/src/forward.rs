@@ -1,78 +1,118 @@
-//! Store and forward: reversals and advices that the host has not answered (rules 5 and 7).
+//! Store and forward: the order in which what the host has not answered is sent, and when.
 //!
-//! Each is tried before a new online sale, and in the background with growing waits. A row ends only with an answer
-//! that says so; none is ever deleted.
+//! Reversals (`reversal.rs`) and advices (`advice.rs`) are sent before a new online transaction, and in the background
+//! with growing waits. A row ends only with an answer that says so; none is ever deleted. Script results go before
+//! reversals, those before transactions, and transactions without a chip before those with one (reference 4). Within
+//! that the one that was tried longest ago comes next, so that one that never gets through holds up no other.
 
 use crate::{
-    call::PendingReversal,
-    event::{Effect, Note, Timer},
+    call::{Answer, CallError, CallId},
+    event::{Effect, Timer},
     exchange::{End, Purpose},
-    record::{
-        Advice, AdviceState, Original, Reversal, ReversalReason, ReversalState, TransactionId, Try, WallTime,
-        Write,
-    },
+    record::{Advice, AdviceId, AdviceKind, Records, TransactionId, Try, WallTime, Write},
     sale::Step,
     settings::{HISTORY, RETRY_AFTER},
-    state::{Cause, Outcome, State},
     terminal::{JournalState, Terminal},
 };
-use posd_unionpay::{
-    Pan,
-    request::{self, Request},
-};
+use posd_unionpay::{Pan, request::Request};
 use posd_vault_protocol::Secret;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something to deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
-    /// A script result; goes before reversals (reference 4).
-    Advice(TransactionId),
+    /// An advice.
+    Advice(AdviceId),
     /// A reversal.
     Reversal(TransactionId),
 }
 
+/// Everything is tried once, whatever its wait.
+#[derive(Debug, Default)]
+pub(crate) struct Round {
+    tried: BTreeSet<Due>,
+    /// Silences in a row.
+    silent: u32,
+    /// There is no line: the rest is not tried.
+    over: bool,
+    waiting: Vec<CallId>,
+}
+
+/// Silences in a row after which a round does not try the rest.
+const SILENCES: u32 = 2;
+
+/// When what was tried, and when the next may be.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// The turn in which each was last tried. What is not here was not tried since the start.
+    last: BTreeMap<Due, u64>,
+    turn: u64,
+    /// Tries in a row without an answer.
+    pub(crate) failed: usize,
+    /// When the background may try again, by the monotonic clock.
+    pub(crate) retry_at: Option<u64>,
+}
+
 impl Terminal {
-    /// Reversals that must be delivered. An armed one belongs to the running sale and is not counted.
-    fn pending(&self) -> impl Iterator<Item = &Reversal> {
-        self.reversals.iter().filter(|r| r.state == ReversalState::Pending)
-    }
-
-    pub(crate) fn pending_reversals(&self) -> u32 {
-        u32::try_from(self.pending().count()).unwrap_or(u32::MAX)
-    }
-
-    pub(crate) fn reversals_for(&self, uid: u32) -> Vec<PendingReversal> {
-        let mine = |id| self.live.get(&id).is_some_and(|live| live.attempt.key.uid == uid);
-        self.pending()
-            .map(|reversal| PendingReversal {
-                transaction: if mine(reversal.transaction) { reversal.transaction } else { 0 },
-                batch: reversal.original.batch,
-                trace: reversal.original.trace,
-                amount: reversal.original.amount,
-                reason: reversal.reason,
-                tries: reversal.tries.clone(),
-                next_try: self.next_try(),
-            })
-            .collect()
-    }
-
-    fn next_try(&self) -> Option<WallTime> {
-        let wait = self.retry_at?.saturating_sub(self.now.monotonic_ms);
+    pub(crate) fn next_try(&self) -> Option<WallTime> {
+        let wait = self.turns.retry_at?.saturating_sub(self.now.monotonic_ms);
         Some(self.now.wall.saturating_add_unsigned(wait))
     }
 
-    /// What is to be delivered now: all of it once before a sale goes on, else when its wait is over.
+    /// How many rows the host has still to take.
+    pub(crate) fn queue_length(&self) -> u32 {
+        self.pending_reversals().saturating_add(u32::try_from(self.advices.len()).unwrap_or(u32::MAX))
+    }
+
+    /// What is to be delivered now: before a transaction goes on, in a round, else when its wait is over.
     pub(crate) fn next_due(&self) -> Option<Due> {
         if self.journal != JournalState::Good || self.vault.is_none() {
             return None;
         }
-        let advices = self.advices.iter().map(|a| Due::Advice(a.transaction));
-        let mut all = advices.chain(self.pending().map(|r| Due::Reversal(r.transaction)));
-        match self.active.as_ref().filter(|active| active.step == Step::Clearing) {
-            Some(active) => all.find(|due| !active.tried.contains(due)),
-            None if self.retry_at.is_none_or(|at| at <= self.now.monotonic_ms) => all.next(),
-            None => None,
+        let may = self.turns.retry_at.is_none_or(|at| at <= self.now.monotonic_ms);
+        if let Some(active) = self.active.as_ref().filter(|active| active.step == Step::Clearing) {
+            // Advices that have just failed delay no sale again.
+            let advices = active.tried.iter().filter(|due| matches!(due, Due::Advice(_))).count();
+            let advices_too = may && advices < usize::from(self.profile().advices_before_sale);
+            let due = |due: &Due| match due {
+                Due::Reversal(_) => !active.tried.contains(due),
+                Due::Advice(_) => advices_too && !active.tried.contains(due),
+            };
+            return self.in_order().find(due);
         }
+        if let Some(round) = self.round.as_ref().filter(|round| !round.over) {
+            return self.in_order().find(|due| !round.tried.contains(due));
+        }
+        if may { self.background() } else { None }
+    }
+
+    /// The turn in which something was last tried; 0 for never.
+    fn turn_of(&self, due: &Due) -> u64 {
+        self.turns.last.get(due).copied().unwrap_or(0)
+    }
+
+    /// All that is due in the order of the reference; what was tried longest ago first.
+    fn in_order(&self) -> impl Iterator<Item = Due> {
+        let advices = self.advices.iter().map(|advice| (class(advice), Due::Advice(advice.id)));
+        let reversals = self.pending().map(|r| (REVERSALS, Due::Reversal(r.transaction)));
+        let mut all: Vec<(u8, u64, Due)> =
+            advices.chain(reversals).map(|(class, due)| (class, self.turn_of(&due), due)).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, _, due)| due)
+    }
+
+    /// A reversal and an advice by turns, so that neither waits for the other; but a fresh script result goes before its
+    /// reversal.
+    fn background(&self) -> Option<Due> {
+        let longest_ago = |all: &mut dyn Iterator<Item = Due>| all.min_by_key(|due| self.turn_of(due));
+        let reversal = longest_ago(&mut self.in_order().filter(|due| matches!(due, Due::Reversal(_))));
+        let advice = longest_ago(&mut self.in_order().filter(|due| matches!(due, Due::Advice(_))));
+        let (Some(reversal), Some(advice)) = (reversal, advice) else { return reversal.or(advice) };
+        let fresh_scripts = self.advices.iter().any(|a| class(a) < REVERSALS && Due::Advice(a.id) == advice)
+            && self.turn_of(&advice) == 0;
+        let mut last = self.turns.last.iter().filter(|(_, turn)| **turn == self.turns.turn);
+        let reversal_was_last = last.any(|(due, _)| matches!(due, Due::Reversal(_)));
+        Some(if fresh_scripts || reversal_was_last { advice } else { reversal })
     }
 
     /// Begins the delivery; a sign-in comes first where there are no work keys to make its MAC with.
@@ -80,21 +120,25 @@ impl Terminal {
         if !self.device.signed_in {
             return self.begin_session_exchange(Purpose::SignIn(Vec::new()));
         }
+        self.turns.turn += 1;
+        self.turns.last.insert(due, self.turns.turn);
         if let Some(active) = self.active.as_mut().filter(|active| active.step == Step::Clearing) {
             active.tried.insert(due);
+        } else if let Some(round) = self.round.as_mut() {
+            round.tried.insert(due);
         }
-        let (purpose, card, id) = match due {
+        let (purpose, card) = match due {
             Due::Advice(id) => {
-                (Purpose::Advice(id), self.advices.iter().find(|a| a.transaction == id).map(|a| &a.card), id)
+                let advice = self.advices.iter().find(|a| a.id == id);
+                (Purpose::Advice(id), advice.map(|a| (a.card.0.clone(), a.transaction)))
             }
-            Due::Reversal(id) => (
-                Purpose::Reversal(id),
-                self.reversals.iter().find(|r| r.transaction == id).map(|r| &r.card),
-                id,
-            ),
+            Due::Reversal(id) => {
+                let reversal = self.reversals.iter().find(|r| r.transaction == id);
+                (Purpose::Reversal(id), reversal.map(|r| (r.card.0.clone(), id)))
+            }
         };
-        if let Some(sealed) = card.map(|card| card.0.clone()) {
-            self.open_for(purpose, sealed, id);
+        if let Some((sealed, context)) = card {
+            self.open_for(purpose, sealed, context);
         }
     }
 
@@ -102,191 +146,124 @@ impl Terminal {
     pub(crate) fn request_for(&self, purpose: &Purpose, card: &Secret) -> Option<Request> {
         let (pan, expiry) = unseal(card)?;
         match purpose {
-            Purpose::Reversal(id) => {
-                let reversal = self.reversals.iter().find(|r| r.transaction == *id)?;
-                let original = &reversal.original;
-                request::Reversal {
-                    kind: original.kind,
-                    family: original.family,
-                    identity: self.identity(),
-                    trace: original.trace,
-                    batch: original.batch,
-                    amount: original.amount,
-                    currency: original.currency,
-                    entry: original.entry,
-                    pan,
-                    expiry: Some(expiry),
-                    card_sequence: original.card_sequence,
-                    pin_entered: original.pin_entered,
-                    authorisation_code: original.authorisation_code.clone(),
-                    linked: original.linked.clone(),
-                    reason: reversal.reason.word().to_owned(),
-                    field55: original.field55.clone(),
-                }
-                .build(self.profile())
-                .ok()
-            }
-            Purpose::Advice(id) => {
-                let advice = self.advices.iter().find(|a| a.transaction == *id)?;
-                let original = &advice.original;
-                request::ScriptResult {
-                    kind: original.kind,
-                    identity: self.identity(),
-                    trace: advice.trace,
-                    batch: self.device.batch,
-                    amount: original.amount,
-                    currency: original.currency,
-                    entry: original.entry,
-                    pan,
-                    card_sequence: original.card_sequence,
-                    pin_entered: original.pin_entered,
-                    original: request::Linked {
-                        batch: original.batch,
-                        trace: original.trace,
-                        date: advice.original_date.clone(),
-                        rrn: original.rrn.clone(),
-                        authorisation_code: original.authorisation_code.clone(),
-                    },
-                    field55: original.field55.clone(),
-                }
-                .build(self.profile())
-                .ok()
-            }
+            Purpose::Reversal(id) => self.reversal_request(*id, pan, expiry),
+            Purpose::Advice(id) => self.advice_request(*id, pan, expiry),
             _ => None,
         }
     }
 
-    /// What became of a try to deliver a reversal. Only a matching answer with an end code and a good MAC ends it
-    /// (rule 7).
-    pub(crate) fn reversal_answered(&mut self, id: TransactionId, end: End) {
-        let at = self.now.wall;
-        let ended = match &end {
-            End::Answered(answer) => self.profile().ends_reversal(answer.response_code()),
-            End::BadMac(answer) => self.profile().ends_reversal_without_mac(answer.response_code()),
-            _ => false,
-        };
-        let Some(place) = self.reversals.iter().position(|r| r.transaction == id) else { return };
-        note_try(&mut self.reversals[place].tries, at, end.word());
-        if !ended {
-            let reversal = self.reversals[place].clone();
-            self.effect(Effect::Commit(vec![
-                Write::Device(self.device.clone()),
-                Write::Reversal(Box::new(reversal)),
-            ]));
-            self.effect(Effect::Note(Note::ReversalTryFailed { transaction: id, result: end.word() }));
-            self.delivery_failed();
-            return self.clearing_failed();
+    /// The host has it, or has said its last word on it: what else there is goes on at once.
+    pub(crate) fn delivered(&mut self, due: Due) {
+        self.turns.last.remove(&due);
+        if let Some(round) = self.round.as_mut() {
+            round.silent = 0;
         }
-        let mut reversal = self.reversals.remove(place);
-        reversal.state = ReversalState::Done;
-        let mut writes = vec![Write::Device(self.device.clone()), Write::Reversal(Box::new(reversal))];
-        if let Some(live) = self.live.get_mut(&id) {
-            live.attempt.outcome = Some(Outcome::Failed);
-            live.attempt.cause = Cause::Reversed;
-            live.attempt.ended = Some(at);
-            writes.push(live.record());
-        }
-        self.effect(Effect::Commit(writes));
-        self.effect(Effect::Note(Note::ReversalDone { transaction: id, response_code: end.word() }));
-        self.delivered();
-        if self.live.get(&id).is_some_and(|live| live.state == State::Resolving) {
-            self.retire(id);
-        } else {
-            self.report(id);
-        }
-    }
-
-    /// What became of a try to deliver a script result. An answer that is no success needs somebody to look, and
-    /// blocks nobody.
-    pub(crate) fn advice_answered(&mut self, id: TransactionId, end: End) {
-        let at = self.now.wall;
-        let Some(place) = self.advices.iter().position(|a| a.transaction == id) else { return };
-        note_try(&mut self.advices[place].tries, at, end.word());
-        let heard = match &end {
-            End::Answered(answer) if self.profile().accepts_advice(answer.response_code()) => {
-                Some(AdviceState::Accepted)
-            }
-            End::Answered(answer)
-                if !self.profile().sign_in_again.iter().any(|c| c == answer.response_code()) =>
-            {
-                Some(AdviceState::NeedsAction)
-            }
-            _ => None,
-        };
-        let advice = match heard {
-            Some(state) => {
-                let mut advice = self.advices.remove(place);
-                advice.state = state;
-                self.delivered();
-                advice
-            }
-            None => {
-                self.delivery_failed();
-                self.advices[place].clone()
-            }
-        };
-        self.effect(Effect::Commit(vec![
-            Write::Device(self.device.clone()),
-            Write::Advice(Box::new(advice)),
-        ]));
-    }
-
-    fn delivered(&mut self) {
-        self.failed_tries = 0;
-        self.retry_at = None;
+        self.try_at_once();
         self.effect(Effect::StopTimer(Timer::Retry));
     }
 
+    pub(crate) fn try_at_once(&mut self) {
+        self.turns.failed = 0;
+        self.turns.retry_at = None;
+    }
+
+    /// A try failed, and what it was about stays.
+    pub(crate) fn delivery_failed(&mut self, due: Due, end: &End) {
+        self.line_failed();
+        let Some(round) = self.round.as_mut() else { return };
+        match end {
+            End::NotSent => round.over = true,
+            End::NoAnswer => round.silent += 1,
+            // After a new sign-in it may get through: once more.
+            End::Answered(_) if !self.device.signed_in => {
+                round.silent = 0;
+                round.tried.remove(&due);
+            }
+            _ => round.silent = 0,
+        }
+        round.over |= round.silent >= SILENCES;
+    }
+
     /// Waits before the background tries again (rule 7).
-    pub(crate) fn delivery_failed(&mut self) {
-        let wait = RETRY_AFTER[self.failed_tries.min(RETRY_AFTER.len() - 1)];
-        self.failed_tries += 1;
-        self.retry_at = Some(self.now.monotonic_ms + wait);
+    pub(crate) fn line_failed(&mut self) {
+        let wait = RETRY_AFTER[self.turns.failed.min(RETRY_AFTER.len() - 1)];
+        self.turns.failed += 1;
+        self.turns.retry_at = Some(self.now.monotonic_ms + wait);
         self.effect(Effect::SetTimer(Timer::Retry, wait));
     }
 
-    /// The reversal that records what is now to be undone, as pending. Returns its write.
-    pub(crate) fn reversal_pending(&mut self, id: TransactionId, reason: ReversalReason) -> Option<Write> {
-        let reversal = self.reversals.iter_mut().find(|r| r.transaction == id)?;
-        reversal.state = ReversalState::Pending;
-        reversal.reason = reason;
-        self.failed_tries = 0;
-        self.retry_at = None;
-        Some(Write::Reversal(Box::new(reversal.clone())))
+    /// The sign-in before a delivery failed: nothing can be delivered now.
+    pub(crate) fn sign_in_for_delivery_failed(&mut self) {
+        self.line_failed();
+        if let Some(round) = self.round.as_mut() {
+            round.over = true;
+        }
+        self.clearing_failed();
     }
 
-    /// The reversal is not needed. Returns its write.
-    pub(crate) fn reversal_closed(&mut self, id: TransactionId, state: ReversalState) -> Option<Write> {
-        let place = self.reversals.iter().position(|r| r.transaction == id)?;
-        let mut reversal = self.reversals.remove(place);
-        reversal.state = state;
-        Some(Write::Reversal(Box::new(reversal)))
+    /// Has everything tried once, now. [`Terminal::end_round`] answers when that is done.
+    pub(crate) fn call_forward(&mut self, call: CallId) -> Result<Option<Answer>, CallError> {
+        self.refuse_if_selling()?;
+        if self.vault.is_none() {
+            return Err(CallError::NotReady("secure-module"));
+        }
+        let round = self.round.get_or_insert_default();
+        round.waiting.push(call);
+        Ok(None)
     }
 
-    /// A script result to deliver, under a trace of its own. Returns its write.
-    pub(crate) fn queue_advice(
+    /// Ends the round that has nothing more to try; `false` where there is none.
+    pub(crate) fn end_round(&mut self) -> bool {
+        let Some(round) = self.round.take() else { return false };
+        let left = self.queue_length();
+        for call in round.waiting {
+            self.effect(Effect::Reply(call, Ok(Answer::QueueLength(left))));
+        }
+        true
+    }
+
+    /// A row that needs action is sent again, because its cause was mended.
+    pub(crate) fn call_retry(
         &mut self,
-        original: Original,
-        card: crate::Sealed,
-        id: TransactionId,
-        date: String,
-    ) -> Write {
-        let trace = self.allocate_trace();
-        let advice = Advice {
-            transaction: id,
-            state: AdviceState::Queued,
-            trace,
-            original_date: date,
-            original,
-            card,
-            tries: Vec::new(),
-        };
+        call: CallId,
+        uid: u32,
+        id: AdviceId,
+        records: &dyn Records,
+    ) -> Result<Option<Answer>, CallError> {
+        self.writable()?;
+        let advice = records.advice(id).map_err(|fault| self.storage_fault(fault))?;
+        let mut advice = advice.ok_or(CallError::NotFound)?;
+        let owner = records.attempt(advice.transaction).map_err(|fault| self.storage_fault(fault))?;
+        if owner.is_none_or(|owner| owner.key.uid != uid) {
+            return Err(CallError::NotFound);
+        }
+        if advice.state != crate::AdviceState::NeedsAction {
+            return Err(CallError::NoActionNeeded);
+        }
+        advice.state = crate::AdviceState::Queued;
+        advice.tried_for_s = 0;
+        note_try(&mut advice.tries, self.now.wall, "queued-again".to_owned());
+        self.needs_action = self.needs_action.saturating_sub(1);
         self.advices.push(advice.clone());
-        Write::Advice(Box::new(advice))
+        self.effect(Effect::Commit(vec![Write::Advice(Box::new(advice))]));
+        self.effect(Effect::Reply(call, Ok(Answer::Done)));
+        Ok(None)
     }
 }
 
-fn note_try(tries: &mut Vec<Try>, at: WallTime, result: String) {
+/// The place of reversals among the classes of [`class`].
+const REVERSALS: u8 = 1;
+
+/// The order of the reference: script results, reversals, then transactions without a chip, then those with one.
+fn class(advice: &Advice) -> u8 {
+    match advice.kind {
+        AdviceKind::ScriptResult => 0,
+        AdviceKind::Transaction if advice.original.field55.is_empty() => 2,
+        AdviceKind::Transaction => 3,
+    }
+}
+
+pub(crate) fn note_try(tries: &mut Vec<Try>, at: WallTime, result: String) {
     if tries.len() >= HISTORY {
         tries.remove(0);
     }
@@ -306,3 +283,6 @@ pub(crate) fn unseal(card: &Secret) -> Option<(Pan, String)> {
     let (expiry, pan) = text.split_at_checked(4)?;
     Some((Pan::new(pan)?, expiry.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

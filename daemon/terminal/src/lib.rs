@@ -8,6 +8,7 @@
 //!
 //! Start reading at [`Event`] and [`Effect`], then the records.
 
+mod advice;
 mod audit;
 mod authorise;
 mod call;
@@ -25,8 +26,10 @@ mod operators;
 mod original;
 mod printing;
 mod prompt;
+mod queue;
 mod record;
 mod recovery;
+mod reversal;
 mod sale;
 mod sale_key;
 mod session;
@@ -47,10 +50,11 @@ pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};
 pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
+pub use queue::{QueueFilter, QueueRow};
 pub use record::{
-    Advice, AdviceState, Attempt, Device, Link, Options, Original, OriginalName, PrintJob, PrintState,
-    Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault, TransactionId, Try, WallTime,
-    Write,
+    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Device, Link, Options, Original, OriginalName,
+    PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault,
+    TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};

@@ -16,6 +16,11 @@ impl Currency {
         (code == "CNY").then_some(Currency::Cny)
     }
 
+    /// The currency of an ISO 4217 numeric code.
+    pub fn from_numeric(code: u16) -> Option<Currency> {
+        (code == 156).then_some(Currency::Cny)
+    }
+
     /// The ISO 4217 alphabetic code.
     pub fn code(self) -> &'static str {
         match self {

@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 /// A transaction's number in this journal: 1 upwards, never reused. The object path ends in it.
 pub type TransactionId = u64;
 
+/// An advice's number in this journal: 1 upwards, never reused.
+pub type AdviceId = u64;
+
 /// Milliseconds since 1970-01-01 UTC by the wall clock. For people and records; no decision of money rests on it.
 pub type WallTime = i64;
 
@@ -44,6 +47,9 @@ pub struct Device {
     pub next_transaction: TransactionId,
     /// The next print job's number.
     pub next_job: u64,
+    /// The next advice's number.
+    #[serde(default = "one")]
+    pub next_advice: AdviceId,
     /// Transaction sequence counter (9F41), 1 to 99999999.
     pub next_sequence_counter: u32,
     /// The host has accepted a sign-in and its work keys are in the vault.
@@ -68,6 +74,7 @@ impl Default for Device {
             next_trace: 1,
             next_transaction: 1,
             next_job: 1,
+            next_advice: 1,
             next_sequence_counter: 1,
             signed_in: false,
             host_requirement: 0,
@@ -278,6 +285,10 @@ pub struct Original {
     pub field55: Vec<u8>,
 }
 
+fn one() -> u64 {
+    1
+}
+
 /// Records of the first release are of chip sales, and do not say so.
 fn sale() -> Kind {
     Kind::Sale
@@ -311,28 +322,56 @@ words! {
         Queued = "queued",
         /// Accepted by the host.
         Accepted = "accepted",
-        /// The host refuses it or its time is over: somebody must look.
+        /// The host refuses it, it cannot be made, or its time is over: somebody must look.
         NeedsAction = "needs-action",
     }
 }
 
-/// A store-and-forward message. Here: the script result notice (0620); later types join.
+words! {
+    /// What an advice tells.
+    AdviceKind {
+        /// What issuer scripts did at the card (0620).
+        ScriptResult = "script-result",
+        /// A transaction that was done without the host, by the message of its kind.
+        Transaction = "transaction",
+    }
+}
+
+/// A store-and-forward message. It is sent until the host has it, and no row ever goes away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
-    /// The transaction it belongs to; one script result per attempt.
+    /// Its number.
+    pub id: AdviceId,
+    /// The transaction it belongs to; there may be several of one.
     pub transaction: TransactionId,
+    /// What it tells.
+    pub kind: AdviceKind,
     /// Where it stands.
     pub state: AdviceState,
-    /// Its own trace number, allocated when it was queued.
+    /// Its own trace number, allocated when it was queued; of a transaction the transaction's.
     pub trace: u32,
-    /// MMDD of the original as the host dated it (61.3), `0000` if unknown.
+    /// When it was queued.
+    pub queued: WallTime,
+    /// Seconds that it has been tried for; the silence between two tries counts as a day at most.
+    pub tried_for_s: u64,
+    /// MMDD of the original as the host dated it (61.3), `0000` if unknown; of a script result only.
     pub original_date: String,
-    /// What it repeats of the original.
+    /// What it repeats: of a script result the transaction that the scripts came with, else the transaction itself.
     pub original: Original,
     /// PAN and expiry, sealed.
     pub card: Sealed,
     /// Every try.
     pub tries: Vec<Try>,
+}
+
+impl Advice {
+    /// What it is called on the bus: the kind of the transaction that it tells, or the word of its own kind.
+    pub fn word(&self) -> &'static str {
+        match self.kind {
+            AdviceKind::ScriptResult => self.kind.word(),
+            AdviceKind::Transaction => self.original.kind.word(),
+        }
+    }
 }
 
 words! {
@@ -422,6 +461,14 @@ pub trait Records {
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault>;
     /// Advices that are queued, oldest first.
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// Advices that need action, oldest first.
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// One advice by its number.
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault>;
+    /// The newest advices, whatever their state, newest first, at most `limit`.
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault>;
+    /// The newest reversals, whatever their state, newest first, at most `limit`.
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault>;
     /// Print jobs that are neither done nor failed, oldest first.
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault>;
     /// A transaction's print jobs, oldest first.

@@ -21,6 +21,7 @@ impl Terminal {
         self.effect(Effect::Note(Note::AuditHead(self.audit_head)));
         self.reversals = records.open_reversals()?;
         self.advices = records.open_advices()?;
+        self.needs_action = u32::try_from(records.advices_to_look_at()?.len()).unwrap_or(u32::MAX);
         let sets = records.sets()?;
         self.load_sets(sets);
         let mut writes = Vec::new();

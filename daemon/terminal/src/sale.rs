@@ -13,8 +13,8 @@ use crate::{
     terminal::{Asked, Live, Terminal},
 };
 use posd_emv::kernel::{
-    Action, Candidate, Input, Kernel, OfflinePinResult, PinEntry, Reason, Refusal as CardRefusal,
-    Transaction as CardTransaction, Verdict as CardVerdict,
+    Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Reason,
+    Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
 use posd_unionpay::Kind;
 use posd_vault_protocol::{
@@ -244,7 +244,7 @@ impl Terminal {
             self.abort(Outcome::Failed, Cause::ReversalPending);
         } else if self.is_clearing() {
             // Only advices are open: they block nobody.
-            let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.transaction)).collect();
+            let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.id)).collect();
             if let Some(active) = self.active.as_mut() {
                 active.tried.extend(all);
             }
@@ -420,6 +420,7 @@ impl Terminal {
             time: [local.hour, local.minute, local.second],
             transaction_type: transaction_type(kind),
             sequence_counter: counter,
+            offline: OfflineApproval::Never,
         };
         let mut kernel = Box::new(Kernel::new(Arc::clone(&self.in_force.card), transaction));
         let action = kernel.start();

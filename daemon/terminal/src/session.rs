@@ -66,7 +66,7 @@ impl Terminal {
         }
     }
 
-    fn refuse_if_selling(&self) -> Result<(), CallError> {
+    pub(crate) fn refuse_if_selling(&self) -> Result<(), CallError> {
         self.journal_ready()?;
         if self.is_selling() { Err(CallError::Busy) } else { Ok(()) }
     }
@@ -153,8 +153,7 @@ impl Terminal {
                 }
                 let row = self.session_row(AuditEvent::SignIn, uid);
                 self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
-                self.retry_at = None;
-                self.failed_tries = 0;
+                self.try_at_once();
                 Ok(CallAnswer::Done)
             }
             End::Answered(answer) | End::BadMac(answer) => {
@@ -165,12 +164,13 @@ impl Terminal {
                 Err(CallError::BadAnswer("work key check value"))
             }
             End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
-            End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
+            End::WrongAmount | End::NoAnswer | End::NotSent | End::CannotBeMade => {
+                Err(CallError::HostUnreachable)
+            }
         };
         if result.is_err() && calls.is_empty() {
             // It was for the sake of something to deliver, which has now failed with it.
-            self.delivery_failed();
-            self.clearing_failed();
+            self.sign_in_for_delivery_failed();
         }
         for call in calls {
             self.effect(Effect::Reply(call, result.clone()));
@@ -189,7 +189,9 @@ impl Terminal {
             End::Answered(answer) => Err(CallError::HostRefused(answer.response_code().to_owned())),
             End::BadMac(_) | End::Undecodable => Err(CallError::BadAnswer("sign-out answer")),
             End::VaultBefore(_) | End::VaultAfter(_) => Err(CallError::NotReady("secure-module")),
-            End::WrongAmount | End::NoAnswer | End::NotSent => Err(CallError::HostUnreachable),
+            End::WrongAmount | End::NoAnswer | End::NotSent | End::CannotBeMade => {
+                Err(CallError::HostUnreachable)
+            }
         };
         self.effect(Effect::Reply(call, result));
     }

@@ -8,6 +8,7 @@ use crate::{
     download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
+    forward::{Round, Turns},
     operators::Login,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
@@ -145,10 +146,11 @@ pub struct Terminal {
     pub(crate) reversals: Vec<Reversal>,
     /// Every queued advice, oldest first, as the journal holds it.
     pub(crate) advices: Vec<Advice>,
-    /// Background tries in a row without an answer.
-    pub(crate) failed_tries: usize,
-    /// When the background may try again, by the monotonic clock.
-    pub(crate) retry_at: Option<u64>,
+    /// How many advices need action.
+    pub(crate) needs_action: u32,
+    pub(crate) turns: Turns,
+    /// Everything is being tried once.
+    pub(crate) round: Option<Round>,
     /// The configuration with what the host has sent down.
     pub(crate) in_force: InForce,
     /// The download under way.
@@ -209,8 +211,9 @@ impl Terminal {
             audit_head: AuditHead::default(),
             reversals: Vec::new(),
             advices: Vec::new(),
-            failed_tries: 0,
-            retry_at: None,
+            needs_action: 0,
+            turns: Turns::default(),
+            round: None,
             jobs: BTreeMap::new(),
             shown: None,
             now: Moment::default(),
@@ -297,7 +300,7 @@ impl Terminal {
         }
         self.stale_card &= status.card_present;
         self.vault = Some(status);
-        self.retry_at = None;
+        self.turns.retry_at = None;
         self.open_blacklist();
     }
 
@@ -470,6 +473,8 @@ impl Terminal {
             signed_in: self.device.signed_in,
             batch: self.device.batch,
             pending_reversals: self.pending_reversals(),
+            queue_length: self.queue_length(),
+            needs_action: self.needs_action,
             host_requirement: self.device.host_requirement,
             update_requested: self.device.update_requested.as_deref() == Some(env!("CARGO_PKG_VERSION")),
             update_safe: self.is_update_safe(),

@@ -66,6 +66,10 @@ pub struct TerminalView {
     pub batch: u32,
     /// Reversals not yet answered.
     pub pending_reversals: u32,
+    /// Rows that the host has still to take: those reversals, and advices.
+    pub queue_length: u32,
+    /// Advices that the host did not take: somebody must look.
+    pub needs_action: u32,
     /// The host's last processing requirement digit.
     pub host_requirement: u8,
     /// The host wants this release of the daemon to be replaced (digit 6).

@@ -51,8 +51,15 @@ pub struct Profile {
     pub reversal_end_codes: Vec<String>,
     /// Those of [`Self::reversal_end_codes`] that are believed without a good MAC. Default none.
     pub reversal_codes_without_mac: Vec<String>,
-    /// Response codes that say that an advice (here: a script result) has arrived. Default 00, 94.
+    /// Response codes that say that an advice has arrived. Default 00, 94.
     pub advice_success_codes: Vec<String>,
+
+    /// Hours of tries after which an advice needs somebody's action, 1 to 8760; the silence between two tries counts
+    /// as a day at most. Default 168.
+    pub advice_expiry_h: u16,
+    /// Most advices that are sent before an online transaction (自动上送笔数), 0 to 99; the rest goes when idle.
+    /// Default 5.
+    pub advices_before_sale: u8,
 
     /// Which keys a sign-in asks for (60.3). Default `003`.
     pub sign_in_code: SignInCode,
@@ -224,6 +231,8 @@ impl Default for Profile {
             reversal_end_codes: codes(&["00", "12", "25"]),
             reversal_codes_without_mac: Vec::new(),
             advice_success_codes: codes(&["00", "94"]),
+            advice_expiry_h: 168,
+            advices_before_sale: 5,
             sign_in_code: SignInCode::Double,
             sign_in_operator: "01".to_owned(),
             operator_layout: OperatorLayout::Zero,
@@ -336,6 +345,8 @@ impl Profile {
             "reversal_codes_without_mac",
             "must be among reversal_end_codes",
         )?;
+        must((1..=8_760).contains(&self.advice_expiry_h), "advice_expiry_h", "must lie in 1 to 8760")?;
+        must(self.advices_before_sale <= 99, "advices_before_sale", "must lie in 0 to 99")?;
         must(digits(&self.sign_in_operator, 2), "sign_in_operator", "must be two digits")?;
         must(matches!(self.mac_key_slot, 8 | 16), "mac_key_slot", "must be 8 or 16")?;
         must((4..=12).contains(&self.pin_maximum), "pin_maximum", "must lie in 4 to 12")?;

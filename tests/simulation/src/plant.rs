@@ -3,9 +3,9 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt, Records,
-    Reference, Reversal, ReversalState, SaleKey, SetContent, State, StorageFault, StoredSet, Terminal,
-    TransactionId, TransactionView, Write,
+    Advice, AdviceId, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt,
+    Records, Reference, Reversal, ReversalState, SaleKey, SetContent, State, StorageFault, StoredSet,
+    Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -238,6 +238,18 @@ impl Records for Blind<'_> {
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.0.open_advices()
+    }
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.0.advices_to_look_at()
+    }
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        self.0.advice(id)
+    }
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault> {
+        self.0.recent_advices(limit)
+    }
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
+        self.0.recent_reversals(limit)
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.0.open_print_jobs()

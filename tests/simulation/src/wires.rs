@@ -6,8 +6,8 @@ use posd_journal::Journal;
 use posd_receipt::Receipt;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
-    Advice, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime, Moment,
-    Note, PrintJob, Records, Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
+    Advice, AdviceId, Answer, Attempt, AuditHead, CallError, CallId, Device, Effect, ExchangeId, LocalTime,
+    Moment, Note, PrintJob, Records, Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -167,6 +167,18 @@ impl Records for Watched {
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.journal.open_advices()
+    }
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.journal.advices_to_look_at()
+    }
+    fn advice(&self, id: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        self.journal.advice(id)
+    }
+    fn recent_advices(&self, limit: u32) -> Result<Vec<Advice>, StorageFault> {
+        self.journal.recent_advices(limit)
+    }
+    fn recent_reversals(&self, limit: u32) -> Result<Vec<Reversal>, StorageFault> {
+        self.journal.recent_reversals(limit)
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
         self.journal.open_print_jobs()

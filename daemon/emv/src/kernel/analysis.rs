@@ -1,10 +1,12 @@
 //! Terminal action analysis (Book 3 §10.7).
 
-use super::session::Session;
+use super::{interface::OfflineApproval, session::Session};
 use crate::tags;
 
 /// The response code of a transaction that the terminal declines by itself (Book 4 Annex A6).
 const DECLINED_OFFLINE: &[u8] = b"Z1";
+/// The response code of a transaction that card and terminal approve by themselves.
+const APPROVED_OFFLINE: &[u8] = b"Y1";
 
 /// What is asked of the card: the cryptogram's type bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +20,10 @@ pub(super) enum Request {
 }
 
 impl Session {
-    /// Denial first (check 52). What is not denied goes online: until offline sales exist a first GENERATE AC never
-    /// asks for a TC, so the online action codes decide nothing.
+    /// Denial first (check 52). What is not denied goes online, unless it may be approved offline and no online action
+    /// code names what happened.
     pub(super) fn analyse(&mut self) -> Request {
-        let [denial, _, _] = self.application.action_codes();
+        let [denial, online, _] = self.application.action_codes();
         let issuer = match self.get(tags::ACTION_CODE_DENIAL) {
             // Check 51: a card without the code denies nothing.
             None => [0; 5],
@@ -32,6 +34,28 @@ impl Session {
             self.set(tags::RESPONSE_CODE, DECLINED_OFFLINE);
             return Request::Decline;
         }
+        // The limit holds whatever the card says of terminal risk management: it may lie.
+        let below = self.transaction.amount < u64::from(self.application.floor_limit);
+        let offline = below && self.transaction.offline != OfflineApproval::Never;
+        if offline && !self.tvr.meets(&online) && !self.tvr.meets(&self.issuer_code(tags::ACTION_CODE_ONLINE))
+        {
+            self.set(tags::RESPONSE_CODE, APPROVED_OFFLINE);
+            return Request::Approve;
+        }
         Request::Online
+    }
+
+    /// Whether what happened lets a transaction that cannot go online be approved (check 58).
+    pub(super) fn default_allows(&self) -> bool {
+        if self.transaction.amount >= u64::from(self.application.floor_limit) {
+            return false;
+        }
+        let [_, _, default] = self.application.action_codes();
+        !self.tvr.meets(&default) && !self.tvr.meets(&self.issuer_code(tags::ACTION_CODE_DEFAULT))
+    }
+
+    /// The card's online or default action code: one that is not there, or cannot be read, names every bit (check 51).
+    fn issuer_code(&self, tag: u32) -> [u8; 5] {
+        self.get(tag).and_then(|code| code.try_into().ok()).unwrap_or([0xFF; 5])
     }
 }

@@ -1,7 +1,7 @@
 //! Online processing and completion (Book 3 §10.9 and §10.11).
 
 use super::{
-    Input, OnlineRequest, Reason, Verdict,
+    Input, OfflineApproval, OnlineRequest, Reason, Verdict,
     analysis::Request,
     scripts::Position,
     session::{End, Session},
@@ -14,6 +14,8 @@ use crate::{
 
 /// The response code of a transaction that could not go online and is declined.
 const UNABLE_TO_GO_ONLINE: &[u8] = b"Z3";
+/// The response code of one that could not go online and is approved.
+const APPROVED_UNABLE_TO_GO_ONLINE: &[u8] = b"Y3";
 
 impl Session {
     /// Goes online with the ARQC, then completes with the card.
@@ -25,7 +27,15 @@ impl Session {
         };
         match self.go_online(request).await? {
             Input::Host(answer) => self.complete_with(answer).await,
-            // Check 58. Until offline sales exist both decline: never a Y3.
+            // Check 58. Nothing has left, so card and terminal may decide.
+            Input::UnableToGoOnline
+                if self.transaction.offline == OfflineApproval::FirstOrUnableToGoOnline
+                    && self.default_allows() =>
+            {
+                self.set(tags::RESPONSE_CODE, APPROVED_UNABLE_TO_GO_ONLINE);
+                self.second_cryptogram(Request::Approve).await
+            }
+            // Never a Y3 after something left: the host may have approved it, and it is reversed.
             Input::UnableToGoOnline | Input::HostFailed => {
                 self.set(tags::RESPONSE_CODE, UNABLE_TO_GO_ONLINE);
                 self.second_cryptogram(Request::Decline).await

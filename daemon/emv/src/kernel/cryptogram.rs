@@ -14,12 +14,17 @@ use sha1::{Digest as _, Sha1};
 const COMMAND: &str = "GENERATE AC";
 
 impl Session {
-    /// The first GENERATE AC. A verdict where the card declines.
+    /// The first GENERATE AC. A verdict where the card declines, or approves what it was asked to.
     pub(super) async fn first_cryptogram(&mut self, request: Request) -> Result<Option<Verdict>, End> {
         let given = self.generate(request, tags::CDOL1).await?;
         self.keep_first_cryptogram();
         match given & 0xC0 {
-            0x80 if request == Request::Online => Ok(None),
+            0x40 if request == Request::Approve => Ok(Some(Verdict::Approved)),
+            0x80 if request != Request::Decline => {
+                // A card may want to go online where it was asked to approve.
+                self.set(tags::RESPONSE_CODE, [0, 0]);
+                Ok(None)
+            }
             0x00 if given & 0x07 == 0x01 => Err(Refusal::ServiceNotAllowed.into()),
             0x00 => Ok(Some(Verdict::Declined)),
             // Check 54: more than was asked for, or a type that is reserved.

@@ -36,6 +36,19 @@ pub enum Action {
     Finished(Outcome),
 }
 
+/// Whether card and terminal may approve a transaction by themselves. It is the caller's policy; a TVR bit that the
+/// action codes name, or a card that wants otherwise, still goes online or declines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OfflineApproval {
+    /// Never: the first GENERATE AC asks for an ARQC, and without a host it ends in Z3.
+    #[default]
+    Never,
+    /// At the first GENERATE AC (Y1), where nothing demands to go online.
+    First,
+    /// There too, and where the host cannot be reached and the default action codes allow it (Y3).
+    FirstOrUnableToGoOnline,
+}
+
 /// An application that card and terminal have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -91,7 +104,8 @@ pub enum Input {
     OfflinePin(OfflinePinResult),
     /// The host answered, and its answer is good (matching, MAC checked).
     Host(HostAnswer),
-    /// Nothing was sent: the host cannot be reached. The card is asked for an AAC with response code Z3.
+    /// Nothing was sent: the host cannot be reached. The card is asked for an AAC with response code Z3, or where the
+    /// transaction allows it for a TC with Y3.
     UnableToGoOnline,
     /// A request was sent and no good answer came. The card is asked for an AAC; the caller reverses.
     HostFailed,
@@ -155,7 +169,8 @@ pub struct Outcome {
 /// The verdict on a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The host approved and the card answered the second GENERATE AC with a transaction certificate.
+    /// The card answered with a transaction certificate: the second GENERATE AC after the host approved, or one that
+    /// approves offline (8A is then Y1 or Y3, and [`Outcome::host_approved`] is false).
     Approved,
     /// The card answered with an application authentication cryptogram: declined by the terminal, the host, or the
     /// card itself.

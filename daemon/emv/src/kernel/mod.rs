@@ -22,8 +22,8 @@ mod session;
 mod tests;
 
 pub use interface::{
-    Action, Candidate, Input, OfflinePin, OfflinePinResult, OnlineRequest, Outcome, PinEntry, Reason,
-    Refusal, Verdict,
+    Action, Candidate, Input, OfflineApproval, OfflinePin, OfflinePinResult, OnlineRequest, Outcome,
+    PinEntry, Reason, Refusal, Verdict,
 };
 
 use crate::{
@@ -59,6 +59,8 @@ pub struct Transaction {
     pub transaction_type: u8,
     /// 9F41, transaction sequence counter, 1 to 99,999,999.
     pub sequence_counter: u32,
+    /// Whether card and terminal may approve it by themselves.
+    pub offline: OfflineApproval,
 }
 
 /// The kernel.

@@ -14,7 +14,7 @@ impl Session {
         }
         let amount = self.transaction.amount;
         let floor = u64::from(self.application.floor_limit);
-        // Check 46. The limit is 0 until offline sales exist: every sale is over it.
+        // Check 46. With a limit of 0 every sale is over it.
         if amount >= floor {
             self.mark(tvr::FLOOR_LIMIT_EXCEEDED);
         } else if selected_at_random(amount, floor, self.application.random_selection, self.drawn()) {

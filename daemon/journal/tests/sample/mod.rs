@@ -1,8 +1,8 @@
 //! Records to write: every id follows from the transaction's number.
 
 use posd_terminal::{
-    Advice, AdviceState, Amount, Attempt, Cause, Currency, Kind, Options, Original, Outcome, PrintJob,
-    PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey, Sealed, Try,
+    Advice, AdviceKind, AdviceState, Amount, Attempt, Cause, Currency, Kind, Options, Original, Outcome,
+    PrintJob, PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey, Sealed, Try,
 };
 
 pub(crate) fn key(uid: u32, reference: &str) -> SaleKey {
@@ -73,8 +73,12 @@ pub(crate) fn reversal(transaction: u64, state: ReversalState) -> Reversal {
 
 pub(crate) fn advice(transaction: u64, state: AdviceState) -> Advice {
     Advice {
+        id: transaction,
         transaction,
+        kind: AdviceKind::ScriptResult,
         state,
+        queued: 1_767_225_613_000,
+        tried_for_s: 0,
         trace: u32::try_from(5000 + transaction).unwrap(),
         original_date: "0101".to_owned(),
         original: original(transaction),

@@ -61,6 +61,10 @@ enum Shape {
     Receipt,
     /// Reversals.
     Reversals,
+    /// A number of rows.
+    Count,
+    /// Rows of the queue.
+    Queue,
     /// Checks.
     Checks,
     /// The operator table.
@@ -288,6 +292,11 @@ impl Service {
             (Shape::Receipt, Answer::Transaction(view)) => self.send_receipt(&message, &view).await,
             (Shape::Reversals, Answer::Reversals(reversals)) => {
                 let list: Vec<Dictionary> = reversals.iter().map(values::reversal).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::Count, Answer::QueueLength(left)) => self.send_reply(&message, &left).await,
+            (Shape::Queue, Answer::Queue(rows)) => {
+                let list: Vec<Dictionary> = rows.iter().map(values::queue_row).collect();
                 self.send_reply(&message, &list).await
             }
             (Shape::Checks, Answer::Diagnosis(checks)) => {
@@ -624,6 +633,12 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         }
         "ListOperators" => (Call::ListOperators, Shape::Operators),
         "AuditHead" => (Call::AuditHead, Shape::AuditHead),
+        "ForwardNow" => (Call::ForwardNow, Shape::Count),
+        "ListQueue" => {
+            let filter = values::queue_filter(&body.deserialize::<String>()?)?;
+            (Call::ListQueue { filter }, Shape::Queue)
+        }
+        "RetryQueued" => (Call::RetryQueued { advice: body.deserialize()? }, Shape::Nothing),
         "Download" => {
             let word: String = body.deserialize()?;
             let set = DownloadSet::from_word(&word)

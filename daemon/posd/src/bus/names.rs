@@ -70,6 +70,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "RetryQueued"("advice": "t") -> ();
         "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbsa{ss}a{ss})");
     },
@@ -85,6 +88,8 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         ("SignedIn", "b"),
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
+        ("QueueLength", "u"),
+        ("NeedsActionCount", "u"),
         ("HostRequirement", "y"),
         ("UpdateRequested", "b"),
         ("UpdateSafe", "b"),

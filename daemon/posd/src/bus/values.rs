@@ -2,8 +2,8 @@
 
 use posd_receipt::{Copy, Goods};
 use posd_terminal::{
-    CallError, Cause, Check, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, Reference,
-    TerminalView, TransactionView, Unfit,
+    CallError, Cause, Check, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, QueueFilter,
+    QueueRow, Reference, TerminalView, TransactionView, Try, Unfit,
 };
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
@@ -53,6 +53,7 @@ impl From<CallError> for Refused {
             CallError::OperatorLoggedIn => "OperatorLoggedIn",
             CallError::NotAllowed => "NotAllowed",
             CallError::Locked => "Locked",
+            CallError::NoActionNeeded => "NoActionNeeded",
             CallError::NoReceipt => "NoReceipt",
             CallError::InvalidArgument(_) => "InvalidArgument",
             CallError::StorageFailed => "StorageFailed",
@@ -92,6 +93,8 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
         ("SignedIn", Variant::from(view.signed_in)),
         ("BatchNumber", Variant::from(view.batch)),
         ("PendingReversalCount", Variant::from(view.pending_reversals)),
+        ("QueueLength", Variant::from(view.queue_length)),
+        ("NeedsActionCount", Variant::from(view.needs_action)),
         ("HostRequirement", Variant::from(view.host_requirement)),
         ("UpdateRequested", Variant::from(view.update_requested)),
         ("UpdateSafe", Variant::from(view.update_safe)),
@@ -344,16 +347,42 @@ fn may_try_again(cause: Cause) -> bool {
 
 /// A pending reversal.
 pub(crate) fn reversal(reversal: &PendingReversal) -> Dictionary {
-    let tries: Vec<(i64, String)> = reversal.tries.iter().map(|t| (t.at, t.result.clone())).collect();
     Dictionary::from([
         ("transaction", Variant::from(reversal.transaction)),
         ("batch", Variant::from(reversal.batch)),
         ("trace", Variant::from(reversal.trace)),
         ("amount", Variant::from(reversal.amount)),
         ("reason", Variant::from(reversal.reason.word())),
-        ("tries", Variant::from(tries)),
+        ("tries", Variant::from(tries(&reversal.tries))),
         ("next-try", Variant::from(reversal.next_try.unwrap_or(0))),
     ])
+}
+
+/// A row of the queue.
+pub(crate) fn queue_row(row: &QueueRow) -> Dictionary {
+    Dictionary::from([
+        ("kind", Variant::from(row.kind)),
+        ("advice", Variant::from(row.advice)),
+        ("transaction", Variant::from(row.transaction)),
+        ("state", Variant::from(row.state)),
+        ("batch", Variant::from(row.batch)),
+        ("trace", Variant::from(row.trace)),
+        ("amount", Variant::from(row.amount)),
+        ("currency", Variant::from(Currency::from_numeric(row.currency).map_or("", Currency::code))),
+        ("queued", Variant::from(row.queued.unwrap_or(0))),
+        ("tries", Variant::from(tries(&row.tries))),
+        ("next-try", Variant::from(row.next_try.unwrap_or(0))),
+    ])
+}
+
+fn tries(tries: &[Try]) -> Vec<(i64, String)> {
+    tries.iter().map(|one| (one.at, one.result.clone())).collect()
+}
+
+pub(crate) fn queue_filter(word: &str) -> Result<QueueFilter, Refused> {
+    QueueFilter::from_word(word).ok_or_else(|| {
+        Refused::new("InvalidArgument", "a filter is \"open\", \"needs-action\" or \"recent\"")
+    })
 }
 
 /// A print job as `PrintJobs` lists it.

@@ -1,67 +1,13 @@
 //! Out of service for a reason, and back by itself.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::field_reassign_with_default)]
 
 use super::*;
-use crate::{
-    Advice, Attempt, AuditHead, Device, Event, LocalTime, Moment, PrintJob, Records, Reversal, SaleKey,
-    Settings, StorageFault, StoredSet, TransactionId,
-};
+use crate::{Device, Event, LocalTime, Moment, Settings, operators::tests::Memory};
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
 use posd_vault_protocol::Status;
 use std::sync::Arc;
-
-/// A journal with nothing in it but its device.
-struct Empty(Device);
-
-impl Records for Empty {
-    fn device(&self) -> Result<Device, StorageFault> {
-        Ok(self.0.clone())
-    }
-    fn attempt(&self, _: TransactionId) -> Result<Option<Attempt>, StorageFault> {
-        Ok(None)
-    }
-    fn latest_attempt(&self, _: &SaleKey) -> Result<Option<Attempt>, StorageFault> {
-        Ok(None)
-    }
-    fn attempt_by_trace(&self, _: u32, _: u32) -> Result<Option<Attempt>, StorageFault> {
-        Ok(None)
-    }
-    fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn attempts(&self, _: u32, _: Option<u64>, _: u32) -> Result<Vec<Attempt>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn unacknowledged(&self, _: u32) -> Result<Vec<Attempt>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn unresolved(&self) -> Result<Vec<Attempt>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn print_jobs(&self, _: TransactionId) -> Result<Vec<PrintJob>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn sets(&self) -> Result<Vec<StoredSet>, StorageFault> {
-        Ok(Vec::new())
-    }
-    fn audit_head(&self) -> Result<AuditHead, StorageFault> {
-        Ok(AuditHead::default())
-    }
-}
 
 const NOON: i64 = 1_800_000_000_000;
 
@@ -95,9 +41,10 @@ fn status() -> Status {
 }
 
 /// A terminal whose journal was written last at `latest`.
-fn started(latest: i64, now: Moment) -> (Terminal, Empty) {
+fn started(latest: i64, now: Moment) -> (Terminal, Memory) {
     let mut terminal = Terminal::new(settings());
-    let records = Empty(Device { latest, ..Device::default() });
+    let mut records = Memory::default();
+    records.device = Device { latest, ..Device::default() };
     for event in [Event::Started, Event::JournalChecked(Ok(())), Event::VaultUp(status())] {
         terminal.handle(event, now, &records);
     }

@@ -4,9 +4,9 @@
 
 use super::*;
 use crate::{
-    Advice, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device, Event,
-    Kind, LocalTime, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings,
-    StorageFault, StoredSet, Timer, TransactionId, Write,
+    Advice, AdviceId, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device,
+    Event, Kind, LocalTime, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey,
+    Settings, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -15,8 +15,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// A journal in memory.
 #[derive(Default)]
-struct Memory {
-    device: Device,
+pub(crate) struct Memory {
+    pub(crate) device: Device,
     attempts: BTreeMap<TransactionId, Attempt>,
     rows: Vec<AuditRow>,
 }
@@ -53,6 +53,18 @@ impl Records for Memory {
         Ok(Vec::new())
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn advice(&self, _: AdviceId) -> Result<Option<Advice>, StorageFault> {
+        Ok(None)
+    }
+    fn recent_advices(&self, _: u32) -> Result<Vec<Advice>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn recent_reversals(&self, _: u32) -> Result<Vec<Reversal>, StorageFault> {
         Ok(Vec::new())
     }
     fn open_print_jobs(&self) -> Result<Vec<PrintJob>, StorageFault> {

@@ -30,6 +30,12 @@ fn bookings(house: &House) -> Vec<(String, u64, String)> {
     bookings.map(|b| (text(&b["kind"]), b["amount"].as_u64().unwrap(), text(&b["state"]))).collect()
 }
 
+/// The amounts of the acquirer's bookings of a kind that stand.
+pub(crate) fn bookings_of(house: &House, kind: &str) -> Vec<u64> {
+    let all = bookings(house).into_iter();
+    all.filter(|(of, _, state)| of == kind && state == "booked").map(|(_, amount, _)| amount).collect()
+}
+
 fn booking(kind: &str, amount: u64, state: &str) -> (String, u64, String) {
     (kind.to_owned(), amount, state.to_owned())
 }

@@ -1,7 +1,7 @@
 //! Terminal and card action analysis: what is asked of the card, and what it answers.
 
 use super::{
-    super::{Reason, Refusal, Verdict},
+    super::{OfflineApproval, Reason, Refusal, Verdict},
     card::{CDOL1, cryptogram, hex, ok, tlv},
     world::{Host, PLAIN, Run, World},
 };
@@ -84,6 +84,78 @@ fn check_52_unable_to_go_online_is_z3_and_never_y3() {
         assert_eq!(*run.verdict(), Verdict::Declined);
         assert!(!run.outcome.host_approved);
     }
+}
+
+/// A transaction of 12.34 that may be approved offline, below the floor limit, with a card that goes along.
+fn offline(may: OfflineApproval, cryptograms: &[u8]) -> World {
+    let mut world = World::with(|card| {
+        card.set(0x9F0F, "0000000000");
+        card.set(0x9F0D, "0000000000");
+        card.cryptograms = cryptograms.iter().map(|information| cryptogram(*information)).collect();
+    });
+    world.transaction.offline = may;
+    let application = &mut world.configuration.applications[0];
+    application.floor_limit = 1_235;
+    application.action_code_online = Some(Fixed([0; 5]));
+    application.action_code_default = Some(Fixed([0; 5]));
+    world
+}
+
+#[test]
+fn check_52_what_nothing_sends_online_is_approved_offline_with_y1() {
+    let run = offline(OfflineApproval::First, &[0x40]).run();
+    assert_eq!((requests(&run), run.verdict()), (vec![0x40], &Verdict::Approved));
+    assert_eq!(run.kernel.data(tags::RESPONSE_CODE), Some(b"Y1".to_vec()));
+    assert!(run.online.is_none() && !run.outcome.host_approved);
+    // The card may say no.
+    let run = offline(OfflineApproval::First, &[0x00]).run();
+    assert_eq!((requests(&run), run.verdict()), (vec![0x40], &Verdict::Declined));
+    // Without the caller's word nothing is.
+    let run = offline(OfflineApproval::Never, &[0x80, 0x40]).run();
+    assert_eq!(requests(&run), [0x80, 0x40]);
+}
+
+#[test]
+fn check_52_the_floor_limit_and_every_online_code_send_it_online() {
+    let online = |change: &dyn Fn(&mut World)| {
+        let mut world = offline(OfflineApproval::First, &[0x80, 0x40]);
+        change(&mut world);
+        assert_eq!(requests(&world.run()), [0x80, 0x40]);
+    };
+    online(&|world| world.configuration.applications[0].floor_limit = 1_234);
+    // A card that wants no terminal risk management gets no higher limit by that.
+    online(&|world| {
+        world.configuration.applications[0].floor_limit = 1_234;
+        world.card.profile[0] &= !0x08;
+    });
+    // "Offline authentication not performed" happened: the terminal's code, the card's, none, one that is no code.
+    online(&|world| {
+        world.configuration.applications[0].action_code_online = Some(Fixed([0x80, 0, 0, 0, 0]));
+    });
+    online(&|world| world.configuration.applications[0].action_code_online = None);
+    online(&|world| world.card.set(0x9F0F, "8000000000"));
+    online(&|world| world.card.set(0x9F0F, "00"));
+}
+
+#[test]
+fn check_58_a_card_that_wants_to_go_online_is_z3_or_by_the_callers_leave_y3() {
+    let end = |may, host, default: &str| {
+        let mut world = offline(may, &[0x80, 0x00]).host(host);
+        world.card.set(0x9F0D, default);
+        if may == OfflineApproval::FirstOrUnableToGoOnline {
+            world.card.cryptograms[1] = cryptogram(0x40);
+        }
+        let run = world.run();
+        (requests(&run)[1], run.asked(1, 0, 2).to_vec())
+    };
+    use OfflineApproval::{First, FirstOrUnableToGoOnline};
+    assert_eq!(end(First, Host::CannotBeReached, "0000000000"), (0x00, b"Z3".to_vec()));
+    let y3 = (0x40, b"Y3".to_vec());
+    assert_eq!(end(FirstOrUnableToGoOnline, Host::CannotBeReached, "0000000000"), y3);
+    let z3 = (0x00, b"Z3".to_vec());
+    assert_eq!(end(FirstOrUnableToGoOnline, Host::CannotBeReached, "8000000000"), z3);
+    // Something left: silence is never an approval.
+    assert_eq!(end(FirstOrUnableToGoOnline, Host::IsSilent, "0000000000"), z3);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Action, Candidate, Input, Kernel, OfflinePinResult, OnlineRequest, Outcome, PinEntry, Transaction,
-        Verdict,
+        Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, OnlineRequest, Outcome,
+        PinEntry, Transaction, Verdict,
     },
     card::Card,
 };
@@ -76,6 +76,7 @@ impl World {
                 time: [12, 30, 59],
                 transaction_type: 0,
                 sequence_counter: 42,
+                offline: OfflineApproval::Never,
             },
             card: Card::new(),
             host: Host::Answers(HostAnswer::bare(*b"00")),

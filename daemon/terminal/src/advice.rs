@@ -1,0 +1,178 @@
+//! Advices: what the host is to be told, and is told until it has it.
+//!
+//! An answer that says so ends a row as accepted. Any other answer, a message that cannot be made, and the end of its
+//! time move it to needs-action, and the next row goes on: no row blocks another.
+
+use crate::{
+    event::{Effect, Note},
+    exchange::End,
+    forward::{Due, note_try},
+    record::{Advice, AdviceId, AdviceKind, AdviceState, Original, Sealed, TransactionId, WallTime, Write},
+    terminal::Terminal,
+};
+use posd_unionpay::{
+    Pan,
+    request::{self, Card, Linked, Request},
+};
+
+/// The most of the silence between two tries that counts, in seconds: a till that was off for its holidays, or whose
+/// clock was set, has not tried all that time.
+const LONGEST_GAP_S: u64 = 24 * 3_600;
+
+impl Terminal {
+    /// What waits to be told, in memory and in the journal. Returns its write.
+    pub(crate) fn queue_advice(
+        &mut self,
+        kind: AdviceKind,
+        transaction: TransactionId,
+        original: Original,
+        card: Sealed,
+        original_date: String,
+    ) -> Write {
+        let trace = match kind {
+            AdviceKind::ScriptResult => self.allocate_trace(),
+            AdviceKind::Transaction => original.trace,
+        };
+        let id = self.device.next_advice;
+        self.device.next_advice += 1;
+        let advice = Advice {
+            id,
+            transaction,
+            kind,
+            state: AdviceState::Queued,
+            trace,
+            queued: self.now.wall,
+            tried_for_s: 0,
+            original_date,
+            original,
+            card,
+            tries: Vec::new(),
+        };
+        self.advices.push(advice.clone());
+        Write::Advice(Box::new(advice))
+    }
+
+    /// The message of an advice, from its record and the card data that the vault opened.
+    pub(crate) fn advice_request(&self, id: AdviceId, pan: Pan, expiry: String) -> Option<Request> {
+        let advice = self.advices.iter().find(|a| a.id == id)?;
+        let original = &advice.original;
+        match advice.kind {
+            AdviceKind::ScriptResult => request::ScriptResult {
+                kind: original.kind,
+                identity: self.identity(),
+                trace: advice.trace,
+                batch: self.device.batch,
+                amount: original.amount,
+                currency: original.currency,
+                entry: original.entry,
+                pan,
+                card_sequence: original.card_sequence,
+                pin_entered: original.pin_entered,
+                original: Linked {
+                    batch: original.batch,
+                    trace: original.trace,
+                    date: advice.original_date.clone(),
+                    rrn: original.rrn.clone(),
+                    authorisation_code: original.authorisation_code.clone(),
+                },
+                field55: original.field55.clone(),
+            }
+            .build(self.profile())
+            .ok(),
+            AdviceKind::Transaction => request::Financial {
+                kind: original.kind,
+                family: original.family,
+                identity: self.identity(),
+                trace: advice.trace,
+                batch: original.batch,
+                amount: original.amount,
+                currency: original.currency,
+                card: Card {
+                    entry: original.entry,
+                    pan,
+                    expiry: Some(expiry),
+                    sequence: original.card_sequence,
+                    track2: None,
+                    pin_block: None,
+                    field55: original.field55.clone(),
+                },
+                linked: original.linked.clone(),
+                allow_partial: false,
+                goods: Vec::new(),
+            }
+            .build(self.profile())
+            .ok(),
+        }
+    }
+
+    /// What became of a try to deliver an advice.
+    pub(crate) fn advice_answered(&mut self, id: AdviceId, end: End) {
+        let at = self.now.wall;
+        let Some(place) = self.advices.iter().position(|a| a.id == id) else { return };
+        let state = self.judge_advice(&self.advices[place], &end);
+        let expiry_s = u64::from(self.profile().advice_expiry_h) * 3_600;
+        let advice = &mut self.advices[place];
+        advice.tried_for_s = advice.tried_for_s.saturating_add(since_last(advice, at));
+        note_try(&mut advice.tries, at, end.word());
+        let state = match state {
+            AdviceState::Queued if advice.tried_for_s >= expiry_s => {
+                note_try(&mut advice.tries, at, "expired".to_owned());
+                AdviceState::NeedsAction
+            }
+            state => state,
+        };
+        advice.state = state;
+        let advice = match state {
+            AdviceState::Queued => advice.clone(),
+            AdviceState::Accepted | AdviceState::NeedsAction => self.advices.remove(place),
+        };
+        let transaction = advice.transaction;
+        self.effect(Effect::Commit(vec![
+            Write::Device(self.device.clone()),
+            Write::Advice(Box::new(advice)),
+        ]));
+        match state {
+            AdviceState::Queued => self.delivery_failed(Due::Advice(id), &end),
+            AdviceState::Accepted => self.delivered(Due::Advice(id)),
+            AdviceState::NeedsAction => {
+                self.needs_action += 1;
+                self.effect(Effect::Note(Note::AdviceNeedsAction {
+                    advice: id,
+                    transaction,
+                    result: end.word(),
+                }));
+                // Whether the line is good it does not tell: the others go on as they were.
+                if matches!(end, End::Answered(_)) {
+                    self.delivered(Due::Advice(id));
+                }
+            }
+        }
+    }
+
+    /// Where a try leaves an advice.
+    fn judge_advice(&self, advice: &Advice, end: &End) -> AdviceState {
+        match end {
+            End::Answered(answer) if self.profile().accepts_advice(answer.response_code()) => {
+                AdviceState::Accepted
+            }
+            End::Answered(answer) => {
+                let code = answer.response_code();
+                let again = self.profile().sign_in_again.iter().any(|c| c == code);
+                // Once more after a new sign-in; that it did not help says that it will not.
+                if again && advice.tries.last().is_none_or(|last| last.result != code) {
+                    AdviceState::Queued
+                } else {
+                    AdviceState::NeedsAction
+                }
+            }
+            End::CannotBeMade => AdviceState::NeedsAction,
+            _ => AdviceState::Queued,
+        }
+    }
+}
+
+/// Seconds since the last try, or since it was queued.
+fn since_last(advice: &Advice, now: WallTime) -> u64 {
+    let last = advice.tries.last().map_or(advice.queued, |last| last.at);
+    u64::try_from(now.saturating_sub(last)).unwrap_or(0).div_euclid(1_000).min(LONGEST_GAP_S)
+}

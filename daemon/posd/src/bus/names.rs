@@ -58,6 +58,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "UnacknowledgedResults"() -> ("transactions": "aa{sv}");
         "AcknowledgeResult"("id": "t") -> ();
         "PendingReversals"() -> ("reversals": "aa{sv}");
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "RetryQueued"("advice": "t") -> ();
         "SignIn"() -> ();
         "SignOut"() -> ();
         "LogIn"("operator": "s", "password": "s") -> ();
@@ -70,9 +73,6 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
-        "ForwardNow"() -> ("left": "u");
-        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
-        "RetryQueued"("advice": "t") -> ();
         "Download"("set": "s") -> ();
         "Diagnose"() -> ("checks": "a(sbsa{ss}a{ss})");
     },

@@ -77,6 +77,23 @@ impl CreateOptions {
     }
 }
 
+/// A code that the customer is to pay with, as text; empty where there is none. `Debug` shows none of it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Code(String);
+
+impl Code {
+    /// The text to draw as a QR code.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Code(…)")
+    }
+}
+
 /// A transaction as its owner sees it. The words are those of the interface XML.
 #[derive(Debug)]
 pub struct Details {
@@ -108,6 +125,8 @@ pub struct Details {
     pub pin_digits: u8,
     /// Applications to choose from.
     pub candidates: Vec<String>,
+    /// The code to draw for the customer, in state `waiting-code` of a `qr-show`.
+    pub code: Code,
     /// The outcome, empty until it is known.
     pub outcome: String,
     /// Everything about the outcome.
@@ -177,6 +196,7 @@ impl Details {
             queue_position: properties.take("QueuePosition")?,
             pin_digits: properties.take("PinDigits")?,
             candidates: properties.take("Candidates")?,
+            code: Code(properties.take("Code")?),
             outcome: properties.take("Outcome")?,
             result: properties.take("Result")?,
         })
@@ -206,6 +226,7 @@ impl Details {
             "queue-position": self.queue_position,
             "pin-digits": self.pin_digits,
             "candidates": self.candidates,
+            "code": self.code.reveal(),
             "outcome": self.outcome,
             "result": result,
         })

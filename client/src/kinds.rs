@@ -114,7 +114,7 @@ pub const KINDS: &[Kind] = &[
         en: "void",
         help_zh: "撤销本批次的一笔消费，全额；主管在密码键盘上输入密码",
         help_en: "Undo a sale of this batch, whole; the supervisor types the password on the PIN pad",
-        originals: &["sale", "instalment", "phone-order"],
+        originals: &["sale", "instalment", "phone-order", "qr-scan", "qr-show"],
         ..UNDO
     },
     Kind {
@@ -209,6 +209,31 @@ pub const KINDS: &[Kind] = &[
         help_zh: "订购：卡号在密码键盘上输入",
         help_en: "Take a payment with a card number typed on the PIN pad",
         partial: false,
+        ..SALE
+    },
+    Kind {
+        word: "qr-scan",
+        zh: "扫码消费(被扫)",
+        en: "code sale, customer's code",
+        help_zh: "扫顾客的付款码收款；扫码枪扫入，或由程序提供",
+        help_en: "Take a payment by the customer's payment code, which the scanner reads",
+        partial: false,
+        ..SALE
+    },
+    Kind {
+        word: "qr-show",
+        zh: "扫码消费(主扫)",
+        en: "code sale, terminal's code",
+        help_zh: "显示收款码，请顾客扫码付款",
+        help_en: "Show a code for the customer to pay with",
+        partial: false,
+        further: &[Further {
+            key: "wallet",
+            of: OptionType::Text,
+            required: false,
+            zh: "显示哪个钱包的码（名称见收单机构配置），不写则为第一个",
+            en: "Whose code is shown, as the acquirer's profile names it; the first where absent",
+        }],
         ..SALE
     },
 ];

@@ -21,7 +21,7 @@ mod kinds;
 mod operators;
 mod queue;
 
-pub use details::{Check, CreateOptions, Details, Download, Job, Original, TerminalState, json};
+pub use details::{Check, Code, CreateOptions, Details, Download, Job, Original, TerminalState, json};
 pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
 pub use queue::QueueRow;
@@ -355,6 +355,14 @@ impl Transaction {
     /// As `Confirm` documents.
     pub async fn confirm(&self) -> Result<(), Error> {
         self.call("Confirm", &()).await.map(drop)
+    }
+
+    /// Hands over the customer's payment code, in state `waiting-code` of a `qr-scan`.
+    ///
+    /// # Errors
+    /// As `PresentCode` documents.
+    pub async fn present_code(&self, code: &str) -> Result<(), Error> {
+        self.call("PresentCode", &code).await.map(drop)
     }
 
     /// Prints a copy, `merchant` or `cardholder`; the job's number.

@@ -8,6 +8,7 @@
 //! Start reading at [`Command`]; the transaction types are in `transact.rs`.
 
 mod audit;
+mod code;
 mod decode;
 mod download;
 mod exit;
@@ -68,6 +69,19 @@ enum Command {
     Setup(setup::Arguments),
     /// The self-test (自检): devices, printer and paper, keys, journal, space, clock, certificates and host.
     Diagnose,
+    /// Hand over the customer's payment code, which is read from the standard input.
+    PresentCode {
+        /// The number of a transaction that waits for a code.
+        id: u64,
+    },
+    /// Draw the code that a transaction shows to its customer.
+    Code {
+        /// The transaction's number.
+        id: u64,
+        /// Draw it into this PNG file instead.
+        #[arg(long)]
+        png: Option<PathBuf>,
+    },
     /// Show a transaction.
     Show {
         /// Its number.
@@ -257,6 +271,22 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             match voice.json {
                 true => writeln!(out, "{}", details.json())?,
                 false => show::transaction(&mut out, &details, voice.language)?,
+            }
+        }
+        Command::PresentCode { id } => {
+            terminal.get(id).await?.present_code(&code::read()?).await?;
+            voice.say("已提交付款码", "handed over", &json!({"done": "present-code", "id": id}))?;
+        }
+        Command::Code { id, png } => {
+            let shown = terminal.get(id).await?.details().await?.code;
+            match png {
+                Some(path) => {
+                    std::fs::write(&path, picture::code(shown.reveal())?)?;
+                    let path = path.display().to_string();
+                    voice.say(&path, &path, &json!({"png": path, "id": id}))?;
+                }
+                None if voice.json => writeln!(out, "{}", json!({"code": shown.reveal(), "id": id}))?,
+                None => write!(out, "{}", code::blocks(shown.reveal()).map_err(Failure::Fault)?)?,
             }
         }
         Command::List { limit, before } => list(&terminal.list(before, limit).await?, voice)?,

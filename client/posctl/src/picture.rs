@@ -29,6 +29,9 @@ pub(crate) enum PictureError {
     /// No font.
     #[error("no font with Chinese characters was found: install the package fonts-wqy-zenhei")]
     NoFont,
+    /// Nothing to draw, or too much for a QR code.
+    #[error("this transaction shows no code that can be drawn now")]
+    NoCode,
     /// The encoder.
     #[error("the picture cannot be encoded: {0}")]
     Encode(#[from] png::EncodingError),
@@ -168,14 +171,14 @@ fn font() -> Result<FontVec, PictureError> {
         .ok_or(PictureError::NoFont)
 }
 
-fn encode(rows: &[[u8; WIDTH]]) -> Result<Vec<u8>, PictureError> {
+fn encode(dots: &[u8], width: usize) -> Result<Vec<u8>, PictureError> {
     let mut bytes = Vec::new();
-    let mut encoder =
-        png::Encoder::new(&mut bytes, WIDTH as u32, u32::try_from(rows.len()).unwrap_or(u32::MAX));
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let mut encoder = png::Encoder::new(&mut bytes, number(width), number(dots.len() / width.max(1)));
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(rows.as_flattened())?;
+    writer.write_image_data(dots)?;
     writer.finish()?;
     Ok(bytes)
 }
@@ -190,7 +193,31 @@ pub(crate) fn draw(receipt: &Receipt, copy: Copy, reprint: bool) -> Result<Vec<u
     for line in layout(receipt, copy, reprint) {
         paper.draw(&line);
     }
-    encode(&paper.rows)
+    encode(paper.rows.as_flattened(), WIDTH)
+}
+
+/// Dots of a module of a code that stands alone, and modules of white around it.
+const LARGE: usize = 8;
+const QUIET: usize = 4;
+
+/// A QR code of a text as a PNG file's bytes.
+///
+/// # Errors
+/// [`PictureError`].
+pub(crate) fn code(text: &str) -> Result<Vec<u8>, PictureError> {
+    let code = QrCode::new(text.as_bytes()).ok().filter(|_| !text.is_empty()).ok_or(PictureError::NoCode)?;
+    let (modules, colors) = (code.width(), code.to_colors());
+    let side = (modules + 2 * QUIET) * LARGE;
+    let dots: Vec<u8> = (0..side * side)
+        .map(|place| {
+            let module = |dot: usize| (dot / LARGE).checked_sub(QUIET).filter(|module| *module < modules);
+            match (module(place / side), module(place % side)) {
+                (Some(row), Some(column)) if colors[row * modules + column] == Color::Dark => 0,
+                _ => 255,
+            }
+        })
+        .collect();
+    encode(&dots, side)
 }
 
 #[cfg(test)]
@@ -279,6 +306,22 @@ mod tests {
             let dot = paper.rows[top + row * MODULE + 1][left + column * MODULE + 1];
             assert_eq!(dot == 0, color == Color::Dark);
         }
+    }
+
+    #[test]
+    fn a_code_alone_has_its_modules_and_white_around() {
+        let text = "https://qr.test.invalid/000000000001";
+        let mut reader = png::Decoder::new(std::io::Cursor::new(code(text).unwrap())).read_info().unwrap();
+        let mut dots = vec![0; reader.output_buffer_size().unwrap()];
+        let side = reader.next_frame(&mut dots).unwrap().width as usize;
+        let drawn = QrCode::new(text).unwrap();
+        assert_eq!(side, (drawn.width() + 8) * LARGE);
+        for (place, color) in drawn.to_colors().into_iter().enumerate() {
+            let (row, column) = (place / drawn.width() + QUIET, place % drawn.width() + QUIET);
+            assert_eq!(dots[(row * LARGE + 3) * side + column * LARGE + 5] == 0, color == Color::Dark);
+        }
+        assert!(dots[..QUIET * LARGE * side].iter().all(|dot| *dot == 255));
+        assert!(matches!(code(""), Err(PictureError::NoCode)));
     }
 
     #[test]

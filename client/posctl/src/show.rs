@@ -112,6 +112,8 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details, language: Lan
         ("应答码", "code", "response-code"),
         ("类别", "class", "response-class"),
         ("卡号", "card", "masked-pan"),
+        ("钱包", "wallet", "wallet"),
+        ("付款凭证码", "voucher", "voucher"),
         ("参考号", "RRN", "rrn"),
         ("授权码", "auth code", "authorisation-code"),
         ("TC", "TC", "transaction-certificate"),

@@ -50,6 +50,11 @@ enum Device {
         #[arg(default_value = "3012")]
         expiry: String,
     },
+    /// The code scanner reads a code.
+    Scan {
+        /// What it reads, such as 6212340000000000019.
+        code: String,
+    },
     /// The printer's paper.
     Paper {
         /// In or out.
@@ -122,6 +127,14 @@ enum Host {
         /// Such as wrong-mac, wrong-trace, garble, duplicate, close-before.
         name: String,
     },
+    /// The customer pays a code payment that waits for it.
+    Pay {
+        /// Trace number of the payment.
+        trace: u32,
+        /// Its batch number.
+        #[arg(long, default_value_t = 1)]
+        batch: u32,
+    },
     /// Do everything right again.
     Clear,
     /// Show the books.
@@ -150,6 +163,7 @@ pub(crate) fn run(arguments: &Arguments, voice: Voice) -> Result<String, String>
         Device::TypedCard { number, expiry } => {
             devices(json!({"typed-card": {"number": number, "expiry": expiry}}))
         }
+        Device::Scan { code } => devices(json!({"scan": code})),
         Device::Paper { state } => devices(json!({"paper": matches!(state, Paper::In)})),
         Device::Auto { state } => devices(json!({"auto": matches!(state, Switch::On)})),
         Device::Host { action } => match action {
@@ -158,6 +172,9 @@ pub(crate) fn run(arguments: &Arguments, voice: Voice) -> Result<String, String>
             Host::DropAnswer { message } => host(json!({"fault": "drop-answer", "message": message})),
             Host::Decline { code } => host(json!({"fault": "decline", "code": code, "message": "sale"})),
             Host::Fault { name } => host(json!({"fault": name, "message": "sale", "count": 1})),
+            Host::Pay { trace, batch } => {
+                host(json!({"pay": {"terminal": "00000001", "batch": batch, "trace": trace}}))
+            }
             Host::Clear => host(json!({"clear": true})),
             Host::Ledger => host(json!({"ledger": true})),
         },

@@ -1,7 +1,7 @@
 //! Transactions: one command for each type that is served, all from the client library's table.
 
 use crate::{
-    Failure,
+    Failure, code,
     exit::Exit,
     language::Language,
     show,
@@ -11,10 +11,17 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use posd_client::{
     AmountOf, CreateOptions, Details, KINDS, Kind, OptionType, OptionValue, Original, Terminal, Transaction,
 };
-use std::{io, time::Duration};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+use zeroize::Zeroizing;
 
 /// The longest list that the terminal gives at once.
 const PAGE: u32 = 200;
+
+/// The type that the customer pays for with a code of his own.
+const BY_CODE: &str = "qr-scan";
 
 /// The types that the terminal of this package serves.
 pub(crate) fn offered() -> impl Iterator<Item = &'static Kind> {
@@ -84,6 +91,13 @@ pub(crate) fn command(kind: &'static Kind, language: Language) -> Command {
             OptionType::Number => argument.value_parser(clap::value_parser!(u32)),
             OptionType::Text | OptionType::Money => argument,
         });
+    }
+    if kind.word == BY_CODE {
+        command = command.arg(flag(
+            "code-on-stdin",
+            "从标准输入读付款码，不用扫码枪",
+            "Read the payment code from the standard input instead of the scanner",
+        ));
     }
     if kind.partial {
         command = command.arg(flag("allow-partial", "接受部分批准", "Accept that the host approves a part"));
@@ -172,13 +186,14 @@ pub(crate) async fn run(
         original,
         further,
     };
+    let code = if flag("code-on-stdin") { Some(code::read()?) } else { None };
     let reference = text("reference").unwrap_or_default();
     let mut transaction = terminal.create_of(kind.word, &reference, amount, &options).await?;
     if flag("new-attempt") {
         transaction = terminal.new_attempt(&reference).await?;
     }
     let patience = Duration::from_secs(matches.get_one::<u64>("patience").copied().unwrap_or(60));
-    let details = follow(&transaction, patience, voice).await?;
+    let details = follow(&transaction, patience, code, voice).await?;
     if !voice.json {
         show::transaction(&mut io::stdout(), &details, voice.language)?;
     }
@@ -230,7 +245,12 @@ async fn whole(terminal: &Terminal, original: Option<&Original>, voice: Voice) -
 
 /// Starts it where it has not, and shows each change. Ends early where the outcome stays unknown: it resolves by
 /// itself, and the same reference finds it.
-async fn follow(transaction: &Transaction, patience: Duration, voice: Voice) -> Result<Details, Failure> {
+async fn follow(
+    transaction: &Transaction,
+    patience: Duration,
+    mut code: Option<Zeroizing<String>>,
+    voice: Voice,
+) -> Result<Details, Failure> {
     let mut following = transaction.follow().await?;
     let mut details = following.details()?;
     if details.state == "created" {
@@ -239,7 +259,7 @@ async fn follow(transaction: &Transaction, patience: Duration, voice: Voice) -> 
         voice.say("", "", &details.json())?;
     }
     let mut out = io::stdout();
-    let mut shown = (String::new(), 0);
+    let mut shown = (String::new(), String::new(), 0);
     let mut give_up = None;
     while details.state != "finished" {
         if details.state == "resolving" {
@@ -251,14 +271,20 @@ async fn follow(transaction: &Transaction, patience: Duration, voice: Voice) -> 
         } else {
             details = following.next().await?;
         }
-        let now = (details.state.clone(), details.pin_digits);
+        let now = (details.state.clone(), details.prompt.clone(), details.pin_digits);
         // The transaction goes on whether or not anybody reads this.
         let _ = match voice.json {
             true => voice.say("", "", &details.json()),
-            false if now != shown => show::progress(&mut out, &details, voice.language),
+            false if now != shown => show::progress(&mut out, &details, voice.language)
+                .and_then(|()| write!(out, "{}", code::blocks(details.code.reveal()).unwrap_or_default())),
             false => Ok(()),
         };
         shown = now;
+        if details.state == "waiting-code"
+            && let Some(code) = code.take()
+        {
+            transaction.present_code(&code).await?;
+        }
     }
     Ok(details)
 }

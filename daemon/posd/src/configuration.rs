@@ -140,6 +140,8 @@ pub struct Configuration {
     pub host: Host,
     /// The receipt printer; without one, every print job fails and no payment does.
     pub printer: Option<Printer>,
+    /// The code scanner; without one, codes come from the app.
+    pub scanner: Option<Scanner>,
     /// The journal's file.
     pub journal: PathBuf,
     /// The secure module's socket.
@@ -199,10 +201,35 @@ pub struct Printer {
     pub tcp: Option<String>,
 }
 
+/// The code scanner: one of the four.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scanner {
+    /// The udev property that marks it, given by a udev rule, such as `ID_POSD_SCANNER=1`.
+    pub property: Option<String>,
+    /// An event node such as `/dev/input/event5`.
+    pub device: Option<PathBuf>,
+    /// A serial line.
+    pub tty: Option<PathBuf>,
+    /// The serial line's speed.
+    pub baud: Option<u32>,
+    /// `address:port`.
+    pub tcp: Option<String>,
+}
+
+impl Scanner {
+    fn is_one(&self) -> bool {
+        let named = [self.property.is_some(), self.device.is_some(), self.tty.is_some(), self.tcp.is_some()];
+        let baud = self.baud.is_none() || self.tty.is_some();
+        baud && named.iter().filter(|named| **named).count() == 1
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Seconds {
     card: Option<u32>,
+    code: Option<u32>,
     choice: Option<u32>,
     pin: Option<u32>,
     reading: Option<u32>,
@@ -257,6 +284,12 @@ impl Configuration {
             tpdu(&String::from(own)).map_err(invalid)?;
             profile.tpdu = own;
         }
+        must(
+            self.scanner.as_ref().is_none_or(Scanner::is_one),
+            "扫码枪须以 property、device、tty（及 baud）、tcp 之一指明",
+            "scanner is named by one of property, device, tty (with baud) and tcp",
+        )
+        .map_err(invalid)?;
         let card = read_card(&self.card)?;
         let default = Deadlines::default();
         let or = |seconds: Option<u32>, default: u64| seconds.map_or(default, |s| u64::from(s) * 1_000);
@@ -270,6 +303,7 @@ impl Configuration {
             card: Arc::new(card),
             deadlines: Deadlines {
                 card: or(self.deadlines.card, default.card),
+                code: or(self.deadlines.code, default.code),
                 choice: or(self.deadlines.choice, default.choice),
                 pin: or(self.deadlines.pin, default.pin),
                 reading: or(self.deadlines.reading, default.reading),

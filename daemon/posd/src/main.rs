@@ -1,6 +1,7 @@
 //! The payment terminal's daemon.
 //!
-//! What it is for: it wires the rooms together: bus, runner, secure module, host link, printer, journal.
+//! What it is for: it wires the rooms together: bus, runner, secure module, host link, printer, code
+//! scanner, journal.
 //!
 //! What it never does: decide anything about money, see a PIN or a key, or show anything before it is durable.
 //!
@@ -15,6 +16,7 @@ mod logging;
 mod ports;
 mod printer;
 mod run;
+mod scanner;
 mod vault_link;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use crate::{
     evidence::Evidence,
     facts, host_link,
     ports::{DaemonPorts, Events},
-    printer, vault_link,
+    printer, scanner, vault_link,
 };
 use posd::configuration::{Configuration, ConfigurationError};
 use posd_journal::{Journal, OpenError};
@@ -114,6 +114,7 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     };
     tokio::spawn(facts::serve(places, facts_commands, events.clone()));
     tokio::spawn(printer::serve(target, printer_commands, present, events.clone()));
+    tokio::spawn(scanner::serve(configuration.scanner, events.clone()));
     let serving = tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone()));
 
     // The name comes last, when every call to it is served.

@@ -133,6 +133,9 @@ pub struct Receipt {
     /// The transaction that this one refers to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub original: Original,
+    /// 支付方式: the wallet that a QR payment was made with, by its name in the profile.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub wallet: Option<String>,
     /// 付款凭证码: what the host gave for a QR payment (field 59, A4), 20 digits.
     #[serde(default, skip_serializing_if = "is_default")]
     pub voucher: Option<String>,

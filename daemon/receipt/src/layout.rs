@@ -91,6 +91,7 @@ fn card(receipt: &Receipt, copy: Copy, lines: &mut Lines) {
     // Masked again here, so that whatever the data holds no full number is drawn.
     let masked = mask(receipt.masked_pan.trim());
     let Some(letter) = letter(receipt.entry) else {
+        lines.some("支付方式 WALLET", receipt.wallet.as_deref().map(wallet_name).as_deref());
         lines.some("付款码 QR CODE", Some(&masked));
         return;
     };
@@ -103,6 +104,17 @@ fn card(receipt: &Receipt, copy: Copy, lines: &mut Lines) {
         }
         None => lines.pair("卡号 CARD NO", &format!("{masked} {letter}")),
     }
+}
+
+/// The wallets that everybody knows by another name than the profile's; any other as the profile has it.
+fn wallet_name(name: &str) -> String {
+    let known = match name {
+        "unionpay" => "云闪付 UnionPay",
+        "wechat" => "微信支付 WeChat Pay",
+        "alipay" => "支付宝 Alipay",
+        other => other,
+    };
+    known.to_owned()
 }
 
 fn amounts(receipt: &Receipt, money: Money, lines: &mut Lines) {
@@ -387,6 +399,7 @@ mod tests {
         let qr = Receipt {
             entry: Entry::Qr,
             masked_pan: "6220000000000000019".to_owned(),
+            wallet: Some("wechat".to_owned()),
             voucher: Some("20260102000000000123".to_owned()),
             verification: Verification::Qr,
             chip: None,
@@ -397,6 +410,7 @@ mod tests {
         assert_eq!(value(&lines, "付款码"), Some("622000*********0019"));
         assert_eq!(value(&lines, "交易类型"), Some("扫码消费/QR SALE"));
         assert_eq!(value(&lines, "付款凭证码"), Some("20260102000000000123"));
+        assert_eq!(value(&lines, "支付方式"), Some("微信支付 WeChat Pay"));
         assert!(lines.contains(&Line::Qr("20260102000000000123".to_owned())));
         assert!(texts(&lines).contains(&"扫码交易,免签名"));
         // The terminal's own code was scanned: there is none of the customer.

@@ -45,6 +45,7 @@ pub(crate) fn receipt() -> Receipt {
         instalments: None,
         balance: None,
         original: Original::default(),
+        wallet: None,
         voucher: None,
         goods: Vec::new(),
         not_yet_authorised: false,
@@ -69,6 +70,7 @@ pub(crate) fn everything() -> Receipt {
             date: Some("2026/01/01".to_owned()),
             authorisation_code: Some("A12344".to_owned()),
         },
+        wallet: None,
         voucher: Some("20260102000000000123".to_owned()),
         goods: vec![Goods { name: "苹果".to_owned(), quantity: 500, amount: 600 }],
         not_yet_authorised: true,
@@ -115,6 +117,7 @@ pub(crate) fn with_texts(texts: Vec<String>) -> Receipt {
             date: Some(next()),
             authorisation_code: Some(next()),
         },
+        wallet: Some(next()),
         voucher: Some(next()),
         goods: vec![Goods { name: next(), quantity: 1, amount: 1 }; 2],
         ..everything()

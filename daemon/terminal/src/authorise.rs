@@ -9,7 +9,7 @@ use crate::{
     forward::{to_seal, unseal},
     kinds::CardUse,
     prompt::Prompt,
-    record::{AdviceKind, Link, Original, Reversal, ReversalReason, ReversalState, Sealed, Write},
+    record::{AdviceKind, Link, Original, PrintJob, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
     state::{Cause, Outcome, State},
     terminal::Terminal,
@@ -18,7 +18,7 @@ use posd_emv::{
     host::HostAnswer,
     kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
 };
-use posd_unionpay::{Answer, Pan, Track2, field55, request};
+use posd_unionpay::{Answer, Kind, Pan, Track2, field55, request};
 use posd_vault_protocol::{Refusal, Request as VaultRequest};
 
 use crate::terminal::Asked;
@@ -65,7 +65,13 @@ impl Terminal {
 
     /// The card data is sealed: makes request and intent.
     pub(crate) fn sealed(&mut self, sealed: Vec<u8>) {
-        if self.make_request(sealed).is_none() {
+        let wallet = self.active.as_ref().and_then(|active| self.live.get(&active.id));
+        if wallet.is_some_and(|live| live.attempt.wallet.is_some()) {
+            if self.make_wallet_request(sealed).is_none() {
+                // The profile's dialect does not have the step, or the code no request can carry.
+                self.abort(Outcome::Failed, Cause::WalletNotServed);
+            }
+        } else if self.make_request(sealed).is_none() {
             // The card gave something that no message can carry.
             self.abort(Outcome::Failed, Cause::CardFault);
         }
@@ -145,6 +151,8 @@ impl Terminal {
             authorisation_code: None,
             rrn: None,
             field55: reversal55,
+            wallet: None,
+            voucher: None,
         };
         let request = request::Financial {
             kind,
@@ -185,10 +193,17 @@ impl Terminal {
             attempt.trace = Some(original.trace);
             attempt.masked_pan = masked_pan;
             attempt.application_label = application_label;
-            attempt.card = Some(card.clone());
+            // A code that the terminal shows leaves nothing to seal.
+            attempt.card = Some(card.clone()).filter(|card| !card.0.is_empty());
             writes.push(live.record());
         }
+        let prompt = match original.kind {
+            Kind::QrScan => Prompt::WaitingPayment,
+            _ if original.wallet.is_some() => Prompt::PleaseWait,
+            _ => Prompt::Authorizing,
+        };
         let reversal = Reversal {
+            closing: self.closing_of(id, original.kind),
             transaction: id,
             state: ReversalState::Armed,
             // What is true if nothing more is ever heard.
@@ -201,7 +216,7 @@ impl Terminal {
         self.reversals.push(reversal);
         self.effect(Effect::Commit(writes));
         let patience = u64::from(self.reply_timeout_s()) * 1_000;
-        self.enter(id, State::Authorizing, Prompt::Authorizing, Some(patience));
+        self.enter(id, State::Authorizing, prompt, Some(patience));
     }
 
     /// How the sale's exchange ended: the card hears what follows from it.
@@ -216,6 +231,7 @@ impl Terminal {
             End::VaultBefore(_) | End::CannotBeMade => {
                 return self.abort(Outcome::Failed, Cause::SecureModuleLost);
             }
+            end if self.is_closed_by_asking() => return self.wallet_answered(end),
             End::NotSent => (Heard::NotSent, Input::UnableToGoOnline),
             End::NoAnswer => (Heard::Bad(ReversalReason::NoAnswer, Cause::NoAnswer), Input::HostFailed),
             End::Undecodable | End::WrongAmount => {
@@ -280,8 +296,33 @@ impl Terminal {
         self.conclude(None);
     }
 
+    /// Whether the running transaction's intent is to ask and cancel, not to reverse.
+    fn is_closed_by_asking(&self) -> bool {
+        let id = self.active.as_ref().map(|active| active.id);
+        self.reversals.iter().any(|reversal| Some(reversal.transaction) == id && reversal.closing.is_some())
+    }
+
+    /// A transaction is approved: what was charged, and its slip. Gives the print jobs to commit with it.
+    pub(crate) fn charge(
+        &mut self,
+        id: u64,
+        answer: &Answer,
+        charged: u64,
+        card: Option<&CardOutcome>,
+    ) -> Vec<PrintJob> {
+        self.take_answer(id, answer);
+        let receipt = self.slip(id, answer, charged, card);
+        if let Some(live) = self.live.get_mut(&id) {
+            live.attempt.charged = Some(charged);
+            live.attempt.transaction_certificate =
+                card.and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
+            live.attempt.receipt = receipt;
+        }
+        self.print_by_itself(id)
+    }
+
     /// Card and host have said all they will: one commit makes the outcome durable, with everything that follows.
-    fn conclude(&mut self, card: Option<CardOutcome>) {
+    pub(crate) fn conclude(&mut self, card: Option<CardOutcome>) {
         let Some(active) = self.active.as_mut().filter(|active| !active.decided) else { return };
         let id = active.id;
         let heard =
@@ -308,23 +349,15 @@ impl Terminal {
                 writes.extend(self.decide(id, Outcome::Declined, Cause::DeclinedByHost));
             }
             Heard::Approved(answer, charged) if completed => {
-                self.take_answer(id, &answer);
                 let partial = answer.response_code() == "10";
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
-                let receipt = self.slip(id, &answer, charged, card.as_ref());
-                if let Some(live) = self.live.get_mut(&id) {
-                    live.attempt.charged = Some(charged);
-                    live.attempt.transaction_certificate =
-                        card.as_ref().and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
-                    live.attempt.receipt = receipt;
-                }
+                jobs = self.charge(id, &answer, charged, card.as_ref());
                 if let Some(active) = self.active.as_mut() {
                     active.signature = card.is_some_and(|card| card.signature_required);
                 }
                 writes.extend(self.script_result(id, &answer, scripts));
                 writes.extend(self.reversal_closed(id, ReversalState::Disarmed));
                 writes.extend(self.decide(id, outcome, Cause::None));
-                jobs = self.print_by_itself(id);
             }
             Heard::Approved(answer, _) => {
                 self.take_answer(id, &answer);
@@ -343,8 +376,10 @@ impl Terminal {
     }
 
     /// What the answer says, into the attempt's row.
-    fn take_answer(&mut self, id: u64, answer: &Answer) {
+    pub(crate) fn take_answer(&mut self, id: u64, answer: &Answer) {
+        let voucher = self.voucher_of(id, answer);
         if let Some(live) = self.live.get_mut(&id) {
+            live.attempt.voucher = voucher.or(live.attempt.voucher.take());
             live.attempt.host_date = answer.local_date().map(str::to_owned);
             live.attempt.rrn = answer.rrn().map(str::to_owned);
             live.attempt.authorisation_code = answer.authorisation_code().map(str::to_owned);

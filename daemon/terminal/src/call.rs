@@ -93,6 +93,13 @@ pub enum Call {
         /// Which.
         id: TransactionId,
     },
+    /// Hand the customer's payment code over, where the app has read it. Answer: [`Answer::Done`].
+    PresentCode {
+        /// Which transaction.
+        id: TransactionId,
+        /// The code.
+        code: Secret,
+    },
     /// Print a copy of the receipt. Answer: [`Answer::PrintJob`].
     PrintReceipt {
         /// Which transaction.
@@ -307,6 +314,9 @@ pub enum CallError {
     /// The index is not one of the list shown.
     #[error("no such application in the list")]
     NoSuchApplication,
+    /// The code is none of a wallet that is taken here.
+    #[error("this code is none of a wallet that is taken here; scan another")]
+    UnknownCode,
     /// The terminal cannot take money now.
     #[error("the terminal is not ready: {0}")]
     NotReady(&'static str),

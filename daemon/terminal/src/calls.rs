@@ -59,6 +59,9 @@ impl Terminal {
             Call::Cancel { id: transaction } => self.cancel(id, transaction, caller, records),
             Call::SelectApplication { id, index } => self.select(id, index, caller, records),
             Call::Confirm { id } => self.confirm(id, caller, records),
+            Call::PresentCode { id: transaction, code } => {
+                self.call_present_code(transaction, caller, &code, records)
+            }
             Call::PrintReceipt { id: transaction, copy } => {
                 let attempt = self.own(transaction, caller, records)?;
                 self.call_print(id, &attempt, copy, records)
@@ -104,7 +107,7 @@ impl Terminal {
     }
 
     /// The caller's own transaction, as it stands; another user's is not there for it.
-    fn own(
+    pub(crate) fn own(
         &mut self,
         id: TransactionId,
         caller: Caller,
@@ -134,7 +137,7 @@ impl Terminal {
     }
 
     /// How an attempt looks to its owner: the live part where it has one.
-    fn view(&self, attempt: Attempt) -> TransactionView {
+    pub(crate) fn view(&self, attempt: Attempt) -> TransactionView {
         match self.live.get(&attempt.id) {
             Some(live) => live.view(),
             None => {
@@ -169,6 +172,7 @@ impl Terminal {
                 Err(CallError::ReferenceConflict)
             };
         }
+        self.check_code(kind, amount, &options)?;
         let original = self.link(key.uid, kind, amount, &options, records)?;
         self.insert(call, key, 1, kind, amount, options, original)
     }
@@ -234,6 +238,8 @@ impl Terminal {
             transaction_certificate: None,
             card: None,
             receipt: None,
+            wallet: None,
+            voucher: None,
         };
         self.device.next_transaction += 1;
         self.effect(Effect::Commit(vec![
@@ -292,7 +298,7 @@ impl Terminal {
         if state != State::Created {
             return Err(CallError::WrongState(state));
         }
-        let needs_reader = rule_of(attempt.kind)?.card != CardUse::Recorded;
+        let needs_reader = rule_of(attempt.kind)?.card == CardUse::Full;
         if let Some(reason) = self.reasons().into_iter().find(|reason| needs_reader || *reason != "reader") {
             return Err(CallError::NotReady(reason));
         }
@@ -339,7 +345,7 @@ impl Terminal {
         if !self.live.contains_key(&id) {
             self.writable()?;
         }
-        let accepted = self.end_unsent(id, attempt, Cause::CancelledByApp);
+        let accepted = self.cancel_payment(id) || self.end_unsent(id, attempt, Cause::CancelledByApp);
         let answer = if accepted { CancelAnswer::Accepted } else { CancelAnswer::TooLate };
         // The answer goes out "at once", but no word leaves before what it says is durable.
         self.effect(Effect::Reply(call, Ok(Answer::Cancel(answer))));

@@ -125,6 +125,19 @@ pub static FINDINGS: &[Finding] = &[
         ("MAC密钥与签到时不符", "The MAC key is another than at the sign-in"),
         SIGN_IN,
     ),
+    row("scanner", "ready", GOOD, NOTHING),
+    row(
+        "scanner",
+        "missing",
+        ("未找到扫码枪", "No code scanner is there"),
+        ("请检查扫码枪的连接", "Check the code scanner's cable"),
+    ),
+    row(
+        "scanner",
+        "faulty",
+        ("扫码枪故障", "The code scanner is faulty"),
+        ("请重新插拔扫码枪；仍如此请报修", "Plug the code scanner in again; if it stays so, call service"),
+    ),
     row("printer", "ready", GOOD, NOTHING),
     row("printer", "none", ("未配置打印机", "No printer is configured"), NOTHING),
     row(

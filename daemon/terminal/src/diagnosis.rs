@@ -160,6 +160,7 @@ impl Terminal {
     /// Every check but the host's.
     fn checks(&self) -> Vec<Check> {
         let mut checks = self.vault_checks();
+        checks.extend(self.scanner.map(|state| Check::device("scanner", state)));
         let mut tell =
             |code, good, detail: &str| checks.push(Check { code, good, detail: detail.to_owned() });
         let (printer, paper) = match self.facts.printer {

@@ -8,7 +8,7 @@ use crate::{
     view::{TerminalView, TransactionView},
 };
 use posd_receipt::Receipt;
-use posd_vault_protocol::{Notice, Reply, Request, Secret, Status};
+use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Secret, Status};
 
 /// When an event happened. The terminal has no clock of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +74,10 @@ pub enum Event {
     Printed(u64, PrintState),
     /// What [`Effect::Measure`] found.
     Measured(Facts),
+    /// The code scanner came, went or failed. Without this there is none.
+    Scanner(DeviceState),
+    /// The code scanner has read something.
+    Scanned(Secret),
 }
 
 /// Numbers one request to the host.

@@ -6,7 +6,7 @@
 use crate::{
     call::CallId,
     event::{Effect, ExchangeId, HostResult, Note, Timer},
-    record::{AdviceId, Records, TransactionId},
+    record::{AdviceId, ClosingStep, Records, TransactionId},
     terminal::{Asked, Terminal},
 };
 use posd_unionpay::{
@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Sale(TransactionId),
     /// The reversal of a transaction.
     Reversal(TransactionId),
+    /// A query or cancel about a wallet payment that is not known to be paid.
+    Closing(TransactionId, ClosingStep),
     /// An advice.
     Advice(AdviceId),
     /// Sign-in; the callers wait, if there are any.
@@ -312,6 +314,7 @@ impl Terminal {
         match exchange.purpose {
             Purpose::Sale(_) => self.sale_answered(end),
             Purpose::Reversal(id) => self.reversal_answered(id, end),
+            Purpose::Closing(id, step) => self.closing_answered(id, step, end),
             Purpose::Advice(id) => self.advice_answered(id, end),
             Purpose::SignIn(calls) => self.sign_in_answered(calls, end),
             Purpose::SignOut(call) => self.sign_out_answered(call, end),

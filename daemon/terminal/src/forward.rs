@@ -127,6 +127,20 @@ impl Terminal {
         } else if let Some(round) = self.round.as_mut() {
             round.tried.insert(due);
         }
+        if let Due::Reversal(id) = due
+            && let Some(reversal) = self.reversals.iter().find(|reversal| reversal.transaction == id)
+        {
+            if reversal.closing.is_some() {
+                return self.begin_closing(id);
+            }
+            if reversal.card.0.is_empty() {
+                // Nothing was sealed for it.
+                return match self.wallet_reversal(id, None) {
+                    Some(request) => self.exchange_request(Purpose::Reversal(id), request),
+                    None => self.reversal_answered(id, End::CannotBeMade),
+                };
+            }
+        }
         let (purpose, card) = match due {
             Due::Advice(id) => {
                 let advice = self.advices.iter().find(|a| a.id == id);
@@ -144,6 +158,11 @@ impl Terminal {
 
     /// The message of a reversal or advice, from its record and the card data that the vault opened.
     pub(crate) fn request_for(&self, purpose: &Purpose, card: &Secret) -> Option<Request> {
+        if let Purpose::Reversal(id) = purpose
+            && self.dialect_of(*id).is_some()
+        {
+            return self.wallet_reversal(*id, Some(card));
+        }
         let (pan, expiry) = unseal(card)?;
         match purpose {
             Purpose::Reversal(id) => self.reversal_request(*id, pan, expiry),
@@ -160,6 +179,17 @@ impl Terminal {
         }
         self.try_at_once();
         self.effect(Effect::StopTimer(Timer::Retry));
+    }
+
+    /// It has a next step, which is tried at once by whoever waits for it.
+    pub(crate) fn next_step(&mut self, due: Due) {
+        if let Some(active) = self.active.as_mut().filter(|active| active.step == Step::Clearing) {
+            active.tried.remove(&due);
+        }
+        if let Some(round) = self.round.as_mut() {
+            round.tried.remove(&due);
+        }
+        self.try_at_once();
     }
 
     pub(crate) fn try_at_once(&mut self) {

@@ -15,6 +15,10 @@ pub(crate) enum CardUse {
     Full,
     /// The sealed records of the original: nobody is asked for the card.
     Recorded,
+    /// The customer's payment code, scanned or handed over by the app.
+    ScannedCode,
+    /// None: the customer pays with a code that the terminal shows.
+    ShownCode,
 }
 
 /// What the amount must be.
@@ -62,7 +66,13 @@ const UNDO: Rule =
 pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
     Some(match kind {
         Kind::Sale => &SALE,
-        Kind::Void => &Rule { originals: &[Kind::Sale], slip: TransactionType::Void, ..UNDO },
+        Kind::QrScan => &Rule { card: CardUse::ScannedCode, partial: false, ..SALE },
+        Kind::QrShow => &Rule { card: CardUse::ShownCode, partial: false, ..SALE },
+        Kind::Void => &Rule {
+            originals: &[Kind::Sale, Kind::QrScan, Kind::QrShow],
+            slip: TransactionType::Void,
+            ..UNDO
+        },
         Kind::PreAuth => &Rule { partial: false, slip: TransactionType::PreAuth, ..SALE },
         Kind::PreAuthCancel => &Rule {
             originals: &[Kind::PreAuth],
@@ -182,6 +192,8 @@ mod tests {
             transaction_certificate: None,
             card: None,
             receipt: None,
+            wallet: None,
+            voucher: None,
         }
     }
 

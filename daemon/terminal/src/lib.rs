@@ -15,6 +15,8 @@ mod call;
 mod calls;
 mod checks;
 mod clock_check;
+mod closing;
+mod code;
 mod diagnosis;
 mod download;
 mod event;
@@ -40,10 +42,12 @@ mod state;
 mod supervisor;
 mod terminal;
 mod view;
+mod wallet;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
 pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
 pub use checks::{FINDINGS, Finding, finding};
+pub use code::ShownCode;
 pub use diagnosis::{Facts, PrinterCondition};
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
@@ -52,9 +56,9 @@ pub use posd_unionpay::Kind;
 pub use prompt::{Locale, Prompt};
 pub use queue::{QueueFilter, QueueRow};
 pub use record::{
-    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Device, Link, Options, Original, OriginalName,
-    PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed, StorageFault,
-    TransactionId, Try, WallTime, Write,
+    Advice, AdviceId, AdviceKind, AdviceState, Attempt, Closing, ClosingStep, Device, Link, Options,
+    Original, OriginalName, PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed,
+    StorageFault, TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};

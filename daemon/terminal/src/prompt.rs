@@ -14,6 +14,14 @@ words! {
         SupervisorPassword = "supervisor-password",
         /// Insert a card.
         InsertCard = "insert-card",
+        /// Scan the customer's payment code.
+        ScanCode = "scan-code",
+        /// The code that was scanned is none of a wallet that is taken here; scan another.
+        UnknownCode = "unknown-code",
+        /// Show the code to the customer.
+        ShowCode = "show-code",
+        /// The customer confirms the payment on the phone.
+        WaitingPayment = "waiting-payment",
         /// Leave the card in the reader.
         LeaveCard = "leave-card",
         /// Choose an application.
@@ -63,6 +71,12 @@ impl Prompt {
                 ("请主管输入密码", "The supervisor types the password on the PIN pad")
             }
             Prompt::InsertCard => ("请插入银行卡", "Insert the card"),
+            Prompt::ScanCode => ("请扫描顾客的付款码", "Scan the customer's payment code"),
+            Prompt::UnknownCode => {
+                ("付款码无法识别，请重新扫描", "This code is not taken here, scan another")
+            }
+            Prompt::ShowCode => ("请顾客扫码付款", "Show the code to the customer"),
+            Prompt::WaitingPayment => ("请顾客在手机上确认", "The customer confirms on the phone"),
             Prompt::LeaveCard => ("正在读卡，请勿拔卡", "Reading the card, leave it in"),
             Prompt::ChooseApplication => ("请选择应用", "Choose the application"),
             Prompt::ConfirmApplication => ("请确认应用", "Confirm the application"),

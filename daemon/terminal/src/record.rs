@@ -102,6 +102,9 @@ pub struct Options {
     /// The transaction that this one follows, as the app names it.
     #[serde(default)]
     pub original: Option<OriginalName>,
+    /// The wallet whose code is shown, by its name in the profile; the first that shows one where absent.
+    #[serde(default)]
+    pub wallet: Option<String>,
 }
 
 /// How an app names the transaction that another one follows. It is one of the app's own user.
@@ -136,6 +139,7 @@ impl Default for Options {
             note: None,
             goods: Vec::new(),
             original: None,
+            wallet: None,
         }
     }
 }
@@ -200,6 +204,12 @@ pub struct Attempt {
     pub card: Option<Sealed>,
     /// The receipt's data, for charges.
     pub receipt: Option<Receipt>,
+    /// The wallet it is paid with, by its name in the profile.
+    #[serde(default)]
+    pub wallet: Option<String>,
+    /// The voucher code (付款凭证码) of a payment by code.
+    #[serde(default)]
+    pub voucher: Option<String>,
 }
 
 impl Attempt {
@@ -283,6 +293,12 @@ pub struct Original {
     pub rrn: Option<String>,
     /// Field 55 of the reversal (the cut set), updated with script results.
     pub field55: Vec<u8>,
+    /// The wallet it was asked of.
+    #[serde(default)]
+    pub wallet: Option<String>,
+    /// The voucher code that it carried, of an undoing.
+    #[serde(default)]
+    pub voucher: Option<String>,
 }
 
 fn one() -> u64 {
@@ -298,7 +314,32 @@ fn chip() -> Entry {
     Entry::Chip
 }
 
-/// The durable intent to reverse one request.
+words! {
+    /// What is done next about a wallet payment that is not known to be paid.
+    ClosingStep {
+        /// The host is asked whether it is paid.
+        Ask = "ask",
+        /// It is ended: from here on it shall not stand.
+        Cancel = "cancel",
+        /// A last look, after an end that the host did not plainly confirm.
+        Confirm = "confirm",
+    }
+}
+
+/// How a wallet payment that is not known to be paid is ended, where its dialect does not reverse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// What is done next.
+    pub step: ClosingStep,
+    /// Queries that did not settle it.
+    pub queries: u8,
+    /// Cancels and last looks that did not.
+    pub cancels: u8,
+    /// What its end without a charge is called.
+    pub cause: Cause,
+}
+
+/// The durable intent to reverse one request, or to ask for it and end it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversal {
     /// The transaction it belongs to; one reversal per attempt.
@@ -309,10 +350,13 @@ pub struct Reversal {
     pub reason: ReversalReason,
     /// What it repeats.
     pub original: Original,
-    /// PAN and expiry, sealed.
+    /// PAN and expiry, or the customer's payment code, sealed; empty where there is none.
     pub card: Sealed,
     /// Every try.
     pub tries: Vec<Try>,
+    /// How it is ended instead of reversed.
+    #[serde(default)]
+    pub closing: Option<Closing>,
 }
 
 words! {

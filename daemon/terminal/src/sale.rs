@@ -16,7 +16,7 @@ use posd_emv::kernel::{
     Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Reason,
     Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
-use posd_unionpay::Kind;
+use posd_unionpay::{Kind, qr::PaymentCode};
 use posd_vault_protocol::{
     DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, Secret,
     VerifyMethod,
@@ -33,6 +33,8 @@ pub(crate) enum Step {
     Supervisor,
     /// Waits for a card.
     WaitingCard,
+    /// Waits for the customer's code.
+    WaitingCode,
     /// The card is being powered on.
     PoweringOn,
     /// Talks with the card, before the request or after the answer.
@@ -45,6 +47,8 @@ pub(crate) enum Step {
     Sealing,
     /// The request is being made, or is out.
     Authorizing,
+    /// The host knows of a wallet payment: it is asked whether it is paid, or it is ended.
+    Paying,
     /// The outcome is durable; prompt and card are being put away.
     WindingDown,
     /// The merchant checks the signature.
@@ -69,6 +73,10 @@ pub(crate) struct Active {
     pub(crate) pin_prompts: u32,
     /// The enciphered PIN block of field 52.
     pub(crate) pin_block: Option<Zeroizing<[u8; 8]>>,
+    /// The customer's payment code, from its reading to the request.
+    pub(crate) code: Option<PaymentCode>,
+    /// Until when the customer may pay with the code that is shown, by the monotonic clock.
+    pub(crate) code_until: Option<u64>,
     /// What the intent will hold, from its sealing to its commit.
     pub(crate) intent: Option<Intent>,
     /// Wrong passwords of the supervisor so far.
@@ -117,6 +125,8 @@ impl Active {
             met_card: false,
             pin_prompts: 0,
             pin_block: None,
+            code: None,
+            code_until: None,
             intent: None,
             wrong_passwords: 0,
             recorded: None,
@@ -186,7 +196,7 @@ impl Terminal {
 
     /// Whether the running transaction has anything to do with the card reader.
     fn uses_reader(&self) -> bool {
-        self.active_rule().is_none_or(|rule| rule.card != CardUse::Recorded)
+        self.active_rule().is_none_or(|rule| rule.card == CardUse::Full)
     }
 
     /// The original is still as it was when the transaction was made; then the supervisor is asked, or the card.
@@ -195,6 +205,10 @@ impl Terminal {
         let Some(attempt) = self.live.get(&id).map(|live| live.attempt.clone()) else { return };
         match self.original_of(&attempt, records) {
             Ok(original) => {
+                if let (Some(original), Some(live)) = (original.as_ref(), self.live.get_mut(&id)) {
+                    live.attempt.wallet = original.wallet.clone();
+                    live.attempt.voucher = original.voucher.clone();
+                }
                 if let (Some(original), Some(active)) = (original, self.active.as_mut()) {
                     active.recorded = Some(Recorded {
                         transaction: original.id,
@@ -216,10 +230,18 @@ impl Terminal {
 
     /// Takes the card's data from where the kind has it.
     pub(crate) fn present_card(&mut self) {
-        if self.uses_reader() {
-            return self.wait_for_card();
+        match self.active_rule().map(|rule| rule.card) {
+            Some(CardUse::ScannedCode) => return self.wait_for_code(),
+            Some(CardUse::ShownCode) => return self.make_code(),
+            Some(CardUse::Recorded) => {}
+            Some(CardUse::Full) | None => return self.wait_for_card(),
         }
         let recorded = self.active.as_ref().and_then(|active| active.recorded.as_ref());
+        let by_wallet = self.active.as_ref().is_some_and(|active| self.dialect_of(active.id).is_some());
+        if by_wallet && recorded.is_some_and(|recorded| recorded.sealed.is_none()) {
+            // It was paid with a code that the terminal showed.
+            return self.sealed(Vec::new());
+        }
         let Some((sealed, context)) = recorded.and_then(|r| Some((r.sealed.clone()?, r.transaction))) else {
             return self.abort(Outcome::Failed, Cause::CardFault);
         };
@@ -524,6 +546,8 @@ impl Terminal {
         let Some(active) = self.active.as_ref() else { return };
         match active.step {
             Step::WaitingCard => self.abort(Outcome::TimedOut, Cause::NoCard),
+            Step::WaitingCode => self.abort(Outcome::TimedOut, Cause::NoCode),
+            Step::Paying => self.closing_timer(),
             Step::Choosing => self.abort(Outcome::TimedOut, Cause::ChoiceTimeout),
             Step::PoweringOn | Step::Card if !active.sent => self.abort(Outcome::Failed, Cause::CardFault),
             Step::Card => {
@@ -572,6 +596,7 @@ impl Terminal {
         active.step = Step::WindingDown;
         active.kernel = None;
         active.pin_block = None;
+        active.code = None;
         active.intent = None;
         active.recorded = None;
         let powered = active.powered;

@@ -94,7 +94,11 @@ impl Terminal {
                 Purpose::SignIn(calls) => self.sign_in_answered(calls, End::NotSent),
                 Purpose::SignOut(call) => self.sign_out_answered(call, End::NotSent),
                 Purpose::Echo(call) => self.echo_answered(call, End::NotSent),
-                Purpose::Sale(_) | Purpose::Reversal(_) | Purpose::Advice(_) | Purpose::Download => {}
+                Purpose::Sale(_)
+                | Purpose::Reversal(_)
+                | Purpose::Closing(..)
+                | Purpose::Advice(_)
+                | Purpose::Download => {}
             },
         }
     }

@@ -31,6 +31,8 @@ pub struct Settings {
 pub struct Deadlines {
     /// From the prompt to a card in the reader.
     pub card: u64,
+    /// From the prompt to the customer's code, and for the customer to pay with a code that is shown.
+    pub code: u64,
     /// To choose or confirm an application.
     pub choice: u64,
     /// To type a PIN or a password.
@@ -47,6 +49,7 @@ impl Default for Deadlines {
     fn default() -> Self {
         Deadlines {
             card: 60_000,
+            code: 90_000,
             choice: 30_000,
             pin: 60_000,
             reading: 30_000,

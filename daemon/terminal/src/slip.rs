@@ -25,9 +25,10 @@ impl Terminal {
         card: Option<&CardOutcome>,
     ) -> Option<Receipt> {
         let attempt = &self.live.get(&id)?.attempt;
-        let active = self.active.as_ref()?;
         let rule = kinds::rule(attempt.kind)?;
-        let kernel = active.kernel.as_deref();
+        let active = self.active.as_ref().filter(|active| active.id == id);
+        let kernel = active.and_then(|active| active.kernel.as_deref());
+        let by_code = attempt.wallet.is_some();
         let link = attempt.original.as_ref();
         Some(Receipt {
             transaction_type: rule.slip,
@@ -38,7 +39,11 @@ impl Terminal {
             issuer: answer.issuer().map(str::to_owned),
             acquirer: answer.acquirer().map(str::to_owned),
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
-            entry: if kernel.is_some() { Entry::Insert } else { Entry::None },
+            entry: match kernel {
+                _ if by_code => Entry::Qr,
+                Some(_) => Entry::Insert,
+                None => Entry::None,
+            },
             batch: attempt.batch?,
             trace: attempt.trace?,
             authorisation_code: attempt.authorisation_code.clone(),
@@ -52,6 +57,8 @@ impl Terminal {
             chip: kernel.zip(card).map(|(kernel, card)| chip(kernel, card)),
             verification: if card.is_some_and(|card| card.signature_required) {
                 Verification::Signature
+            } else if by_code {
+                Verification::Qr
             } else {
                 Verification::NotRequired
             },
@@ -65,7 +72,8 @@ impl Terminal {
             instalments: None,
             balance: None,
             original: link.map_or_else(Original::default, printed),
-            voucher: None,
+            wallet: attempt.wallet.clone(),
+            voucher: attempt.voucher.clone(),
             goods: attempt.options.goods.clone(),
             not_yet_authorised: false,
             strokes: None,

@@ -82,7 +82,7 @@ words! {
         Declined = "declined",
         /// Ended by the app, the cashier or the cardholder before the request left. Nothing is charged.
         Cancelled = "cancelled",
-        /// A step's deadline passed before the request left. Nothing is charged.
+        /// A step's deadline passed before the request left, or before the customer paid. Nothing is charged.
         TimedOut = "timed-out",
         /// Ended by a fault, or reversed. Nothing is charged.
         Failed = "failed",
@@ -109,6 +109,14 @@ words! {
         CancelledByCustomer = "cancelled-by-customer",
         /// The app that started it went away before the request left.
         CallerGone = "caller-gone",
+        /// Nobody showed a code in time.
+        NoCode = "no-code",
+        /// The customer did not pay in time; the payment is ended.
+        NotPaid = "not-paid",
+        /// The wallet takes no such amount.
+        AmountNotTaken = "amount-not-taken",
+        /// The acquirer's profile does not have the wallet, or not this step of it.
+        WalletNotServed = "wallet-not-served",
         /// No card came in time.
         NoCard = "no-card",
         /// The card was taken out too early.

@@ -4,6 +4,7 @@ use crate::{
     audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
     clock_check::HostDate,
+    code::ShownCode,
     diagnosis::Facts,
     download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
@@ -46,6 +47,8 @@ pub(crate) struct Live {
     pub(crate) queue_position: u32,
     pub(crate) pin_digits: u8,
     pub(crate) candidates: Vec<String>,
+    /// The code that the customer is to pay with.
+    pub(crate) code: Option<ShownCode>,
     /// The connection that started it; its end cancels the transaction before the point of no return (rule 4).
     pub(crate) connection: Option<ConnectionId>,
 }
@@ -61,6 +64,7 @@ impl Live {
             queue_position: 0,
             pin_digits: 0,
             candidates: Vec::new(),
+            code: None,
             connection: None,
         }
     }
@@ -75,6 +79,7 @@ impl Live {
             queue_position: self.queue_position,
             pin_digits: self.pin_digits,
             candidates: self.candidates.clone(),
+            code: self.code.clone(),
         }
     }
 
@@ -121,6 +126,8 @@ pub struct Terminal {
     pub(crate) locked: bool,
     /// The vault's last word on devices and keys; `None` while there is no connection.
     pub(crate) vault: Option<Status>,
+    /// The code scanner; `None` where there is none.
+    pub(crate) scanner: Option<DeviceState>,
     pub(crate) asked: BTreeMap<u32, Asked>,
     /// Until when each reply is waited for, by the monotonic clock.
     pub(crate) patience: BTreeMap<u32, u64>,
@@ -195,6 +202,7 @@ impl Terminal {
             operator: None,
             locked: false,
             vault: None,
+            scanner: None,
             asked: BTreeMap::new(),
             patience: BTreeMap::new(),
             next_request: 1,
@@ -246,6 +254,8 @@ impl Terminal {
             Event::Timer(Timer::Look) => self.look_again(),
             Event::Printed(id, state) => self.printed(id, state),
             Event::Measured(facts) => self.measured(facts),
+            Event::Scanner(state) => self.scanner = Some(state),
+            Event::Scanned(code) => self.scanned(&code),
         }
         self.go_on(records);
         self.watch_ages();
@@ -436,6 +446,9 @@ impl Terminal {
             live.pin_digits = 0;
             if !matches!(state, State::SelectingApplication | State::WaitingConfirmation) {
                 live.candidates.clear();
+            }
+            if state != State::WaitingCode {
+                live.code = None;
             }
         }
         self.report(id);

@@ -2,6 +2,7 @@
 
 use crate::{
     call::Check,
+    code::ShownCode,
     prompt::{Locale, Prompt},
     record::{Attempt, TransactionId, WallTime},
     sets::{DownloadSet, DownloadStage},
@@ -27,6 +28,8 @@ pub struct TransactionView {
     pub pin_digits: u8,
     /// The applications to choose from, in state `selecting-application` or `waiting-confirmation`.
     pub candidates: Vec<String>,
+    /// The code to show to the customer, in state `waiting-code`.
+    pub code: Option<ShownCode>,
 }
 
 impl TransactionView {

@@ -143,6 +143,11 @@ kinds! {
     Instalment = "instalment" {}
     /// 订购: a sale whose card number was told, not read.
     PhoneOrder = "phone-order" {}
+    /// 扫码消费 (被扫): a sale paid with a code that the customer shows. What is sent says the wallet's dialect
+    /// ([`crate::profile::QrDialect`]), not this row.
+    QrScan = "qr-scan" {}
+    /// 扫码消费 (主扫): a sale paid with a code that the terminal shows. What is sent says the wallet's dialect.
+    QrShow = "qr-show" {}
 }
 
 impl Kind {
@@ -203,6 +208,8 @@ mod tests {
             ("offline-sale", "0200/00/00/36", false),
             ("instalment", "0200/00/64/22", true),
             ("phone-order", "0200/00/08/22", true),
+            ("qr-scan", "0200/00/00/22", true),
+            ("qr-show", "0200/00/00/22", true),
         ];
         assert_eq!(Kind::ALL.len(), expected.len());
         for (word, key, reversible) in expected {

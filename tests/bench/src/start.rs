@@ -185,9 +185,12 @@ impl Template {
                 authorisation_code: None,
                 rrn: None,
                 field55: vec![0x9F; 60],
+                wallet: None,
+                voucher: None,
             },
             card: Sealed(vec![0x5A; 64]),
             tries: Vec::new(),
+            closing: None,
         };
         let job = |(place, job): (u64, &PrintJob)| PrintJob {
             id: 2 * id - place,

@@ -1,6 +1,6 @@
 //! What may never be, seen from outside: from the host's books, from what apps were told, from what left for the host.
 
-use posd_acquirer::{BookingState, Host, MessageKind};
+use posd_acquirer::{Booking, BookingState, Host, MessageKind};
 use posd_terminal::{Attempt, Kind, Outcome, SetContent, StoredSet, TransactionId, Write};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,9 @@ pub(crate) struct Oracle {
     /// Outcomes whose commit was answered, by transaction.
     durable: BTreeMap<TransactionId, Option<Outcome>>,
     /// Reversal intents whose commit was answered, by batch and trace.
-    intents: BTreeSet<(u32, u32)>,
+    intents: BTreeMap<(u32, u32), Kind>,
+    /// Transactions of which the app was told that they will end without a charge.
+    pub(crate) given_up: BTreeSet<TransactionId>,
     /// Sales that left, by batch and trace.
     sent: BTreeSet<(u32, u32)>,
     /// Other messages with a trace of their own that left, by batch, trace and message type.
@@ -52,7 +54,8 @@ impl Oracle {
                     self.sets.insert(set.set.word(), (**set).clone());
                 }
                 Write::Reversal(reversal) => {
-                    self.intents.insert((reversal.original.batch, reversal.original.trace));
+                    let original = &reversal.original;
+                    self.intents.insert((original.batch, original.trace), original.kind);
                 }
                 _ => {}
             }
@@ -121,6 +124,9 @@ impl Oracle {
             if held != 1 {
                 self.broken(format!("{id}: heard approved, and the host holds {held} charges"));
             }
+            if self.given_up.contains(&id) {
+                self.broken(format!("{id}: approved after its cancel was accepted"));
+            }
             if attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
                 self.broken(format!("{id}: approved on an answer with a bad MAC"));
             }
@@ -140,6 +146,14 @@ impl Oracle {
             ("0400", _) => MessageKind::Reversal,
             ("0620", _) => MessageKind::ScriptResult,
             ("0800", _) => MessageKind::SignIn,
+            (_, Some(processing)) if by_code(&message) => match processing {
+                "000000" => MessageKind::QrSale,
+                "200000" => MessageKind::QrVoid,
+                "700000" => MessageKind::WalletPayment,
+                "710000" => MessageKind::WalletCode,
+                "720000" => MessageKind::WalletVoid,
+                _ => MessageKind::WalletQuery,
+            },
             (_, Some(processing)) => {
                 let same = |kind: &Kind| {
                     let row = kind.row();
@@ -149,14 +163,17 @@ impl Oracle {
             }
             _ => return None,
         };
-        if matches!(kind, MessageKind::Void | MessageKind::PreAuthCancel)
-            && !std::mem::take(&mut self.supervisor_agreed)
-        {
+        let intent = self.intents.get(&(batch, trace)).copied();
+        let undoes = matches!(kind, MessageKind::Void | MessageKind::QrVoid | MessageKind::PreAuthCancel)
+            || intent == Some(Kind::Void);
+        if undoes && mti != "0400" && !std::mem::take(&mut self.supervisor_agreed) {
             self.broken(format!("{kind:?} {trace} left without the supervisor's word"));
         }
+        // What asks for a payment or ends it has a trace of its own, and moves no money to the shop.
+        let asks = kind == MessageKind::WalletQuery || (kind == MessageKind::WalletVoid && intent.is_none());
         match mti.as_str() {
-            "0200" | "0100" => {
-                if !self.intents.contains(&(batch, trace)) {
+            "0200" | "0100" if !asks => {
+                if intent.is_none() {
                     self.broken(format!("{kind:?} {trace} left before its reversal intent was durable"));
                 }
                 if !self.sent.insert((batch, trace)) || self.own.contains(&(batch, trace)) {
@@ -183,7 +200,7 @@ impl Oracle {
         let known: BTreeMap<(u32, u32), &Attempt> =
             attempts.iter().filter_map(|a| Some(((a.batch?, a.trace?), a))).collect();
         let charges = host.ledger().bookings.clone();
-        for charge in charges.iter().filter(|charge| charge.counts()) {
+        for charge in charges.iter().filter(|charge| charge.counts() && !is_undone_payment(charge)) {
             match known.get(&(charge.batch, charge.trace)) {
                 None => self
                     .broken(format!("the host holds a charge of trace {} that nobody knows", charge.trace)),
@@ -243,6 +260,21 @@ impl Oracle {
                 self.broken(format!("{} of {:?} was given back of {}", back, original.charged, original.id));
             }
         }
+        for booking in ledger.bookings.iter().filter(|booking| is_undone_payment(booking)) {
+            let paid = attempts
+                .iter()
+                .find(|a| a.batch == Some(booking.batch) && a.trace == Some(booking.trace))
+                .filter(|a| a.outcome.is_some_and(Outcome::is_charged));
+            let undone = |paid: &Attempt| {
+                attempts.iter().any(|a| {
+                    a.original.as_ref().is_some_and(|link| link.transaction == paid.id)
+                        && a.outcome.is_some_and(Outcome::is_charged)
+                })
+            };
+            if paid.is_some_and(|paid| !undone(paid)) {
+                self.broken(format!("trace {} is approved, and was ended at the host", booking.trace));
+            }
+        }
         for (place, booking) in ledger.bookings.iter().enumerate() {
             let back: u64 = ledger
                 .bookings
@@ -268,7 +300,8 @@ impl Oracle {
             }
         }
         for refusal in &ledger.refusals {
-            let linked = matches!(refusal.kind, MessageKind::Void | MessageKind::PreAuthCancel);
+            let linked =
+                matches!(refusal.kind, MessageKind::Void | MessageKind::QrVoid | MessageKind::PreAuthCancel);
             if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
                 self.broken(format!("the host refused {:?} {}", refusal.kind, refusal.trace));
             }
@@ -276,9 +309,27 @@ impl Oracle {
     }
 }
 
+/// Whether a message is about a payment by code.
+fn by_code(message: &Message) -> bool {
+    message.digits(22).is_some_and(|entry| entry.text().as_str().starts_with("03"))
+}
+
+/// Whether it is a wallet's payment that was paid and ended: a void of one has no booking of its own.
+fn is_undone_payment(booking: &Booking) -> bool {
+    matches!(booking.kind, MessageKind::WalletPayment | MessageKind::WalletCode)
+        && booking.state == BookingState::Voided
+}
+
 /// How many bookings of an attempt stand at the host, be they undone by later ones or not.
 fn standing(host: &Host, attempt: &Attempt) -> usize {
     let bookings = host.ledger().bookings.iter();
+    if let Some(link) = attempt.original.as_ref().filter(|_| attempt.wallet.is_some()) {
+        let named = (link.original.batch, link.original.trace);
+        let ended = bookings.clone().filter(|b| is_undone_payment(b) && (b.batch, b.trace) == named).count();
+        if ended > 0 {
+            return ended;
+        }
+    }
     bookings
         .filter(|b| b.counts() && Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace)
         .count()

@@ -3,9 +3,9 @@
 
 use posd_runner::Flow;
 use posd_terminal::{
-    Advice, AdviceId, Attempt, AuditHead, Call, Device, Effect, Event, Moment, Outcome, PrintJob, Prompt,
-    Records, Reference, Reversal, ReversalState, SaleKey, SetContent, State, StorageFault, StoredSet,
-    Terminal, TransactionId, TransactionView, Write,
+    Advice, AdviceId, Attempt, AuditHead, Call, ClosingStep, Device, Effect, Event, Moment, Outcome,
+    PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, SetContent, State, StorageFault,
+    StoredSet, Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -40,11 +40,15 @@ pub enum Plant {
     HalfASet,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// That a payment by code must be ended is stored as if it might still be asked for.
+    ForgetCancel,
+    /// A payment by code that nobody has answered for is taken for ended.
+    EndUnanswered,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 14] = [
+    pub const ALL: [Plant; 16] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -59,6 +63,8 @@ impl Plant {
         Plant::ForgetFollowers,
         Plant::HalfASet,
         Plant::TrustEveryPassword,
+        Plant::ForgetCancel,
+        Plant::EndUnanswered,
     ];
 }
 
@@ -150,6 +156,7 @@ fn early_report(writes: &[Write]) -> Option<Effect> {
                 queue_position: 0,
                 pin_digits: 0,
                 candidates: Vec::new(),
+                code: None,
             })))
         }
         _ => None,
@@ -176,6 +183,18 @@ fn bend_write(plant: Plant, write: Write) -> Write {
                 aids.pop();
             }
             Write::Set(set)
+        }
+        (Plant::ForgetCancel, Write::Reversal(mut reversal)) => {
+            if let Some(closing) = reversal.closing.as_mut() {
+                closing.step = ClosingStep::Ask;
+            }
+            Write::Reversal(reversal)
+        }
+        (Plant::EndUnanswered, Write::Reversal(mut reversal))
+            if reversal.closing.is_some() && reversal.state == ReversalState::Pending =>
+        {
+            reversal.state = ReversalState::Done;
+            Write::Reversal(reversal)
         }
         (Plant::ApproveUnknown, Write::Attempt(mut attempt)) if attempt.outcome == Some(Outcome::Unknown) => {
             attempt.outcome = Some(Outcome::Approved);

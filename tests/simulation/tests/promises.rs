@@ -51,7 +51,8 @@ fn twenty_thousand_transactions_keep_every_promise() {
 
 /// The power goes before every effect of a transaction, and before every effect of each recovery.
 fn crash_everywhere(kind: Kind, fewest: u64) {
-    let sales = if matches!(kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
+    let begins = matches!(kind, Kind::Sale | Kind::PreAuth | Kind::QrScan | Kind::QrShow);
+    let sales = if begins { 1 } else { 2 };
     let sweep = |at, again| {
         let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(77) };
         World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
@@ -110,6 +111,24 @@ fn a_crash_at_every_effect_of_every_download_and_again_at_effects_of_its_recover
         }
     }
     assert!(runs > 8 * length, "{runs} double crashes");
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_scanned_code_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::QrScan, 20);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_shown_code_and_again_at_every_effect_of_its_recovery() {
+    crash_everywhere(Kind::QrShow, 20);
+}
+
+#[test]
+fn a_day_without_faults_is_paid_by_code() {
+    for kind in [Kind::QrScan, Kind::QrShow] {
+        let outcome = World::run(Plan { faults: Faults::None, sales: 40, kind, ..plan(5) }).unwrap();
+        assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (40, 40, 0));
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The simulated terminal: the secure module's core with live simulated devices, a printer that draws, and everything
-//! that `posd` needs around it, started on a private bus.
+//! The simulated terminal: the secure module's core with live simulated devices, a printer that draws, a code
+//! scanner, and everything that `posd` needs around it, started on a private bus.
 //!
 //! What it is for: `make run` and `make demo`, and the system tests and benches, which all start the same [`Stack`].
 //! The daemon in it is the very program that is shipped; only the process at the other end of the vault's socket is
@@ -12,6 +12,7 @@
 pub mod demo;
 pub mod module;
 pub mod printer;
+pub mod scanner;
 mod stack;
 
-pub use stack::{Options, Stack, StackError};
+pub use stack::{Options, Stack, StackError, profile};

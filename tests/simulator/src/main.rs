@@ -46,10 +46,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
     match command {
-        Command::Serve { directory, auto } => module::serve(&directory, auto, |printer| {
+        Command::Serve { directory, auto } => module::serve(&directory, auto, |printer, scanner| {
             let mut out = io::stdout();
             // Whoever started it reads this, or has gone.
-            let _ = writeln!(out, "printer {printer}").and_then(|()| out.flush());
+            let _ = writeln!(out, "scanner {scanner}\nprinter {printer}").and_then(|()| out.flush());
         })?,
         Command::Run => {
             let directory = tempfile::Builder::new().prefix("posd-").tempdir()?;
@@ -62,7 +62,7 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             writeln!(out, "export PATH=$PATH:{}", stack.programs().display())?;
             writeln!(
                 out,
-                "posctl sign-in; posctl operator login 01; posctl sale 12.34 --reference order-1\n"
+                "posctl sign-in; posctl operator login 01; posctl sale 12.34 --reference order-1; posctl qr-show 5.00 --reference order-2\n"
             )?;
             writeln!(out, "Press Ctrl-C to end it.")?;
             wait_for_interrupt()?;

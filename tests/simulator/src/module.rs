@@ -4,7 +4,7 @@
 mod control;
 mod scene;
 
-use crate::printer::PaperPrinter;
+use crate::{printer::PaperPrinter, scanner::LineScanner};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use des::{
     TdesEde2,
@@ -57,26 +57,27 @@ pub enum ModuleError {
     Core(String),
 }
 
-/// Serves `vault.sock`, `keys.sock` and `devices.sock` in a directory, and a printer, until the process ends. `ready`
-/// is told the printer's address once everything listens.
+/// Serves `vault.sock`, `keys.sock` and `devices.sock` in a directory, a printer and a code scanner, until the process
+/// ends. `ready` is told the addresses of printer and scanner once everything listens.
 ///
 /// # Errors
 /// [`ModuleError`].
-pub fn serve(directory: &Path, auto: bool, ready: impl FnOnce(&str)) -> Result<(), ModuleError> {
+pub fn serve(directory: &Path, auto: bool, ready: impl FnOnce(&str, &str)) -> Result<(), ModuleError> {
     let store = Store::new(&directory.join("store"));
     let core = module_core(directory, &store)?;
     let printer = PaperPrinter::start()?;
+    let scanner = LineScanner::start()?;
     let listen = |name: &str, mode| -> Result<Listener, ModuleError> {
         let users = vec![Uid::effective().as_raw()];
         Ok(Listener { socket: bind(&directory.join(name), mode)?, users })
     };
     let (posd, custodians) = (listen("vault.sock", 0o600)?, listen("keys.sock", 0o600)?);
     let people = bind(&directory.join("devices.sock"), 0o600)?;
-    let address = printer.address().to_string();
-    let (reader, pad, person) = scene::stage(printer, auto);
+    let addresses = [printer.address().to_string(), scanner.address().to_string()];
+    let (reader, pad, person) = scene::stage(printer, scanner, auto);
     let control = control::Control::new(people, person)?;
     let server = Server::new(core, store, posd, custodians, reader, pad, control)?;
-    ready(&address);
+    ready(&addresses[0], &addresses[1]);
     // Nobody writes to it: the simulated module ends with its process.
     let (stop, _open) = std::io::pipe()?;
     Ok(server.run(stop.as_fd(), None)?)

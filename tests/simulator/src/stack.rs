@@ -32,7 +32,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            profile: "reply_timeout_s = 3\nconnect_timeout_s = 2\nparameters_flag = true\n".to_owned(),
+            profile: profile(3),
             deadlines: String::new(),
             posd: String::new(),
             printer: None,
@@ -42,6 +42,50 @@ impl Default for Options {
         }
     }
 }
+
+/// A profile for the test host with this reply timer, with QR payments.
+pub fn profile(reply_timeout_s: u16) -> String {
+    format!("reply_timeout_s = {reply_timeout_s}\nconnect_timeout_s = 2\nparameters_flag = true\n{QR}")
+}
+
+/// QR payments as the test host has them, with the shortest waits.
+const QR: &str = r#"
+[qr]
+enabled = true
+
+[[qr.dialects]]
+name = "field59"
+field22 = "032"
+field25 = "00"
+terminal_info = false
+shown_code = "none"
+minimum = 1
+maximum = 5000000
+refund_days = 30
+silence = { step = "reverse" }
+sale = { mti = "0200", processing_code = "000000", kind = "22" }
+void = { mti = "0200", processing_code = "200000", kind = "23" }
+refund = { mti = "0220", processing_code = "200000", kind = "25" }
+
+[[qr.dialects]]
+name = "channel"
+field22 = "032"
+field25 = "00"
+terminal_info = false
+shown_code = "host"
+shown_tag = "A5"
+refund_original = "trace"
+minimum = 1
+maximum = 5000000
+refund_days = 30
+silence = { step = "query-then-cancel", first_wait_s = 1, wait_s = 1, queries = 5, cancels = 2 }
+sale = { mti = "0200", processing_code = "700000", kind = "60" }
+show = { mti = "0200", processing_code = "710000", kind = "60" }
+query = { mti = "0200", processing_code = "730000", kind = "60" }
+cancel = { mti = "0200", processing_code = "720000", kind = "60" }
+void = { mti = "0200", processing_code = "720000", kind = "60" }
+refund = { mti = "0200", processing_code = "740000", kind = "60" }
+"#;
 
 /// Why the stack did not start.
 #[derive(Debug, thiserror::Error)]
@@ -106,10 +150,11 @@ impl Stack {
         acquirer.arg("--settings").arg(directory.join("acquirer.json"));
         stack.acquirer = Some(stack.spawn("acquirer", &mut acquirer)?);
         let printer = stack.announced("module", "printer ")?;
+        let scanner = stack.announced("module", "scanner ")?;
         let host = stack.announced("acquirer", "listening ")?;
         stack.write("profile.toml", &options.profile)?;
         stack.write("card.toml", &card_configuration())?;
-        stack.write("posd.toml", &posd_configuration(&host, &printer, options))?;
+        stack.write("posd.toml", &posd_configuration(&host, &printer, &scanner, options))?;
         stack.start_posd()?;
         Ok(stack)
     }
@@ -317,7 +362,7 @@ fn bus_configuration(directory: &Path, more: &str) -> String {
     )
 }
 
-fn posd_configuration(host: &str, printer: &str, options: &Options) -> String {
+fn posd_configuration(host: &str, printer: &str, scanner: &str, options: &Options) -> String {
     let Options { deadlines, posd, .. } = options;
     let printer = options.printer.clone().unwrap_or_else(|| format!("tcp = \"{printer}\""));
     format!(
@@ -338,6 +383,9 @@ address = "{host}"
 
 [printer]
 {printer}
+
+[scanner]
+tcp = "{scanner}"
 
 [deadlines]
 {deadlines}

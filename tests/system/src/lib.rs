@@ -39,7 +39,7 @@ const PYTHON: &str = "/usr/bin/python3";
 /// bus policy that lets the second user call.
 pub fn options() -> Options {
     Options {
-        profile: "reply_timeout_s = 2\nconnect_timeout_s = 2\nparameters_flag = true\n".to_owned(),
+        profile: posd_simulator::profile(2),
         auto: true,
         bus: r#"<policy user="nobody"><allow send_destination="org.posd.Terminal1"/></policy>"#.to_owned(),
         ..Options::default()

@@ -1,8 +1,9 @@
 //! Records to write: every id follows from the transaction's number.
 
 use posd_terminal::{
-    Advice, AdviceKind, AdviceState, Amount, Attempt, Cause, Currency, Kind, Options, Original, Outcome,
-    PrintJob, PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey, Sealed, Try,
+    Advice, AdviceKind, AdviceState, Amount, Attempt, Cause, Closing, ClosingStep, Currency, Kind, Options,
+    Original, Outcome, PrintJob, PrintState, Reference, Reversal, ReversalReason, ReversalState, SaleKey,
+    Sealed, Try,
 };
 
 pub(crate) fn key(uid: u32, reference: &str) -> SaleKey {
@@ -39,6 +40,8 @@ pub(crate) fn attempt(id: u64) -> Attempt {
         transaction_certificate: Some("0123456789ABCDEF".to_owned()),
         card: Some(Sealed(vec![id as u8; 64])),
         receipt: None,
+        wallet: Some("wechat".to_owned()),
+        voucher: Some("20260102000000000123".to_owned()),
     }
 }
 
@@ -57,6 +60,8 @@ pub(crate) fn original(id: u64) -> Original {
         authorisation_code: None,
         rrn: None,
         field55: vec![0x9F, 0x26, 0x08],
+        wallet: Some("wechat".to_owned()),
+        voucher: None,
     }
 }
 
@@ -68,6 +73,7 @@ pub(crate) fn reversal(transaction: u64, state: ReversalState) -> Reversal {
         original: original(transaction),
         card: Sealed(vec![2; 64]),
         tries: vec![Try { at: 1_767_225_615_000, result: "no-answer".to_owned() }],
+        closing: Some(Closing { step: ClosingStep::Cancel, queries: 3, cancels: 1, cause: Cause::NotPaid }),
     }
 }
 

@@ -657,6 +657,10 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
         "Cancel" => (Call::Cancel { id }, Shape::Cancel),
         "SelectApplication" => (Call::SelectApplication { id, index: body.deserialize()? }, Shape::Nothing),
         "Confirm" => (Call::Confirm { id }, Shape::Nothing),
+        "PresentCode" => {
+            let code = Secret::new(body.deserialize::<String>()?.into_bytes());
+            (Call::PresentCode { id, code }, Shape::Nothing)
+        }
         "PrintReceipt" => {
             let copy = values::copy(&body.deserialize::<String>()?)?;
             (Call::PrintReceipt { id, copy }, Shape::Job)

@@ -107,6 +107,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         "Cancel"() -> ("answer": "s");
         "SelectApplication"("index": "u") -> ();
         "Confirm"() -> ();
+        "PresentCode"("code": "s") -> ();
         "PrintReceipt"("copy": "s") -> ("job": "t");
         "PrintJobs"() -> ("jobs": "a(tsbs)");
         "Receipt"() -> ("data": "s", "text": "s");
@@ -126,6 +127,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         ("QueuePosition", "u"),
         ("PinDigits", "y"),
         ("Candidates", "as"),
+        ("Code", "s"),
         ("Outcome", "s"),
         ("Result", "a{sv}"),
     ],

@@ -3,7 +3,7 @@
 use posd_receipt::{Copy, Goods};
 use posd_terminal::{
     CallError, Cause, Check, Currency, Locale, Options, OriginalName, PendingReversal, PrintJob, QueueFilter,
-    QueueRow, Reference, TerminalView, TransactionView, Try, Unfit,
+    QueueRow, Reference, ShownCode, TerminalView, TransactionView, Try, Unfit,
 };
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
@@ -37,6 +37,7 @@ impl From<CallError> for Refused {
             CallError::NoOperator => "NoOperator",
             CallError::WrongState(_) => "WrongState",
             CallError::NoSuchApplication => "NoSuchApplication",
+            CallError::UnknownCode => "UnknownCode",
             CallError::NotReady(_) => "NotReady",
             CallError::HostRefused(_) => "HostRefused",
             CallError::HostUnreachable => "HostUnreachable",
@@ -152,6 +153,7 @@ pub(crate) fn transaction(view: &TransactionView) -> Dictionary {
         ("QueuePosition", Variant::from(view.queue_position)),
         ("PinDigits", Variant::from(view.pin_digits)),
         ("Candidates", Variant::from(view.candidates.clone())),
+        ("Code", Variant::from(view.code.as_ref().map_or("", ShownCode::reveal).to_owned())),
         ("Outcome", Variant::from(attempt.outcome.map_or("", posd_terminal::Outcome::word))),
         ("Result", Variant::from(result(view))),
     ])
@@ -195,6 +197,8 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
         ("transaction-certificate", attempt.transaction_certificate.as_deref()),
         ("operator", attempt.operator.as_deref()),
         ("supervisor", attempt.supervisor.as_deref()),
+        ("wallet", attempt.wallet.as_deref()),
+        ("voucher", attempt.voucher.as_deref()),
     ];
     for (key, value) in strings {
         if let Some(value) = value {
@@ -230,6 +234,25 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
             ("收银程序已退出，未扣款", "重新发起", "The app went away; not charged", "Start again")
         }
         Cause::NoCard => ("未插卡，已超时", "重新发起", "No card in time", "Start again"),
+        Cause::NoCode => ("未扫码，已超时", "重新发起", "No code in time", "Start again"),
+        Cause::NotPaid => (
+            "顾客未付款，已关单",
+            "可重新发起",
+            "The customer did not pay; the payment is closed",
+            "A new attempt may be made",
+        ),
+        Cause::AmountNotTaken => (
+            "超出该钱包金额限制，未扣款",
+            "请换付款方式",
+            "The wallet takes no such amount; not charged",
+            "Ask for another way to pay",
+        ),
+        Cause::WalletNotServed => (
+            "不支持该付款方式，未扣款",
+            "请换付款方式",
+            "The wallet is not taken here; not charged",
+            "Ask for another way to pay",
+        ),
         Cause::CardRemoved => {
             ("卡片过早拔出", "重新插卡", "The card was removed too early", "Insert it again and leave it in")
         }
@@ -448,6 +471,10 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
                 let name = Reference::new(name).ok_or_else(|| wrong("a reference"))?;
                 options.original = Some(OriginalName::Reference(name));
             }
+            ("wallet", Variant::Str(name)) if (1..=64).contains(&name.len()) => {
+                options.wallet = Some(name.to_string());
+            }
+            ("wallet", _) => return Err(wrong("the name of a wallet")),
             ("original-trace", Variant::U32(trace)) if (1..=999_999).contains(trace) => {
                 options.original = Some(OriginalName::Trace(*trace));
             }

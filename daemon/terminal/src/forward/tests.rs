@@ -23,6 +23,8 @@ fn original(trace: u32, field55: &[u8]) -> Original {
         authorisation_code: None,
         rrn: None,
         field55: field55.to_vec(),
+        wallet: None,
+        voucher: None,
     }
 }
 
@@ -66,6 +68,7 @@ fn reversal(terminal: &mut Terminal, transaction: u64) -> Due {
         original: original(u32::try_from(transaction).unwrap(), &[]),
         card: Sealed(Vec::new()),
         tries: Vec::new(),
+        closing: None,
     });
     Due::Reversal(transaction)
 }

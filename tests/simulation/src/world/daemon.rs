@@ -10,8 +10,11 @@ use posd_emv::configuration::{Application, AuthorityKey, Configuration};
 use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
-use posd_terminal::{Deadlines, Event, PrintState, Records, Settings, Terminal};
-use posd_unionpay::{Profile, profile::Downloads as Ages};
+use posd_terminal::{Answer, CancelAnswer, Deadlines, Event, PrintState, Records, Settings, Terminal};
+use posd_unionpay::{
+    Profile,
+    profile::{Downloads as Ages, Silence},
+};
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
 use std::{
@@ -20,16 +23,18 @@ use std::{
 };
 
 pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+    let mut profile =
+        Profile { reply_timeout_s: 10, connect_timeout_s: 5, parameters_flag: true, ..Profile::default() };
     // No set grows old: its timer would never let anything come to rest.
-    let ageless =
+    profile.downloads =
         Ages { parameters_days: 0, ca_keys_days: 0, aids_days: 0, contactless_days: 0, blacklist_days: 0 };
-    Arc::new(Profile {
-        reply_timeout_s: 10,
-        connect_timeout_s: 5,
-        parameters_flag: true,
-        downloads: ageless,
-        ..Profile::default()
-    })
+    profile.qr.enabled = true;
+    for dialect in profile.qr.dialects.iter_mut().filter(|dialect| dialect.show.is_some()) {
+        // As the test host has it.
+        dialect.shown_tag = "A5".to_owned();
+        dialect.silence = Silence::QueryThenCancel { first_wait_s: 2, wait_s: 2, queries: 4, cancels: 2 };
+    }
+    Arc::new(profile)
 });
 
 static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
@@ -88,6 +93,7 @@ impl World {
                 removal: 10_000,
                 signature: 5_000,
                 pin: 15_000,
+                code: 20_000,
                 ..Deadlines::default()
             },
         };
@@ -146,6 +152,7 @@ impl World {
         }
         self.open.clear();
         self.calls.clear();
+        self.cancels.clear();
         self.vault(Input::Disconnected);
         if power {
             let store = Rc::clone(&self.vault_store);
@@ -161,6 +168,7 @@ impl World {
                 Coming::App
                     | Coming::AppCancels
                     | Coming::AppDies
+                    | Coming::Scan(_)
                     | Coming::Key(_)
                     | Coming::FromHost(..)
                     | Coming::VaultBack
@@ -185,6 +193,11 @@ impl World {
                     if let Ok(posd_terminal::Answer::Transaction(view)) = &answer {
                         self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     }
+                    if let (Some(id), Ok(Answer::Cancel(CancelAnswer::Accepted))) =
+                        (self.cancels.remove(&call), &answer)
+                    {
+                        self.oracle.borrow_mut().given_up.insert(id);
+                    }
                     if self.calls.remove(&call) {
                         self.app.answered(&answer);
                     }
@@ -206,6 +219,7 @@ impl World {
                 Done::Report(Report::Transaction(view)) => {
                     self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     self.customer(view.state);
+                    self.paying_customer(&view);
                     if self.app.follows() == Some(view.id()) {
                         self.app.look(&view);
                     }

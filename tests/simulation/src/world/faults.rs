@@ -3,10 +3,10 @@
 use super::{
     Coming, Faults, World,
     host::{host_kind, host_kind_is_financial},
+    plan::begins,
 };
 use posd_acquirer::{Fault, MessageKind, Rule};
 use posd_card::{Misbehaviour, When};
-use posd_terminal::Kind;
 
 impl World {
     pub(super) fn stop_faults(&mut self) {
@@ -21,7 +21,7 @@ impl World {
     /// What will go wrong with the next sale.
     pub(super) fn draw_faults(&mut self) {
         self.card.behave();
-        let first = if matches!(self.plan.kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
+        let first = if begins(self.plan.kind) { 1 } else { 2 };
         if self.app.begun == first {
             match self.plan.faults.clone() {
                 Faults::Host(fault) => self.host.add_fault(Rule::once(fault, host_kind(self.plan.kind))),

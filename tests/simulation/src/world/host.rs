@@ -50,10 +50,13 @@ pub(crate) fn host_kind(kind: Kind) -> MessageKind {
         Kind::Void => MessageKind::Void,
         Kind::PreAuth => MessageKind::PreAuth,
         Kind::PreAuthCancel => MessageKind::PreAuthCancel,
+        Kind::QrScan => MessageKind::WalletPayment,
+        Kind::QrShow => MessageKind::WalletCode,
         _ => MessageKind::Sale,
     }
 }
 
 pub(super) fn host_kind_is_financial(kind: MessageKind) -> bool {
-    posd_terminal::served().any(|served| host_kind(served) == kind)
+    matches!(kind, MessageKind::QrSale | MessageKind::QrVoid)
+        || posd_terminal::served().any(|served| host_kind(served) == kind)
 }

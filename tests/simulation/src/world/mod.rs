@@ -21,6 +21,7 @@ use posd_journal::Journal;
 use posd_runner::Runner;
 use posd_terminal::{Attempt, Event, HostResult, PrintState, Records};
 use posd_vault_core::{Core, Input, Key};
+use posd_vault_protocol::Secret;
 use sha2::{Digest, Sha256};
 use std::{
     cell::RefCell,
@@ -42,6 +43,10 @@ enum Coming {
     CardIn,
     CardOut,
     Key(Key),
+    /// A code comes from the scanner.
+    Scan(&'static str),
+    /// The customer pays what the host waits for, by batch and trace.
+    Pays(u32, u32),
     Arrives(u64, Vec<u8>, bool),
     FromHost(u64, HostResult),
     VaultBack,
@@ -69,6 +74,8 @@ pub struct World {
     connection: u64,
     next_call: u64,
     calls: BTreeSet<u64>,
+    /// What the app gives up, by the call that says so.
+    cancels: BTreeMap<u64, u64>,
     coming: BTreeMap<(u64, u64), Coming>,
     next_coming: u64,
     open: BTreeSet<u64>,
@@ -105,7 +112,9 @@ impl World {
             trace: Sha256::new(),
             recent: Default::default(),
         }));
-        let mut settings = HostSettings { seed: plan.seed, pin_tries: 1_000_000, ..HostSettings::default() };
+        let wallet = plan::wallet(&mut random, &plan);
+        let mut settings =
+            HostSettings { seed: plan.seed, pin_tries: 1_000_000, wallet, ..HostSettings::default() };
         // As the profile has it: the host's parameters say how long to wait.
         settings.downloads.parameters.insert("12".to_owned(), "10".to_owned());
         settings.downloads.page = 1;
@@ -134,6 +143,7 @@ impl World {
             connection: 1,
             next_call: 1,
             calls: BTreeSet::new(),
+            cancels: BTreeMap::new(),
             coming: BTreeMap::new(),
             next_coming: 0,
             open: BTreeSet::new(),
@@ -230,6 +240,7 @@ impl World {
             }
             Coming::AppCancels => {
                 if let Some(id) = self.app.follows() {
+                    self.cancels.insert(self.next_call, id);
                     self.call(posd_terminal::Call::Cancel { id }, false);
                 }
             }
@@ -249,6 +260,11 @@ impl World {
                 }
             }
             Coming::Key(key) => self.vault(Input::Key(key)),
+            Coming::Scan(code) => self.tell(Event::Scanned(Secret::new(code.into()))),
+            Coming::Pays(batch, trace) => {
+                // Too late is no harm: the host knows.
+                self.host.decide_wallet("00000001", batch, trace, true);
+            }
             Coming::Arrives(exchange, frame, held) => {
                 let now = HostTime { unix_ms: 1_800_000_000_000 + self.now() };
                 let deliveries = match held {

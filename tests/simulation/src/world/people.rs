@@ -1,7 +1,10 @@
 //! The app at the till and the customer at the reader.
 
 use super::{Coming, Faults, UID, World};
-use posd_terminal::{Caller, Event, State};
+use posd_terminal::{Caller, Event, Kind, Prompt, State, TransactionView};
+
+/// Codes as the wallets make them: of one that is reversed, and of one that is asked for and cancelled.
+const CODES: [&str; 2] = ["6212340000000000019", "134567890123456789"];
 
 impl World {
     pub(super) fn call(&mut self, call: posd_terminal::Call, awaited: bool) {
@@ -34,6 +37,37 @@ impl World {
             }
         }
         self.call(call, true);
+    }
+
+    /// The customer who pays by code.
+    pub(super) fn paying_customer(&mut self, view: &TransactionView) {
+        let stays_away = self.faults_on && self.random.percent(15);
+        let name = view.attempt.batch.zip(view.attempt.trace);
+        match (view.state, view.attempt.kind) {
+            (State::WaitingCode, Kind::QrScan) if !stays_away => {
+                let code = self.random.pick(&CODES);
+                let mut after = 200 + self.random.below(2_000);
+                if self.faults_on && self.random.percent(20) {
+                    self.later(after, Coming::Scan("4006381333931"));
+                    after += 500;
+                }
+                self.later(after, Coming::Scan(code));
+            }
+            // Some pay when it is too late.
+            (State::WaitingCode, Kind::QrShow) if !stays_away => {
+                let after = self.random.below(if self.faults_on { 30_000 } else { 5_000 });
+                if let Some((batch, trace)) = name {
+                    self.later(after, Coming::Pays(batch, trace));
+                }
+            }
+            (State::Authorizing, Kind::QrScan) if view.prompt == Prompt::WaitingPayment && !stays_away => {
+                let after = 3_000 + self.random.below(20_000);
+                if let Some((batch, trace)) = name {
+                    self.later(after, Coming::Pays(batch, trace));
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The customer at the reader.

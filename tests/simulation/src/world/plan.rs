@@ -1,7 +1,7 @@
 //! What one run does, and what came of it.
 
 use crate::{app::Job, plant::Plant, random::Random};
-use posd_acquirer::Fault;
+use posd_acquirer::{Course, Fault, Wallet};
 use posd_card::Misbehaviour;
 use posd_terminal::Kind;
 
@@ -66,9 +66,16 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
     let amount = amount(random, &plan.faults);
     let follows = match plan.faults {
         Faults::Drawn => place > 0 && random.percent(30),
-        _ => !matches!(plan.kind, Kind::Sale | Kind::PreAuth) && place % 2 == 1,
+        _ => !begins(plan.kind) && place % 2 == 1,
     };
     if !follows {
+        let by_code = match plan.faults {
+            Faults::Drawn => random.percent(30).then(|| random.pick(&[Kind::QrScan, Kind::QrShow])),
+            _ => Some(plan.kind).filter(|kind| matches!(kind, Kind::QrScan | Kind::QrShow)),
+        };
+        if let Some(kind) = by_code {
+            return Job { kind, amount, original: None };
+        }
         let holds = match plan.faults {
             Faults::Drawn => random.percent(20),
             _ => matches!(plan.kind, Kind::PreAuth | Kind::PreAuthCancel),
@@ -81,6 +88,22 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
         _ => (plan.kind, place - 1),
     };
     Job { kind, amount, original: Some(original) }
+}
+
+/// Whether a kind follows no other.
+pub(super) fn begins(kind: Kind) -> bool {
+    matches!(kind, Kind::Sale | Kind::PreAuth | Kind::QrScan | Kind::QrShow)
+}
+
+/// How wallets pay: at once, after some questions, or when the customer does.
+pub(super) fn wallet(random: &mut Random, plan: &Plan) -> Wallet {
+    if plan.faults != Faults::Drawn {
+        return Wallet::default();
+    }
+    let courses =
+        [Course::Paid, Course::PaidAfter { queries: 2 }, Course::ClosedAfter { queries: 2 }, Course::Pending];
+    let merchant_code = random.pick(&[Course::Pending, Course::Pending, Course::PaidAfter { queries: 3 }]);
+    Wallet { customer_code: random.pick(&courses), merchant_code, ..Wallet::default() }
 }
 
 /// What is drawn to follow an earlier job.

@@ -1,7 +1,7 @@
 //! The simulated devices, and the customer before them. Reader, PIN pad and person share one scene: taking the card
 //! out is seen by the reader, a prompt on the pad by the person.
 
-use crate::{module::OPERATORS, printer::PaperPrinter};
+use crate::{module::OPERATORS, printer::PaperPrinter, scanner::LineScanner};
 use posd_card::{Card, Profile, issuer};
 use posd_vault::device::{CardReader, PadEvent, PinPad, ReaderEvent};
 use posd_vault_core::{CardFault, Key, Operator, PadPrompt};
@@ -65,6 +65,7 @@ struct Scene {
     /// How long people take over each thing they do. At zero it is done before whatever is asked next.
     pace: Duration,
     printer: PaperPrinter,
+    scanner: LineScanner,
 }
 
 /// The simulated card reader.
@@ -77,7 +78,7 @@ pub(super) struct Pad(Rc<RefCell<Scene>>);
 pub(super) struct Person(Rc<RefCell<Scene>>);
 
 /// Sets everything up: both devices are there, the slot is empty.
-pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) {
+pub(super) fn stage(printer: PaperPrinter, scanner: LineScanner, auto: bool) -> (Reader, Pad, Person) {
     let mut scene = Scene {
         card: Card::new(Profile::debit()),
         inserted: false,
@@ -97,6 +98,7 @@ pub(super) fn stage(printer: PaperPrinter, auto: bool) -> (Reader, Pad, Person) 
         auto,
         pace: PACE,
         printer,
+        scanner,
     };
     if auto {
         scene.later(scene.pace, Act::Insert);
@@ -343,6 +345,16 @@ impl Person {
         }
         if let Some(card) = command.get("typed-card") {
             return scene.type_card(card);
+        }
+        if let Some(code) = command.get("scan").and_then(Value::as_str) {
+            return match scene.scanner.scan(code) {
+                true => done,
+                false => json!({"error": "nobody listens to the scanner"}),
+            };
+        }
+        if command.get("scanner").and_then(Value::as_str) == Some("unplug") {
+            scene.scanner.unplug();
+            return done;
         }
         if let Some(paper) = command.get("paper").and_then(Value::as_bool) {
             scene.printer.set_paper(paper);

@@ -27,6 +27,7 @@ async fn a_diagnosis_names_what_fails_and_nothing_else() {
         "master-key",
         "pin-key",
         "mac-key",
+        "scanner",
         "printer",
         "paper",
         "journal",

@@ -17,6 +17,7 @@ mod needles;
 mod operators;
 mod owners;
 mod posctl;
+mod qr;
 mod queue;
 mod recovery;
 mod reversal;

@@ -117,7 +117,7 @@ impl World {
             HostSettings { seed: plan.seed, pin_tries: 1_000_000, wallet, ..HostSettings::default() };
         // As the profile has it: the host's parameters say how long to wait.
         settings.downloads.parameters.insert("12".to_owned(), "10".to_owned());
-        settings.downloads.page = 1;
+        settings.downloads.page = 3;
         let host =
             Host::new(settings).unwrap_or_else(|error| unreachable!("the default settings serve: {error}"));
         let store = Rc::new(RefCell::new(None));

@@ -69,7 +69,7 @@ async fn goods_out_of_bounds_are_refused() {
 
 #[tokio::test]
 async fn a_host_that_wants_the_goods_takes_them() {
-    let profile = format!("{}goods_in_57 = true\n", options().profile);
+    let profile = format!("goods_in_57 = true\n{}", options().profile);
     let house = House::with(&Options { profile, ..options() }).await.opened().await;
     let sale = house.terminal.create("sent", 1200, &with_goods(&[("苹果", 500, 600)])).await.unwrap();
     assert_eq!(house.finish(&sale).await.outcome, "approved");

@@ -163,7 +163,6 @@ async fn read_frame(reader: &mut OwnedReadHalf) -> Option<Secret> {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
-    use std::sync::mpsc::Receiver;
     use tokio::{net::TcpListener, sync::mpsc::unbounded_channel};
 
     /// A host that reads one message of each connection, and answers it or hangs up.
@@ -195,13 +194,13 @@ mod tests {
     /// What comes of one message.
     async fn outcome(
         commands: &tokio::sync::mpsc::UnboundedSender<Command>,
-        received: &Receiver<Event>,
+        received: &mut UnboundedReceiver<Event>,
         id: ExchangeId,
     ) -> &'static str {
         assert!(commands.send(Command::Send(id, Secret::new(b"hi".to_vec()))).is_ok());
         loop {
-            match received.try_recv() {
-                Ok(Event::Host(of, result)) if of == id => {
+            match received.recv().await {
+                Some(Event::Host(of, result)) if of == id => {
                     let _ = commands.send(Command::Close(id));
                     return match result {
                         HostResult::Answer(_) => "answer",
@@ -209,8 +208,8 @@ mod tests {
                         HostResult::Lost => "lost",
                     };
                 }
-                Ok(_) => {}
-                Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+                Some(_) => {}
+                None => panic!("the link has ended"),
             }
         }
     }
@@ -220,20 +219,20 @@ mod tests {
         let (first, second) = (host(false).await, host(true).await);
         let addresses = vec![first.1.clone(), second.1.clone()];
         let (first, second) = (run(first), run(second));
-        let (events, received) = Events::new();
+        let (events, mut received) = Events::new();
         let (commands, queue) = unbounded_channel();
         tokio::spawn(serve(addresses, Duration::from_secs(2), queue, events));
-        assert_eq!(outcome(&commands, &received, 1).await, "lost");
+        assert_eq!(outcome(&commands, &mut received, 1).await, "lost");
         assert_eq!((*first.1.lock().unwrap(), *second.1.lock().unwrap()), (1, 0));
         // Gone, it has had no byte of the next message: the second host may have it, and serves from then on.
         first.0.abort();
         let _ = first.0.await;
-        assert_eq!(outcome(&commands, &received, 2).await, "answer");
-        assert_eq!(outcome(&commands, &received, 3).await, "answer");
+        assert_eq!(outcome(&commands, &mut received, 2).await, "answer");
+        assert_eq!(outcome(&commands, &mut received, 3).await, "answer");
         assert_eq!((*first.1.lock().unwrap(), *second.1.lock().unwrap()), (1, 2));
         second.0.abort();
         let _ = second.0.await;
-        assert_eq!(outcome(&commands, &received, 4).await, "not-sent");
+        assert_eq!(outcome(&commands, &mut received, 4).await, "not-sent");
     }
 
     #[test]

@@ -5,16 +5,15 @@ use posd_receipt::Receipt;
 use posd_runner::{Ports, Report};
 use posd_terminal::{Answer, CallError, CallId, Event, ExchangeId, Moment, Note, PrintJob};
 use posd_vault_protocol::{Request, Secret};
-use std::sync::mpsc;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// The way into the runner's thread.
+/// The way to the runner.
 #[derive(Debug, Clone)]
-pub(crate) struct Events(mpsc::Sender<Event>);
+pub(crate) struct Events(UnboundedSender<Event>);
 
 impl Events {
-    pub(crate) fn new() -> (Events, mpsc::Receiver<Event>) {
-        let (sender, receiver) = mpsc::channel();
+    pub(crate) fn new() -> (Events, UnboundedReceiver<Event>) {
+        let (sender, receiver) = unbounded_channel();
         (Events(sender), receiver)
     }
 

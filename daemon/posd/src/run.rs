@@ -12,15 +12,14 @@ use posd::configuration::{Configuration, ConfigurationError};
 use posd_journal::{Journal, OpenError};
 use posd_runner::{Halt, Runner};
 use posd_terminal::{Event, Settings, Terminal};
-use std::{
-    ffi::OsString,
-    path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::Duration,
-};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{mpsc::unbounded_channel, watch},
+    sync::{
+        mpsc::{UnboundedReceiver, unbounded_channel},
+        watch,
+    },
+    time::timeout,
 };
 
 /// Why the daemon ends.
@@ -90,14 +89,14 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     };
     events.send(Event::Started);
     let terminal = Terminal::new(settings);
-    std::thread::Builder::new().name("runner".to_owned()).spawn(move || {
+    tokio::spawn(async move {
         let halt = match journal {
-            Ok(journal) => drive(Runner::new(terminal, journal, ports), &received, &clock),
-            Err(evidence) => drive(Runner::new(terminal, evidence, ports), &received, &clock),
+            Ok(journal) => drive(Runner::new(terminal, journal, ports), received, clock).await,
+            Err(evidence) => drive(Runner::new(terminal, evidence, ports), received, clock).await,
         };
         // The bus task tells what was refused, then ends the process.
         let _ = to_bus.send(Outgoing::Halt(halt.to_string()));
-    })?;
+    });
     tokio::spawn(host_link::serve(
         configuration.host.addresses(),
         connect_timeout,
@@ -132,21 +131,28 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     }
 }
 
-/// The runner's thread: one event after the other (rule 2).
-fn drive<J: posd_runner::Journal>(
+/// The runner's task: one event after the other (rule 2).
+///
+/// It shares the one thread with the links and the bus, and a commit holds them all up: what they would have to say to
+/// it could be neither decided nor told before, and a hop between threads costs more than the rest of an event.
+async fn drive<J: posd_runner::Journal>(
     mut runner: Runner<Terminal, J, DaemonPorts>,
-    events: &Receiver<Event>,
-    clock: &Clock,
+    mut events: UnboundedReceiver<Event>,
+    clock: Clock,
 ) -> Halt {
     loop {
         let event = match runner.next_timer() {
-            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => events.recv_timeout(Duration::from_millis(at.saturating_sub(clock.monotonic_ms()))),
+            None => Some(events.recv().await),
+            Some(at) => {
+                let left = Duration::from_millis(at.saturating_sub(clock.monotonic_ms()));
+                timeout(left, events.recv()).await.ok()
+            }
         };
         let handled = match event {
-            Ok(event) => runner.handle(event),
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-            Err(RecvTimeoutError::Disconnected) => return Halt::Stopped,
+            Some(Some(event)) => runner.handle(event),
+            // A timer has ended.
+            None => Ok(()),
+            Some(None) => return Halt::Stopped,
         };
         if let Err(halt) = handled.and_then(|()| runner.fire_timers()) {
             return halt;

@@ -60,6 +60,8 @@ pub(crate) struct Exchange {
     pub(crate) stage: Stage,
     /// Absent while sealed data is being opened.
     pub(crate) request: Option<Request>,
+    /// The transaction that waited for it when it began.
+    awaited_by: Option<TransactionId>,
 }
 
 /// How an exchange ended.
@@ -142,7 +144,7 @@ impl Terminal {
     fn new_exchange(&mut self, purpose: Purpose, stage: Stage, request: Option<Request>) -> ExchangeId {
         let id = self.next_exchange;
         self.next_exchange += 1;
-        self.exchange = Some(Exchange { id, purpose, stage, request });
+        self.exchange = Some(Exchange { id, purpose, stage, request, awaited_by: self.awaiting() });
         id
     }
 
@@ -311,6 +313,7 @@ impl Terminal {
         let Some(exchange) = self.exchange.take() else { return };
         self.effect(Effect::StopTimer(Timer::Reply));
         self.effect(Effect::CloseExchange(exchange.id));
+        self.stale_try = exchange.awaited_by != self.awaiting();
         match exchange.purpose {
             Purpose::Sale(_) => self.sale_answered(end),
             Purpose::Reversal(id) => self.reversal_answered(id, end),
@@ -321,6 +324,7 @@ impl Terminal {
             Purpose::Echo(call) => self.echo_answered(call, end),
             Purpose::Download => self.download_answered(end),
         }
+        self.stale_try = false;
     }
 
     /// The host's header may ask for something (reference 2.1); 3 is "sign in again". It becomes durable with the

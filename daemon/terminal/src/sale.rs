@@ -259,12 +259,15 @@ impl Terminal {
         self.ask(Asked::Seal, VaultRequest::Seal { clear: again, context }, 0);
     }
 
-    /// A delivery failed. A sale that waits for it ends, as nothing new may go online while a reversal is pending
-    /// (rule 7).
+    /// A delivery failed. The sale for whose sake it was begun ends, as nothing new may go online while a reversal is
+    /// pending (rule 7). One that came while it was under way makes a try of its own.
     pub(crate) fn clearing_failed(&mut self) {
-        if self.is_clearing() && self.pending_reversals() > 0 {
+        if !self.is_clearing() || self.stale_try {
+            return;
+        }
+        if self.pending_reversals() > 0 {
             self.abort(Outcome::Failed, Cause::ReversalPending);
-        } else if self.is_clearing() {
+        } else {
             // Only advices are open: they block nobody.
             let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.id)).collect();
             if let Some(active) = self.active.as_mut() {

@@ -5,7 +5,7 @@ use crate::{
     call::{Answer as CallAnswer, CallError, CallId, Caller},
     event::Effect,
     exchange::{End, Purpose},
-    record::Write,
+    record::{TransactionId, Write},
     sale::Step,
     terminal::{JournalState, Terminal},
 };
@@ -200,8 +200,13 @@ impl Terminal {
         self.effect(Effect::Reply(call, result));
     }
 
-    /// Whether the running sale waits for deliveries.
+    /// The running transaction, where it waits for deliveries.
+    pub(crate) fn awaiting(&self) -> Option<TransactionId> {
+        self.active.as_ref().filter(|active| active.step == Step::Clearing).map(|active| active.id)
+    }
+
+    /// Whether the running transaction waits for deliveries.
     pub(crate) fn is_clearing(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.step == Step::Clearing)
+        self.awaiting().is_some()
     }
 }

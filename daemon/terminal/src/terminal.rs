@@ -138,6 +138,8 @@ pub struct Terminal {
     pub(crate) active: Option<Active>,
     /// A card that sat through the end of its transaction: it must leave before another transaction reads a card.
     pub(crate) stale_card: bool,
+    /// The exchange that ends was under way before the running transaction waited for deliveries.
+    pub(crate) stale_try: bool,
     pub(crate) exchange: Option<Exchange>,
     pub(crate) next_exchange: ExchangeId,
     /// Exchanges that callers wait for.
@@ -210,6 +212,7 @@ impl Terminal {
             queue: VecDeque::new(),
             active: None,
             stale_card: false,
+            stale_try: false,
             exchange: None,
             next_exchange: 1,
             wanted: VecDeque::new(),

@@ -127,7 +127,8 @@ fn a_crash_at_every_effect_of_a_shown_code_and_again_at_every_effect_of_its_reco
 fn a_day_without_faults_is_paid_by_code() {
     for kind in [Kind::QrScan, Kind::QrShow] {
         let outcome = World::run(Plan { faults: Faults::None, sales: 40, kind, ..plan(5) }).unwrap();
-        assert_eq!((outcome.attempts, outcome.charged, outcome.crashes), (40, 40, 0));
+        let all = (outcome.attempts, outcome.charged, outcome.crashes);
+        assert_eq!(all, (40, 40, 0), "{kind}: {:?}", outcome.causes);
     }
 }
 

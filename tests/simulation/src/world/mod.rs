@@ -44,7 +44,7 @@ enum Coming {
     CardOut,
     Key(Key),
     /// A code comes from the scanner.
-    Scan(&'static str),
+    Scan(String),
     /// The customer pays what the host waits for, by batch and trace.
     Pays(u32, u32),
     Arrives(u64, Vec<u8>, bool),
@@ -260,7 +260,7 @@ impl World {
                 }
             }
             Coming::Key(key) => self.vault(Input::Key(key)),
-            Coming::Scan(code) => self.tell(Event::Scanned(Secret::new(code.into()))),
+            Coming::Scan(code) => self.tell(Event::Scanned(Secret::new(code.into_bytes()))),
             Coming::Pays(batch, trace) => {
                 // Too late is no harm: the host knows.
                 self.host.decide_wallet("00000001", batch, trace, true);

@@ -3,9 +3,6 @@
 use super::{Coming, Faults, UID, World};
 use posd_terminal::{Caller, Event, Kind, Prompt, State, TransactionView};
 
-/// Codes as the wallets make them: of one that is reversed, and of one that is asked for and cancelled.
-const CODES: [&str; 2] = ["6212340000000000019", "134567890123456789"];
-
 impl World {
     pub(super) fn call(&mut self, call: posd_terminal::Call, awaited: bool) {
         let id = self.next_call;
@@ -45,10 +42,15 @@ impl World {
         let name = view.attempt.batch.zip(view.attempt.trace);
         match (view.state, view.attempt.kind) {
             (State::WaitingCode, Kind::QrScan) if !stays_away => {
-                let code = self.random.pick(&CODES);
+                // A code pays once.
+                let number = self.random.below(100_000_000);
+                let code = match self.random.percent(50) {
+                    true => format!("62123400000{number:08}"),
+                    false => format!("1345678901{number:08}"),
+                };
                 let mut after = 200 + self.random.below(2_000);
                 if self.faults_on && self.random.percent(20) {
-                    self.later(after, Coming::Scan("4006381333931"));
+                    self.later(after, Coming::Scan("4006381333931".to_owned()));
                     after += 500;
                 }
                 self.later(after, Coming::Scan(code));

@@ -18,6 +18,8 @@ pub struct CreateOptions {
     pub sign_on_screen: bool,
     /// A line for the receipt, at most 60 characters.
     pub note: Option<String>,
+    /// What is sold: name, quantity in thousandths, amount in minor units.
+    pub goods: Vec<(String, u32, u64)>,
     /// What it follows, where its type follows another transaction.
     pub original: Option<Original>,
     /// Options that only some types have, by their key ([`crate::Kind::further`]).
@@ -78,6 +80,9 @@ impl CreateOptions {
         }
         if let Some(note) = &self.note {
             values.insert("note", Variant::from(note.as_str()));
+        }
+        if !self.goods.is_empty() {
+            values.insert("goods", Variant::from(self.goods.clone()));
         }
         match &self.original {
             Some(Original::Reference(reference)) => {
@@ -326,6 +331,10 @@ pub struct Check {
     pub good: bool,
     /// How it is.
     pub detail: String,
+    /// The cause in plain words, by language.
+    pub cause: HashMap<String, String>,
+    /// What to do, by language; empty texts where there is nothing to do.
+    pub action: HashMap<String, String>,
 }
 
 /// A print job.
@@ -348,6 +357,8 @@ pub struct TerminalState {
     pub state: String,
     /// Why it is out of service.
     pub reasons: Vec<String>,
+    /// The same with what to do, a line each, by language.
+    pub reason_texts: HashMap<String, String>,
     /// Merchant name.
     pub merchant_name: String,
     /// Merchant number.
@@ -431,6 +442,7 @@ impl TerminalState {
         Ok(TerminalState {
             state: properties.take("State")?,
             reasons: properties.take("Reasons")?,
+            reason_texts: properties.take("ReasonTexts")?,
             merchant_name: properties.take("MerchantName")?,
             merchant: properties.take("MerchantNumber")?,
             terminal: properties.take("TerminalNumber")?,

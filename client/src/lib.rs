@@ -276,8 +276,10 @@ impl Terminal {
     /// As `Diagnose` documents.
     pub async fn diagnose(&self) -> Result<Vec<Check>, Error> {
         let reply = self.call("Diagnose", &()).await?;
-        let checks: Vec<(String, bool, String)> = reply.body().deserialize()?;
-        Ok(checks.into_iter().map(|(code, good, detail)| Check { code, good, detail }).collect())
+        type Texts = HashMap<String, String>;
+        let checks: Vec<(String, bool, String, Texts, Texts)> = reply.body().deserialize()?;
+        let check = |(code, good, detail, cause, action)| Check { code, good, detail, cause, action };
+        Ok(checks.into_iter().map(check).collect())
     }
 
     /// Reversals that the host has not answered, each as its dictionary.

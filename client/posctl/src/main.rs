@@ -21,6 +21,7 @@ mod picture;
 mod queue;
 mod resolve;
 mod settle;
+mod setup;
 mod show;
 mod simulated;
 mod till;
@@ -69,7 +70,9 @@ enum Command {
     /// Download what the host has for this terminal: parameters, CA keys, card applications, contactless parameters, the
     /// blacklist (下载). Without a set: how each stands.
     Download(download::Arguments),
-    /// Check reader, PIN pad, keys, journal and host.
+    /// Initialise this terminal (初始化): merchant and terminal number, hosts, profile.
+    Setup(setup::Arguments),
+    /// The self-test (自检): devices, printer and paper, keys, journal, space, clock, certificates and host.
     Diagnose,
     /// Hand over the customer's payment code, which is read from the standard input.
     PresentCode {
@@ -264,6 +267,7 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         }
         Command::Till => return till::run(voice).await,
         Command::Settle(arguments) => return settle::run(arguments, voice).await,
+        Command::Setup(arguments) => return setup::run(&arguments, voice),
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
         Command::Queue(arguments) => return queue::run(arguments, voice).await,
@@ -363,7 +367,8 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Settle(_)
         | Command::Queue(_)
         | Command::Resolve(_)
-        | Command::Download(_) => {}
+        | Command::Download(_)
+        | Command::Setup(_) => {}
     }
     Ok(Exit::Done)
 }
@@ -384,12 +389,28 @@ async fn diagnose(terminal: &Terminal, voice: Voice) -> Result<Exit, Failure> {
     let good = checks.iter().all(|check| check.good);
     let mut out = io::stdout();
     if voice.json {
-        let check = |c: &posd_client::Check| json!({"code": c.code, "good": c.good, "detail": c.detail});
+        let check = |c: &posd_client::Check| {
+            json!({
+                "code": c.code, "good": c.good, "detail": c.detail, "cause": c.cause, "action": c.action,
+            })
+        };
         writeln!(out, "{}", json!({"good": good, "checks": checks.iter().map(check).collect::<Value>()}))?;
     } else {
         for check in &checks {
             let mark = if check.good { voice.pick("正常", "good") } else { voice.pick("异常", "BAD ") };
             writeln!(out, "{mark}  {:14} {}", check.code, check.detail)?;
+            if !check.good {
+                let text = |texts: &std::collections::HashMap<String, String>| {
+                    texts.get(voice.pick("zh-CN", "en")).cloned().unwrap_or_default()
+                };
+                writeln!(
+                    out,
+                    "      {}{}{}",
+                    text(&check.cause),
+                    voice.pick("；", "; "),
+                    text(&check.action)
+                )?;
+            }
         }
     }
     Ok(if good { Exit::Done } else { Exit::NotGood })

@@ -161,5 +161,9 @@ pub(crate) fn terminal(out: &mut impl Write, now: &TerminalState, language: Lang
     for (zh, en, value) in rows {
         writeln!(out, "{} {}", padded(language.pick(zh, en), 12), value.trim_end())?;
     }
+    let why = now.reason_texts.get(language.pick("zh-CN", "en"));
+    for line in why.into_iter().flat_map(|text| text.lines()) {
+        writeln!(out, "! {line}")?;
+    }
     Ok(())
 }

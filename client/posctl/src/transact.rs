@@ -106,6 +106,15 @@ pub(crate) fn command(kind: &'static Kind, language: Language) -> Command {
     }
     command
         .arg(option("note", "签购单上的一行备注", "A line for the receipt"))
+        .arg(
+            option(
+                "goods",
+                "一行商品：名称,数量,元，例如 苹果,0.5,6.00；可多次给出",
+                "One line of the goods: NAME,QUANTITY,YUAN, such as 苹果,0.5,6.00; may be given several times",
+            )
+            .action(ArgAction::Append)
+            .value_parser(goods),
+        )
         .arg(flag(
             "new-attempt",
             "上一次未扣款时，用同一个名字再试一次",
@@ -172,6 +181,21 @@ fn original_of(matches: &ArgMatches) -> Option<Original> {
     }
 }
 
+/// A line of goods: its name, quantity in thousandths and amount in minor units.
+fn goods(text: &str) -> Result<(String, u32, u64), String> {
+    let wrong = || format!("{text:?}: 苹果,0.5,6.00");
+    let mut parts = text.rsplitn(3, ',');
+    let (amount, quantity, name) = (parts.next(), parts.next(), parts.next());
+    let (Some(amount), Some(quantity), Some(name)) = (amount, quantity, name) else { return Err(wrong()) };
+    let (whole, rest) = quantity.split_once('.').unwrap_or((quantity, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || rest.len() > 3 || !digits(whole) || !digits(rest) {
+        return Err(wrong());
+    }
+    let thousandths = format!("{whole}{rest:0<3}").parse().map_err(|_| wrong())?;
+    Ok((name.to_owned(), thousandths, minor_units(amount).ok_or_else(wrong)?))
+}
+
 /// Makes or finds the transaction, starts it, and follows it to its end.
 pub(crate) async fn run(
     terminal: &Terminal,
@@ -205,6 +229,7 @@ pub(crate) async fn run(
         no_wait: flag("no-wait"),
         sign_on_screen: flag("sign-on-screen"),
         note: text("note"),
+        goods: matches.get_many("goods").into_iter().flatten().cloned().collect(),
         original,
         further,
     };
@@ -322,6 +347,15 @@ pub(crate) fn name_and_amount(details: &Details, language: Language) -> (String,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_goods() {
+        assert_eq!(goods("苹果,0.5,6.00"), Ok(("苹果".to_owned(), 500, 600)));
+        assert_eq!(goods("tea, green,12,3").map(|line| line.1), Ok(12_000));
+        for wrong in ["", "a", "a,1", "a,x,1", "a,1.0001,1", "a,1,x", "a,.5,1"] {
+            assert!(goods(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_clients_table_has_every_type_of_the_dialect_in_its_order() {

@@ -151,6 +151,41 @@ pub(crate) async fn run_with(
     }
 }
 
+/// How a printer is between jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// It is there and has paper; of a device without a way back: it is there.
+    Ready,
+    /// It has no paper, or its cover is open.
+    NeedsPaper,
+    /// It cannot be reached.
+    Missing,
+    /// It does not answer.
+    Mute,
+}
+
+/// Asks a printer how it is, and prints nothing. Within seconds; not while a job is printed, as a printer serves one
+/// connection at a time.
+pub async fn probe(target: &Target) -> Condition {
+    probe_with(PATIENCE, target).await
+}
+
+pub(crate) async fn probe_with(patience: Patience, target: &Target) -> Condition {
+    let ask = async {
+        let line = timeout(patience.answer, open(target)).await.map_err(|_| Fault::Mute)??;
+        if let Target::Character(_) = target {
+            return Ok(true);
+        }
+        Dialogue { line, patience, answered: false }.is_ready().await
+    };
+    match ask.await {
+        Ok(true) => Condition::Ready,
+        Ok(false) => Condition::NeedsPaper,
+        Err(Fault::Mute) => Condition::Mute,
+        Err(_) => Condition::Missing,
+    }
+}
+
 /// One job's state, and its patience for paper.
 struct Watch<T> {
     patience: Patience,

@@ -1,6 +1,6 @@
 //! The runner's ports: each hands what it is given to the task that does the work.
 
-use crate::{bus, clock::Clock, host_link, logging, printer, vault_link};
+use crate::{bus, clock::Clock, facts, host_link, logging, printer, vault_link};
 use posd_receipt::Slip;
 use posd_runner::{Ports, Report};
 use posd_terminal::{Answer, CallError, CallId, Event, ExchangeId, Moment, Note, PrintJob};
@@ -31,6 +31,7 @@ pub(crate) struct DaemonPorts {
     pub(crate) vault: UnboundedSender<vault_link::Command>,
     pub(crate) host: UnboundedSender<host_link::Command>,
     pub(crate) printer: UnboundedSender<printer::Command>,
+    pub(crate) facts: UnboundedSender<facts::Command>,
 }
 
 impl Ports for DaemonPorts {
@@ -74,6 +75,10 @@ impl Ports for DaemonPorts {
 
     fn print(&mut self, job: PrintJob, slip: Slip) {
         let _ = self.printer.send(printer::Command { job, slip });
+    }
+
+    fn measure(&mut self, printer: bool) {
+        let _ = self.facts.send(facts::Command { printer });
     }
 
     fn note(&mut self, note: Note) {

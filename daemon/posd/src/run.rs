@@ -3,19 +3,22 @@
 use crate::{
     bus::{self, Outgoing},
     clock::Clock,
-    configuration::{Configuration, ConfigurationError},
     evidence::Evidence,
-    host_link,
+    facts, host_link,
     ports::{DaemonPorts, Events},
     printer, scanner, vault_link,
 };
+use posd::configuration::{Configuration, ConfigurationError};
 use posd_journal::{Journal, OpenError};
 use posd_runner::{Halt, Runner};
 use posd_terminal::{Event, Settings, Terminal};
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    sync::{
+        mpsc::{UnboundedReceiver, unbounded_channel},
+        watch,
+    },
     time::timeout,
 };
 
@@ -73,6 +76,8 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     let (to_vault, vault_commands) = unbounded_channel();
     let (to_host, host_commands) = unbounded_channel();
     let (to_printer, printer_commands) = unbounded_channel();
+    let (to_facts, facts_commands) = unbounded_channel();
+    let (present, printing) = watch::channel(None);
     let clock = Clock::new();
     let ports = DaemonPorts {
         clock: clock.clone(),
@@ -80,6 +85,7 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         vault: to_vault,
         host: to_host,
         printer: to_printer,
+        facts: to_facts,
     };
     events.send(Event::Started);
     let help_line = settings.profile.help_line.clone();
@@ -93,13 +99,21 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         let _ = to_bus.send(Outgoing::Halt(halt.to_string()));
     });
     tokio::spawn(host_link::serve(
-        configuration.host.address,
+        configuration.host.addresses(),
         connect_timeout,
         host_commands,
         events.clone(),
     ));
     tokio::spawn(vault_link::serve(configuration.vault, vault_commands, events.clone()));
-    tokio::spawn(printer::serve(configuration.printer, printer_commands, events.clone()));
+    let target = configuration.printer.and_then(printer::target);
+    let places = facts::Places {
+        journal: configuration.journal.clone(),
+        reserved_bytes: u64::from(configuration.reserve_mb) << 20,
+        printer: target.clone(),
+        printing,
+    };
+    tokio::spawn(facts::serve(places, facts_commands, events.clone()));
+    tokio::spawn(printer::serve(target, printer_commands, present, events.clone()));
     tokio::spawn(scanner::serve(configuration.scanner, events.clone()));
     let serving =
         tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone(), help_line));

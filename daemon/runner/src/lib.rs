@@ -113,6 +113,7 @@ impl<F: Flow, J: Journal, P: Ports> Runner<F, J, P> {
             Effect::ReportSettlement(view) => self.ports.report(Report::Settlement(view)),
             Effect::ReportPrintJob(uid, job) => self.ports.report(Report::PrintJob(uid, job)),
             Effect::Print(job, slip) => self.ports.print(job, *slip),
+            Effect::Measure { printer } => self.ports.measure(printer),
             Effect::Note(note) => self.ports.note(note),
         }
         Ok(())

@@ -53,6 +53,8 @@ pub trait Ports {
     fn report(&mut self, report: Report);
     /// Prints; progress comes as [`Event::Printed`].
     fn print(&mut self, job: PrintJob, slip: Slip);
+    /// Looks at space and, where it is wanted, the printer; what is found comes as [`Event::Measured`].
+    fn measure(&mut self, printer: bool);
     /// Logs.
     fn note(&mut self, note: Note);
 }

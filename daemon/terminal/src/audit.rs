@@ -286,8 +286,14 @@ impl Terminal {
         // What commits of this same event will have made durable.
         let mut decided = BTreeMap::new();
         let mut noteworthy = false;
+        self.device.latest = self.latest_moment();
         for effect in &mut effects {
             let Effect::Commit(writes) = effect else { continue };
+            for write in writes.iter_mut() {
+                if let Write::Device(device) = write {
+                    device.latest = self.device.latest;
+                }
+            }
             match self.rows_of(writes, &mut decided, records) {
                 Ok(rows) => writes.extend(rows),
                 Err(fault) => {

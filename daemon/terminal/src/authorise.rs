@@ -149,6 +149,12 @@ impl Terminal {
         let attempt = &self.live.get(&id)?.attempt;
         let (kind, amount, allow_partial) = (attempt.kind, attempt.amount, attempt.options.allow_partial);
         let instalments = attempt.options.instalments;
+        let goods = attempt.options.goods.iter().map(|line| request::GoodsLine {
+            name: line.name.clone(),
+            quantity: line.quantity,
+            amount: line.amount,
+        });
+        let goods: Vec<request::GoodsLine> = goods.collect();
         let (family, linked) = match attempt.original.clone() {
             Some(Link { family, original, .. }) => (family, Some(original)),
             None => (kind.family(), None),
@@ -185,6 +191,7 @@ impl Terminal {
             linked,
             allow_partial,
             instalments,
+            goods,
         }
         .build(self.profile())
         .ok()?;

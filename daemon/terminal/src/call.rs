@@ -208,7 +208,7 @@ pub enum Call {
         /// Which.
         set: DownloadSet,
     },
-    /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
+    /// Check devices, keys, journal, space, clock, certificates and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
     /// Settle the batch (结算), or go on with the settlement that waits. Everything older is delivered first. Answer:
     /// [`Answer::Settlement`].
@@ -316,11 +316,11 @@ pub struct PendingReversal {
 /// One thing `Diagnose` checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Stable code: `reader`, `pin-pad`, `storage-key`, `master-key`, `work-keys`, `journal`, `host`.
+    /// Stable code, as [`crate::FINDINGS`] has them.
     pub code: &'static str,
     /// Whether it is good.
     pub good: bool,
-    /// Stable detail: `ready`, `missing`, `faulty`, `unreachable`, a key check value …
+    /// Stable detail, as [`crate::FINDINGS`] has them; or a key's check value, or the host's response code.
     pub detail: String,
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     audit::AuditHead,
     call::{Answer, Call, CallError, CallId, Caller, ConnectionId},
+    diagnosis::Facts,
     record::{PrintJob, PrintState, StorageFault, WallTime, Write},
     settlement::SettlementView,
     view::{TerminalView, TransactionView},
@@ -72,6 +73,8 @@ pub enum Event {
     Random([u8; 8]),
     /// A print job moved on.
     Printed(u64, PrintState),
+    /// What [`Effect::Measure`] found.
+    Measured(Facts),
     /// The code scanner came, went or failed. Without this there is none.
     Scanner(DeviceState),
     /// The code scanner has read something.
@@ -107,6 +110,8 @@ pub enum Timer {
     Settlement,
     /// A downloaded set may be old.
     Download,
+    /// The next look at the daemon's own facts.
+    Look,
 }
 
 /// What to do. The runner performs effects in order; after a [`Effect::Commit`] that fails none of the later ones are.
@@ -140,6 +145,11 @@ pub enum Effect {
     ReportPrintJob(u32, PrintJob),
     /// Print.
     Print(PrintJob, Box<Slip>),
+    /// Look at what the daemon holds itself: space for the journal, and the printer where it is wanted.
+    Measure {
+        /// The printer too.
+        printer: bool,
+    },
     /// Something an administrator may act on.
     Note(Note),
 }
@@ -181,6 +191,8 @@ pub enum Note {
     StorageFault(String),
     /// The host's header asks for something.
     HostRequirement(u8),
+    /// Why the terminal is out of service now; empty when it is in service.
+    Service(Vec<&'static str>),
     /// The end of the audit chain, for a log that is kept elsewhere.
     AuditHead(AuditHead),
 }

@@ -33,10 +33,10 @@ pub(crate) enum Purpose {
     SignOut(CallId),
     /// A message of the download under way.
     Download,
-    /// Echo, the last part of a diagnosis; the caller waits.
-    Echo(CallId),
     /// A message of the settlement that is under way.
     Settlement,
+    /// Echo: the last part of a diagnosis, whose caller waits, or to hear the host's date.
+    Echo(Option<CallId>),
 }
 
 /// How far it is.
@@ -124,6 +124,7 @@ impl Terminal {
             } else if !self.end_round()
                 && !self.settle_on(records)
                 && !self.leave_queue(records)
+                && !self.ask_for_date()
                 && !self.next_download_step()
             {
                 return;
@@ -253,6 +254,7 @@ impl Terminal {
     fn matched(&mut self, answer: Box<Answer>) {
         self.effect(Effect::StopTimer(Timer::Reply));
         self.effect(Effect::CloseExchange(self.exchange.as_ref().map_or(0, |e| e.id)));
+        self.host_dated(answer.local_date());
         self.host_requirement(&answer);
         let Some(exchange) = self.exchange.as_mut() else { return };
         let id = exchange.id;

@@ -13,8 +13,11 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod checks;
+mod clock_check;
 mod closing;
 mod code;
+mod diagnosis;
 mod download;
 mod event;
 mod exchange;
@@ -48,7 +51,9 @@ pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
 pub use call::{
     Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, HostNumbers, PendingReversal,
 };
+pub use checks::{FINDINGS, Finding, finding};
 pub use code::ShownCode;
+pub use diagnosis::{Facts, PrinterCondition};
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};

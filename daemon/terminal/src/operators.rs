@@ -15,7 +15,7 @@ use crate::{
 use posd_vault_protocol::{OperatorChange, PasswordChange, PasswordCheck, Refusal, Reply, Request, Secret};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// System manager.
 const MANAGER: &str = "99";

@@ -11,7 +11,7 @@ use crate::{
     settlement::{Settlement, Upload},
     state::{Cause, Outcome, words},
 };
-use posd_receipt::Receipt;
+use posd_receipt::{Goods, Receipt};
 use posd_unionpay::{
     Family, Kind,
     request::{Entry, Linked},
@@ -63,6 +63,12 @@ pub struct Device {
     /// The version that the host wanted to be replaced by another (digit 6).
     #[serde(default)]
     pub update_requested: Option<String>,
+    /// The latest moment of a commit by a clock that was believed; 0 before the first.
+    #[serde(default)]
+    pub latest: WallTime,
+    /// Check values of PIN key and MAC key, as the last sign-in gave them.
+    #[serde(default)]
+    pub work_keys: Option<[[u8; 3]; 2]>,
 }
 
 impl Default for Device {
@@ -78,6 +84,8 @@ impl Default for Device {
             signed_in: false,
             host_requirement: 0,
             update_requested: None,
+            latest: 0,
+            work_keys: None,
         }
     }
 }
@@ -100,6 +108,9 @@ pub struct Options {
     pub sign_on_screen: bool,
     /// A line for the receipt, at most 60 characters, already allow-listed.
     pub note: Option<String>,
+    /// The goods (商品信息), each name already allow-listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goods: Vec<Goods>,
     /// The transaction that this one follows, as the app names it.
     #[serde(default)]
     pub original: Option<OriginalName>,
@@ -152,6 +163,7 @@ impl Default for Options {
             no_wait: false,
             sign_on_screen: false,
             note: None,
+            goods: Vec::new(),
             original: None,
             instalments: None,
             wallet: None,

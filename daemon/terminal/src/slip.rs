@@ -76,7 +76,7 @@ impl Terminal {
             original: link.map_or_else(Original::default, printed),
             wallet: attempt.wallet.clone(),
             voucher: attempt.voucher.clone(),
-            goods: Vec::new(),
+            goods: attempt.options.goods.clone(),
             not_yet_authorised: false,
             strokes: None,
             mask_cardholder_copy: false,

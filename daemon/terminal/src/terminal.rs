@@ -3,7 +3,9 @@
 use crate::{
     audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
+    clock_check::HostDate,
     code::ShownCode,
+    diagnosis::Facts,
     download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
@@ -13,7 +15,7 @@ use crate::{
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
-    sets::{Blacklist, DownloadSet, InForce},
+    sets::{DownloadSet, InForce},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
     settlement::Settling,
     state::State,
@@ -194,6 +196,15 @@ pub struct Terminal {
     pub(crate) downloads: Vec<Progress>,
     /// When the timer of ages ends, by the monotonic clock.
     pub(crate) ages_at: Option<u64>,
+    /// What the daemon has found of what it holds itself.
+    pub(crate) facts: Facts,
+    /// Who waits for such a look.
+    pub(crate) measuring: Vec<CallId>,
+    pub(crate) host_date: Option<HostDate>,
+    /// When the host was asked for it, by the monotonic clock.
+    pub(crate) date_asked: Option<u64>,
+    /// The reasons that the log has.
+    pub(crate) noted_reasons: Option<Vec<&'static str>>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
     /// Slips that wait for the secure module.
@@ -214,6 +225,11 @@ impl Terminal {
             downloads_wanted: VecDeque::new(),
             downloads: Vec::new(),
             ages_at: None,
+            facts: Facts::default(),
+            measuring: Vec::new(),
+            host_date: None,
+            date_asked: None,
+            noted_reasons: None,
             settings: Arc::new(settings),
             device: Device::default(),
             journal: JournalState::Checking,
@@ -254,7 +270,10 @@ impl Terminal {
     pub fn handle(&mut self, event: Event, now: Moment, records: &dyn Records) -> Vec<Effect> {
         self.now = now;
         match event {
-            Event::Started => self.recover(records),
+            Event::Started => {
+                self.recover(records);
+                self.first_look();
+            }
             Event::JournalChecked(result) => self.journal_checked(result),
             Event::Call { id, caller, call } => self.call(id, caller, call, records),
             Event::CallerGone(connection) => self.caller_gone(connection),
@@ -269,7 +288,9 @@ impl Terminal {
             Event::Timer(Timer::Retry | Timer::Settlement) => {}
             Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
+            Event::Timer(Timer::Look) => self.look_again(),
             Event::Printed(id, state) => self.printed(id, state),
+            Event::Measured(facts) => self.measured(facts),
             Event::Scanner(state) => self.scanner = Some(state),
             Event::Scanned(code) => self.scanned(&code),
         }
@@ -338,7 +359,7 @@ impl Terminal {
         self.be_patient();
         for asked in std::mem::take(&mut self.asked).into_values() {
             match asked {
-                Asked::Diagnosis(call) => self.diagnose_host(call),
+                Asked::Diagnosis(call) => self.diagnose_devices(call),
                 Asked::Operators(call) => {
                     self.effect(Effect::Reply(call, Err(CallError::NotReady("secure-module"))));
                 }
@@ -486,34 +507,6 @@ impl Terminal {
         self.live.remove(&id);
     }
 
-    /// Why nothing can be sold now; empty when it can.
-    pub(crate) fn reasons(&self) -> Vec<&'static str> {
-        let mut reasons = Vec::new();
-        match self.journal {
-            JournalState::Checking => reasons.push("journal-checking"),
-            JournalState::Bad => reasons.push("journal"),
-            JournalState::Good => {}
-        }
-        match &self.vault {
-            None => reasons.push("secure-module"),
-            Some(status) => {
-                if status.reader != DeviceState::Ready {
-                    reasons.push("reader");
-                }
-                if !status.storage_key {
-                    reasons.push("storage-key");
-                }
-                if status.master_key.is_none() {
-                    reasons.push("master-key");
-                }
-                if matches!(self.in_force.blacklist, Blacklist::Closed) {
-                    reasons.push("blacklist");
-                }
-            }
-        }
-        reasons
-    }
-
     pub(crate) fn terminal_view(&self) -> TerminalView {
         let reasons = self.reasons();
         let state = if !reasons.is_empty() {
@@ -525,6 +518,7 @@ impl Terminal {
         };
         TerminalView {
             state,
+            reason_checks: self.reason_checks(&reasons),
             reasons,
             merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
@@ -548,6 +542,7 @@ impl Terminal {
     fn show_terminal(&mut self) {
         let view = self.terminal_view();
         if self.shown.as_ref() != Some(&view) {
+            self.note_service(&view.reasons);
             self.effect(Effect::ReportTerminal(Box::new(view.clone())));
             self.shown = Some(view);
         }

@@ -1,6 +1,7 @@
 //! What an app sees of the terminal and of its own transactions.
 
 use crate::{
+    call::Check,
     code::ShownCode,
     prompt::{Locale, Prompt},
     record::{Attempt, TransactionId, WallTime},
@@ -50,6 +51,8 @@ pub struct TerminalView {
     pub state: TerminalState,
     /// Why it is out of service: stable codes, empty when it is not.
     pub reasons: Vec<&'static str>,
+    /// What was found, for each reason.
+    pub reason_checks: Vec<Check>,
     /// Merchant name (UTF-8).
     pub merchant_name: String,
     /// Merchant number, 15 characters.

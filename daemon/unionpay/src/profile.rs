@@ -119,6 +119,8 @@ pub struct Profile {
     pub upload_failed_balanced: String,
     /// The same after an unbalanced settlement. Default `206`.
     pub upload_failed_unbalanced: String,
+    /// Whether the goods that an app names go to the host, in field 57. Default false.
+    pub goods_in_57: bool,
     /// Whether field 62 of a parameter answer begins with a paging character, as those of the other sets do. Default
     /// false.
     pub parameters_flag: bool,
@@ -283,6 +285,7 @@ impl Default for Profile {
             sign_in_after_settlement: false,
             upload_failed_balanced: "204".to_owned(),
             upload_failed_unbalanced: "206".to_owned(),
+            goods_in_57: false,
             parameters_flag: false,
             blacklist_layout: BlacklistLayout::LengthDigits,
             help_line: "95516".to_owned(),

@@ -5,8 +5,8 @@
 use posd_unionpay::answer::Undecodable;
 use posd_unionpay::profile::InstalmentLayout;
 use posd_unionpay::request::{
-    Card, Echo, Entry, Financial, Identity, Linked, NotReady, Request, Reversal, ScriptResult, SignIn,
-    SignOut,
+    Card, Echo, Entry, Financial, GoodsLine, Identity, Linked, NotReady, Request, Reversal, ScriptResult,
+    SignIn, SignOut,
 };
 use posd_unionpay::{
     Answer, DecodeErrorKind, EncodeError, EncodeErrorKind, Family, Frame, Kind, Message, MessageBuilder,
@@ -56,7 +56,26 @@ fn financial(kind: Kind, card: Card) -> Financial {
         }),
         allow_partial: false,
         instalments: None,
+        goods: vec![],
     }
+}
+
+#[test]
+fn goods_go_in_field_57_where_the_profile_says_so_and_nowhere_else() {
+    let line = |name: &str, quantity, amount| GoodsLine { name: name.into(), quantity, amount };
+    let sold = || vec![line("苹果", 500, 600), line("tea", 12_000, 34)];
+    let sent = Profile { goods_in_57: true, ..Profile::default() };
+    let field = |profile: &Profile, goods| {
+        let request = Financial { goods, ..sale() }.build(profile).unwrap();
+        request.message().bytes(57).map(<[u8]>::to_vec)
+    };
+    assert_eq!(field(&Profile::default(), sold()), None);
+    let expected = [&[0xC6, 0xBB, 0xB9, 0xFB][..], b"*0.500*600;tea*12.000*34;"].concat();
+    assert_eq!(field(&sent, sold()), Some(expected));
+    assert_eq!(field(&sent, vec![]), None);
+    // Whole lines, as many as fit.
+    let long = field(&sent, vec![line(&"x".repeat(40), 1_000, 1); 40]).unwrap();
+    assert!(long.len() <= 999 && long.len() % 49 == 0 && long.ends_with(b";"), "{}", long.len());
 }
 
 fn sale() -> Financial {

@@ -3,7 +3,7 @@
 use crate::app::signature;
 use crate::world::{FAMILIES, host_kind};
 use posd_acquirer::{Booking, BookingState, Host, MessageKind};
-use posd_terminal::{Attempt, Cause, Kind, Outcome, TransactionId, Write};
+use posd_terminal::{Attempt, Cause, Kind, Outcome, SetContent, StoredSet, TransactionId, Write};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,10 @@ pub(crate) struct Oracle {
     sequences: BTreeMap<TransactionId, u64>,
     /// The supervisor has typed the right password at the last prompt, and nothing has left on it yet.
     pub(crate) supervisor_agreed: bool,
+    /// Downloaded sets whose commit was answered.
+    sets: BTreeMap<&'static str, StoredSet>,
+    /// Those whose commit began since the last start.
+    tried: BTreeMap<&'static str, StoredSet>,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -53,6 +57,10 @@ impl Oracle {
                         self.intents.insert((batch, trace), attempt.kind);
                     }
                 }
+                Write::Set(set) => {
+                    self.whole(set);
+                    self.sets.insert(set.set.word(), (**set).clone());
+                }
                 Write::Reversal(reversal) => {
                     let original = &reversal.original;
                     self.intents.insert((original.batch, original.trace), original.kind);
@@ -66,6 +74,46 @@ impl Oracle {
     /// power went.
     pub(crate) fn reopened(&mut self, attempts: &[Attempt]) {
         self.durable = attempts.iter().map(|attempt| (attempt.id, attempt.outcome)).collect();
+    }
+
+    /// A set is stored with all that the host serves of it.
+    fn whole(&mut self, set: &StoredSet) {
+        let whole = match &set.content {
+            SetContent::Aids(aids) => aids.len() == 2,
+            SetContent::CaKeys(keys) => keys.len() == 1,
+            SetContent::Blacklist { count, cards } => *count == 1 && !cards.0.is_empty(),
+            SetContent::Parameters(parameters) => parameters.reply_timeout_s == Some(10),
+            SetContent::Contactless(parameters) => parameters.objects.len() == 3,
+        };
+        if !whole {
+            self.broken(format!("half a set of {} is in force", set.set));
+        }
+    }
+
+    /// A commit begins; whether it is answered or not, it may be durable.
+    pub(crate) fn trying(&mut self, writes: &[Write]) {
+        for write in writes {
+            if let Write::Set(set) = write {
+                self.tried.insert(set.set.word(), (**set).clone());
+            }
+        }
+    }
+
+    /// The journal was opened again: each set is the one that was stored last, or the one that was being stored.
+    pub(crate) fn reopened_sets(&mut self, found: &[StoredSet]) {
+        let tried = std::mem::take(&mut self.tried);
+        for set in found {
+            self.whole(set);
+            let word = set.set.word();
+            if self.sets.get(word) != Some(set) && tried.get(word) != Some(set) {
+                self.broken(format!("the set of {word} is another than was stored"));
+            }
+        }
+        let gone = self.sets.keys().find(|word| found.iter().all(|set| set.set.word() != **word)).copied();
+        if let Some(word) = gone {
+            self.broken(format!("the set of {word} was stored and is gone"));
+        }
+        self.sets = found.iter().map(|set| (set.set.word(), set.clone())).collect();
     }
 
     /// An app was told how a transaction stands.

@@ -4,8 +4,8 @@
 use posd_runner::Flow;
 use posd_terminal::{
     Advice, AdviceId, Attempt, AuditHead, Call, ClosingStep, Device, Effect, Event, Moment, Outcome,
-    PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, Settlement, State, StorageFault,
-    StoredSet, Terminal, TransactionId, TransactionView, Write,
+    PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, SetContent, Settlement, State,
+    StorageFault, StoredSet, Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -36,6 +36,8 @@ pub enum Plant {
     ReuseTransaction,
     /// What was done to an original is not found.
     ForgetFollowers,
+    /// A downloaded set is stored before its last entry has come.
+    HalfASet,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
     /// A signature is taken and not stored.
@@ -54,7 +56,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 19] = [
+    pub const ALL: [Plant; 20] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -67,6 +69,7 @@ impl Plant {
         Plant::ApproveUnknown,
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
+        Plant::HalfASet,
         Plant::TrustEveryPassword,
         Plant::LoseSignature,
         Plant::ForgetSettlement,
@@ -192,6 +195,12 @@ fn bend_write(plant: Plant, write: Write) -> Write {
         {
             reversal.state = ReversalState::Disarmed;
             Write::Reversal(reversal)
+        }
+        (Plant::HalfASet, Write::Set(mut set)) => {
+            if let SetContent::Aids(aids) = &mut set.content {
+                aids.pop();
+            }
+            Write::Set(set)
         }
         (Plant::ForgetCancel, Write::Reversal(mut reversal)) => {
             if let Some(closing) = reversal.closing.as_mut() {

@@ -124,6 +124,26 @@ fn a_crash_at_every_effect_of_a_balanced_settlement_and_again_at_every_effect_of
 }
 
 #[test]
+fn a_crash_at_every_effect_of_every_download_and_again_at_effects_of_its_recovery() {
+    let sweep = |at, again| {
+        let plan = Plan { faults: Faults::Downloads(at, again), sales: 1, ..plan(78) };
+        World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
+    };
+    let length = sweep(u64::MAX, None).download_effects;
+    assert!(length > 60, "the downloads have {length} effects");
+    let mut runs = 0;
+    for at in 0..length {
+        let once = sweep(at, None);
+        assert_eq!((once.crashes, once.charged), (1, 1), "at {at} of {length}");
+        for again in (0..once.effects.min(60)).step_by(4) {
+            assert!(sweep(at, Some(again)).crashes <= 2);
+            runs += 1;
+        }
+    }
+    assert!(runs > 8 * length, "{runs} double crashes");
+}
+
+#[test]
 fn a_crash_at_every_effect_of_an_unbalanced_settlement_and_again_at_every_effect_of_its_recovery() {
     crash_everywhere_in_a_settlement(true, 30);
 }

@@ -70,6 +70,13 @@ impl House {
 
     /// Starts everything with these settings and waits until the terminal is in service.
     pub async fn with(options: &Options) -> House {
+        let house = House::starting(options).await;
+        house.in_service().await;
+        house
+    }
+
+    /// Starts everything with these settings, in service or not.
+    pub async fn starting(options: &Options) -> House {
         assert!(nix::unistd::Uid::effective().is_root(), "system tests have a second user: run them as root");
         need_programs();
         let directory = tempfile::Builder::new().prefix("posd-system-").tempdir().unwrap();
@@ -83,9 +90,7 @@ impl House {
             }
         };
         let terminal = connect(&stack.bus_address()).await;
-        let house = House { stack, terminal, directory };
-        house.in_service().await;
-        house
+        House { stack, terminal, directory }
     }
 
     /// Signs the terminal in and logs operator 01 in.

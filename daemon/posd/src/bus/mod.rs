@@ -342,8 +342,7 @@ impl Service {
                 self.send_reply(&message, &list).await
             }
             (Shape::Checks, Answer::Diagnosis(checks)) => {
-                let list: Vec<(&str, bool, &str)> =
-                    checks.iter().map(|check| (check.code, check.good, check.detail.as_str())).collect();
+                let list: Vec<_> = checks.iter().map(values::check).collect();
                 self.send_reply(&message, &list).await
             }
             (Shape::Operators, Answer::Operators(all)) => {

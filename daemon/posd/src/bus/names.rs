@@ -77,13 +77,14 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
         "Download"("set": "s") -> ();
-        "Diagnose"() -> ("checks": "a(sbs)");
         "Settle"() -> ("settlement": "o");
         "GetSettlement"("batch": "u") -> ("settlement": "o");
+        "Diagnose"() -> ("checks": "a(sbsa{ss}a{ss})");
     },
     properties: &[
         ("State", "s"),
         ("Reasons", "as"),
+        ("ReasonTexts", "a{ss}"),
         ("MerchantName", "s"),
         ("MerchantNumber", "s"),
         ("TerminalNumber", "s"),

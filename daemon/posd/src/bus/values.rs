@@ -1,8 +1,8 @@
 //! The terminal's words as D-Bus values, and back.
 
-use posd_receipt::{Copy, Strokes};
+use posd_receipt::{Copy, Goods, Strokes};
 use posd_terminal::{
-    CallError, Cause, Currency, HostNumbers, Locale, Options, OriginalName, Outcome, PendingReversal,
+    CallError, Cause, Check, Currency, HostNumbers, Locale, Options, OriginalName, Outcome, PendingReversal,
     PrintJob, QueueFilter, QueueRow, Reference, ShownCode, TerminalView, TransactionView, Try, Unfit,
 };
 use posd_unionpay::request::Linked;
@@ -95,6 +95,7 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
     Dictionary::from([
         ("State", Variant::from(view.state.word())),
         ("Reasons", Variant::from(reasons)),
+        ("ReasonTexts", Variant::from(reason_texts(&view.reason_checks))),
         ("MerchantName", Variant::from(view.merchant_name.clone())),
         ("MerchantNumber", Variant::from(view.merchant.clone())),
         ("TerminalNumber", Variant::from(view.terminal.clone())),
@@ -113,6 +114,33 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
         ("Downloads", Variant::from(downloads)),
         ("Version", Variant::from(env!("CARGO_PKG_VERSION"))),
     ])
+}
+
+/// A text for each language.
+type Texts = BTreeMap<String, String>;
+
+fn texts(text: impl Fn(Locale) -> String) -> Texts {
+    Locale::ALL.iter().map(|locale| (locale.word().to_owned(), text(*locale))).collect()
+}
+
+/// One line of a diagnosis.
+pub(crate) fn check(check: &Check) -> (&'static str, bool, &str, Texts, Texts) {
+    let finding = posd_terminal::finding(check.code, &check.detail);
+    let cause = texts(|locale| finding.cause(locale).to_owned());
+    let action = texts(|locale| finding.action(locale).to_owned());
+    (check.code, check.good, &check.detail, cause, action)
+}
+
+/// Why the terminal is out of service and what to do, a line for each reason.
+fn reason_texts(checks: &[Check]) -> Texts {
+    texts(|locale| {
+        let line = |check: &Check| {
+            let finding = posd_terminal::finding(check.code, &check.detail);
+            let stop = if locale == Locale::ZhCn { "；" } else { "; " };
+            format!("{}{stop}{}", finding.cause(locale), finding.action(locale))
+        };
+        checks.iter().map(line).collect::<Vec<_>>().join("\n")
+    })
 }
 
 /// A transaction's properties.
@@ -485,6 +513,11 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
                 options.note = Some(good.ok_or_else(|| wrong("at most 60 printable characters"))?);
             }
             ("note", _) => return Err(wrong("a string")),
+            ("goods", value) => {
+                options.goods = goods(value).ok_or_else(|| {
+                    wrong("1 to 40 lines a(sut): a name of 1 to 40 printable characters, thousandths, minor units")
+                })?;
+            }
             ("original", Variant::Str(name)) => {
                 original.reference = Some(Reference::new(name).ok_or_else(|| wrong("a reference"))?);
             }
@@ -624,6 +657,27 @@ pub(crate) fn strokes(body: &zbus::message::Body) -> Result<Strokes, Refused> {
     let points: Vec<Vec<(u8, u8)>> =
         body.deserialize().map_err(|_| refused("a signature is an array of arrays of (x, y)".to_owned()))?;
     Strokes::new(points).map_err(|error| refused(error.to_string()))
+}
+
+/// Most lines of goods, and characters of a name.
+const GOODS_LINES: usize = 40;
+const GOODS_NAME: usize = 40;
+/// Largest quantity in thousandths, and largest amount in minor units.
+const GOODS_QUANTITY: u32 = 999_999_999;
+const GOODS_AMOUNT: u64 = 999_999_999_999;
+
+/// The goods, if each line is within bounds and may be printed.
+fn goods(value: &Variant<'_>) -> Option<Vec<Goods>> {
+    let lines = <Vec<(String, u32, u64)>>::try_from(value.try_clone().ok()?).ok()?;
+    if !(1..=GOODS_LINES).contains(&lines.len()) {
+        return None;
+    }
+    let line = |(name, quantity, amount): (String, u32, u64)| {
+        let name = posd_receipt::allow_listed(&name).filter(|name| name.chars().count() <= GOODS_NAME)?;
+        let good = (1..=GOODS_QUANTITY).contains(&quantity) && amount <= GOODS_AMOUNT;
+        good.then_some(Goods { name, quantity, amount })
+    };
+    lines.into_iter().map(line).collect()
 }
 
 /// What a caller sent, fit for a message back.

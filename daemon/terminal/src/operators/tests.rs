@@ -5,8 +5,8 @@
 use super::*;
 use crate::{
     Advice, AdviceId, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device,
-    Event, Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings,
-    Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
+    Event, Kind, LocalTime, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey,
+    Settings, Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -15,8 +15,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// A journal in memory.
 #[derive(Default)]
-struct Memory {
-    device: Device,
+pub(crate) struct Memory {
+    pub(crate) device: Device,
     attempts: BTreeMap<TransactionId, Attempt>,
     rows: Vec<AuditRow>,
 }
@@ -137,7 +137,10 @@ impl Till {
         let mut till = Till {
             terminal: Terminal::new(settings),
             memory: Memory::default(),
-            now: Moment::default(),
+            now: Moment {
+                local: LocalTime { year: 2027, month: 1, day: 15, ..LocalTime::default() },
+                ..Moment::default()
+            },
             calls: 0,
             steps: Vec::new(),
             replies: Vec::new(),

@@ -105,6 +105,36 @@ pub struct Financial {
     pub allow_partial: bool,
     /// Into how many instalments the amount is split (field 62, as the profile lays it out).
     pub instalments: Option<u8>,
+    /// The goods; sent only where the profile says so.
+    pub goods: Vec<GoodsLine>,
+}
+
+/// One line of the goods (商品信息).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodsLine {
+    /// Its name.
+    pub name: String,
+    /// How many, in thousandths.
+    pub quantity: u32,
+    /// Its price for this quantity, in minor units.
+    pub amount: u64,
+}
+
+/// Most bytes of field 57.
+const GOODS_BYTES: usize = 999;
+
+/// The goods as field 57 carries them: `name*quantity*amount;` each, in GBK. What does not fit is left out.
+fn goods57(goods: &[GoodsLine]) -> Vec<u8> {
+    let mut field = Vec::new();
+    for GoodsLine { name, quantity, amount } in goods {
+        let line = format!("{name}*{}.{:03}*{amount};", quantity / 1000, quantity % 1000);
+        let (bytes, _, _) = encoding_rs::GBK.encode(&line);
+        if field.len() + bytes.len() > GOODS_BYTES {
+            break;
+        }
+        field.extend_from_slice(&bytes);
+    }
+    field
 }
 
 impl core::fmt::Debug for Financial {
@@ -155,6 +185,9 @@ impl Financial {
             }
             if row.organisation {
                 message.put(63, profile.organisation(card.pan.reveal()))?;
+            }
+            if profile.goods_in_57 {
+                put_bytes(message, 57, &goods57(&self.goods))?;
             }
             message.put(60, code)?;
             Ok(())

@@ -10,8 +10,11 @@ use posd_emv::configuration::{Application, AuthorityKey, Configuration};
 use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
-use posd_terminal::{Answer, CancelAnswer, Deadlines, Event, PrintState, Settings, Terminal};
-use posd_unionpay::{Profile, profile::Silence};
+use posd_terminal::{Answer, CancelAnswer, Deadlines, Event, PrintState, Records, Settings, Terminal};
+use posd_unionpay::{
+    Profile,
+    profile::{Downloads as Ages, Silence},
+};
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
 use std::{
@@ -20,8 +23,12 @@ use std::{
 };
 
 pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
-    let mut profile = Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() };
+    let mut profile =
+        Profile { reply_timeout_s: 10, connect_timeout_s: 5, parameters_flag: true, ..Profile::default() };
     profile.phone_orders = true;
+    // No set grows old: its timer would never let anything come to rest.
+    profile.downloads =
+        Ages { parameters_days: 0, ca_keys_days: 0, aids_days: 0, contactless_days: 0, blacklist_days: 0 };
     profile.qr.enabled = true;
     for dialect in profile.qr.dialects.iter_mut().filter(|dialect| dialect.show.is_some()) {
         // As the test host has it.
@@ -62,13 +69,16 @@ impl World {
         if self.crashes > 0 {
             let attempts = all_attempts(&journal).unwrap_or_default();
             self.oracle.borrow_mut().reopened(&attempts);
+            self.oracle.borrow_mut().reopened_sets(&journal.sets().unwrap_or_default());
         }
         if self.faults_on && self.random.percent(10) {
             let within = 1 + self.random.below(40);
             self.shared.borrow_mut().crash_in = Some(within);
         }
         let again = match self.plan.faults {
-            Faults::Sweep(_, again) | Faults::SweepSettlement { again, .. } => again,
+            Faults::Sweep(_, again) | Faults::SweepSettlement { again, .. } | Faults::Downloads(_, again) => {
+                again
+            }
             _ => None,
         };
         if let (Some(again), 1) = (again, self.crashes) {
@@ -96,6 +106,7 @@ impl World {
         let watched = Watched { journal, oracle: Rc::clone(&self.oracle) };
         self.runner = Some(Runner::new(flow, watched, Wires(Rc::clone(&self.shared))));
         self.connection += 1;
+        self.downloads.asked_at = None;
         self.app.restart();
         self.tell(Event::Started);
         self.tell(Event::JournalChecked(Ok(())));

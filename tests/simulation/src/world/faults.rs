@@ -45,6 +45,9 @@ impl World {
         if !self.faults_on {
             return;
         }
+        if self.random.percent(20) {
+            self.draw_download();
+        }
         self.printer_works = !self.random.percent(10);
         if self.random.percent(25) {
             let within = self.random.below(150);

@@ -16,6 +16,8 @@ impl World {
         self.open.insert(exchange);
         if let Some((kind, trace)) = left {
             self.draw_host_fault(kind, trace);
+        } else if self.faults_on && self.random.percent(10) {
+            return self.later(20, Coming::FromHost(exchange, HostResult::Lost));
         }
         let after = 20 + self.random.below(100);
         self.later(after, Coming::Arrives(exchange, frame.expose().to_vec(), false));

@@ -1,6 +1,7 @@
 //! The world: virtual time, and everything outside of the runner.
 
 mod daemon;
+mod downloads;
 mod faults;
 mod host;
 mod people;
@@ -13,6 +14,7 @@ pub use plan::{Faults, Outcome, Plan, chain};
 
 use crate::{Violation, app::App, disk::Disk, oracle::Oracle, random::Random, wires::Shared};
 use daemon::SimRunner;
+use downloads::Downloads;
 use plan::{job, settles};
 use posd_acquirer::{Host, HostTime, Settings as HostSettings};
 use posd_card::{Card, Profile as CardProfile};
@@ -83,6 +85,8 @@ pub struct World {
     /// Whether things still go wrong by the seed's draw.
     faults_on: bool,
     crashes: u64,
+    /// Where the downloads that go before the first sale stand.
+    downloads: Downloads,
     sale_effects: Option<u64>,
     last_effects: u64,
     printer_works: bool,
@@ -113,8 +117,11 @@ impl World {
             recent: Default::default(),
         }));
         let wallet = plan::wallet(&mut random, &plan);
-        let settings =
+        let mut settings =
             HostSettings { seed: plan.seed, pin_tries: 1_000_000, wallet, ..HostSettings::default() };
+        // As the profile has it: the host's parameters say how long to wait.
+        settings.downloads.parameters.insert("12".to_owned(), "10".to_owned());
+        settings.downloads.page = 3;
         let host =
             Host::new(settings).unwrap_or_else(|error| unreachable!("the default settings serve: {error}"));
         let store = Rc::new(RefCell::new(None));
@@ -145,6 +152,7 @@ impl World {
             next_coming: 0,
             open: BTreeSet::new(),
             crashes: 0,
+            downloads: Downloads::default(),
             sale_effects: None,
             last_effects: 0,
             printer_works: true,
@@ -341,6 +349,7 @@ impl World {
                 .count(),
             crashes: self.crashes,
             effects: shared.effects,
+            download_effects: self.downloads.effects,
             sale_effects: self.last_effects.saturating_sub(self.sale_effects.unwrap_or(0)),
             causes: attempts.iter().rev().map(|attempt| attempt.cause.word()).collect(),
             reasons: self.host.ledger().reversals.iter().map(|reversal| reversal.reason.clone()).collect(),

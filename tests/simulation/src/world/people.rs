@@ -19,6 +19,9 @@ impl World {
     }
 
     pub(super) fn app_acts(&mut self) {
+        if self.downloads_first() {
+            return;
+        }
         let begun = self.app.begun;
         let Some(call) = self.app.next_call() else { return };
         if self.app.begun > begun {

@@ -25,6 +25,9 @@ pub enum Faults {
         /// The host has forgotten a sale, so that the details are uploaded.
         forget: bool,
     },
+    /// Every set is downloaded first; the power goes before the n-th effect of that, and again before the m-th effect of
+    /// the recovery.
+    Downloads(u64, Option<u64>),
     /// The host does this with the first transaction of the plan's kind.
     Host(Fault),
     /// The card does this in the first sale.
@@ -61,6 +64,8 @@ pub struct Outcome {
     pub crashes: u64,
     /// Effects after the last start, for sweeps.
     pub effects: u64,
+    /// Effects between the first download's start and the last one's end, for sweeps.
+    pub download_effects: u64,
     /// Effects between the sale's start and its end, for sweeps.
     pub sale_effects: u64,
     /// Reasons of the reversals that the host saw (field 39), in order.

@@ -10,6 +10,7 @@ mod death;
 mod diagnose;
 mod downloads;
 mod flow;
+mod goods;
 mod input;
 mod interface;
 mod kinds;

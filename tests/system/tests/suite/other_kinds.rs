@@ -94,6 +94,7 @@ const NONE: &CreateOptions = &CreateOptions {
     allow_partial: false,
     no_wait: false,
     sign_on_screen: false,
+    goods: Vec::new(),
     note: None,
     original: None,
     further: Vec::new(),

@@ -14,8 +14,12 @@ pub struct CreateOptions {
     pub allow_partial: bool,
     /// `Busy` instead of queueing.
     pub no_wait: bool,
+    /// The app has a signature drawn on a screen, and calls [`crate::Transaction::sign`].
+    pub sign_on_screen: bool,
     /// A line for the receipt, at most 60 characters.
     pub note: Option<String>,
+    /// What is sold: name, quantity in thousandths, amount in minor units.
+    pub goods: Vec<(String, u32, u64)>,
     /// What it follows, where its type follows another transaction.
     pub original: Option<Original>,
     /// Options that only some types have, by their key ([`crate::Kind::further`]).
@@ -31,6 +35,41 @@ pub enum Original {
     Trace(u32),
     /// By the retrieval reference number on the slip (参考号).
     Rrn(String),
+    /// As the host's records have it, where it is not in the terminal's journal; the supervisor is asked.
+    External(External),
+}
+
+/// An original that is not in the terminal's journal. A refund needs its reference number, what follows a
+/// pre-authorisation its authorisation code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct External {
+    /// The host's date, MMDD.
+    pub date: String,
+    /// Retrieval reference number, 12 characters.
+    pub rrn: Option<String>,
+    /// Authorisation code, 6 characters.
+    pub authorisation_code: Option<String>,
+    /// Batch number.
+    pub batch: Option<u32>,
+    /// Trace number.
+    pub trace: Option<u32>,
+}
+
+impl External {
+    fn put<'a>(&'a self, values: &mut HashMap<&'static str, Variant<'a>>) {
+        values.insert("original-date", Variant::from(self.date.as_str()));
+        let texts = [("original-rrn", &self.rrn), ("original-authorisation-code", &self.authorisation_code)];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                values.insert(key, Variant::from(value.as_str()));
+            }
+        }
+        for (key, value) in [("original-batch", self.batch), ("original-trace", self.trace)] {
+            if let Some(value) = value {
+                values.insert(key, Variant::from(value));
+            }
+        }
+    }
 }
 
 impl CreateOptions {
@@ -42,6 +81,9 @@ impl CreateOptions {
         if let Some(note) = &self.note {
             values.insert("note", Variant::from(note.as_str()));
         }
+        if !self.goods.is_empty() {
+            values.insert("goods", Variant::from(self.goods.clone()));
+        }
         match &self.original {
             Some(Original::Reference(reference)) => {
                 values.insert("original", Variant::from(reference.as_str()));
@@ -52,6 +94,7 @@ impl CreateOptions {
             Some(Original::Rrn(rrn)) => {
                 values.insert("original-rrn", Variant::from(rrn.as_str()));
             }
+            Some(Original::External(external)) => external.put(&mut values),
             None => {}
         }
         for (key, value) in &self.further {
@@ -65,6 +108,9 @@ impl CreateOptions {
         if self.allow_partial {
             values.insert("allow-partial", Variant::from(true));
         }
+        if self.sign_on_screen {
+            values.insert("sign-on-screen", Variant::from(true));
+        }
         if self.no_wait {
             values.insert("no-wait", Variant::from(true));
         }
@@ -75,6 +121,12 @@ impl CreateOptions {
 /// A code that the customer is to pay with, as text; empty where there is none. `Debug` shows none of it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Code(String);
+
+impl From<&str> for Code {
+    fn from(text: &str) -> Code {
+        Code(text.to_owned())
+    }
+}
 
 impl Code {
     /// The text to draw as a QR code.
@@ -251,6 +303,19 @@ impl Details {
         matches!(self.result.get(key).map(|value| &**value), Some(Variant::Bool(true)))
     }
 
+    /// The balance in minor units, negative where the cardholder owes it, of a balance inquiry.
+    pub fn balance(&self) -> Option<i64> {
+        match self.result.get("balance").map(|value| &**value) {
+            Some(Variant::I64(balance)) => Some(*balance),
+            _ => None,
+        }
+    }
+
+    /// Whether it has ended, or waits for [`crate::Terminal::resolve`] and goes on with nothing else.
+    pub fn is_over(&self) -> bool {
+        self.state == "finished" || (self.state == "resolving" && self.prompt == "resolve-by-hand")
+    }
+
     /// Whether the customer has been charged.
     pub fn is_charged(&self) -> bool {
         matches!(self.outcome.as_str(), "approved" | "approved-offline" | "partially-approved")
@@ -266,6 +331,10 @@ pub struct Check {
     pub good: bool,
     /// How it is.
     pub detail: String,
+    /// The cause in plain words, by language.
+    pub cause: HashMap<String, String>,
+    /// What to do, by language; empty texts where there is nothing to do.
+    pub action: HashMap<String, String>,
 }
 
 /// A print job.
@@ -282,18 +351,22 @@ pub struct Job {
 }
 
 /// The terminal's properties.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TerminalState {
     /// `ready`, `busy` or `out-of-service`.
     pub state: String,
     /// Why it is out of service.
     pub reasons: Vec<String>,
+    /// The same with what to do, a line each, by language.
+    pub reason_texts: HashMap<String, String>,
     /// Merchant name.
     pub merchant_name: String,
     /// Merchant number.
     pub merchant: String,
     /// Terminal number.
     pub terminal: String,
+    /// The acquirer's help line, or empty.
+    pub help_line: String,
     /// The operator logged in, or empty.
     pub operator: String,
     /// The screen is locked.
@@ -304,6 +377,8 @@ pub struct TerminalState {
     pub batch: u32,
     /// Reversals not answered.
     pub pending_reversals: u32,
+    /// Refunds without an answer that the supervisor has not resolved.
+    pub unresolved_refunds: u32,
     /// Rows of the queue that the host has still to take.
     pub queue_length: u32,
     /// Advices that the host did not take.
@@ -346,10 +421,12 @@ impl TerminalState {
             "merchant-name": self.merchant_name,
             "merchant-number": self.merchant,
             "terminal-number": self.terminal,
+            "help-line": self.help_line,
             "operator": self.operator,
             "locked": self.locked,
             "signed-in": self.signed_in,
             "batch-number": self.batch,
+            "unresolved-refunds": self.unresolved_refunds,
             "pending-reversal-count": self.pending_reversals,
             "host-requirement": self.host_requirement,
             "version": self.version,
@@ -365,14 +442,17 @@ impl TerminalState {
         Ok(TerminalState {
             state: properties.take("State")?,
             reasons: properties.take("Reasons")?,
+            reason_texts: properties.take("ReasonTexts")?,
             merchant_name: properties.take("MerchantName")?,
             merchant: properties.take("MerchantNumber")?,
             terminal: properties.take("TerminalNumber")?,
+            help_line: properties.take("HelpLine")?,
             operator: properties.take("Operator")?,
             locked: properties.take("Locked")?,
             signed_in: properties.take("SignedIn")?,
             batch: properties.take("BatchNumber")?,
             pending_reversals: properties.take("PendingReversalCount")?,
+            unresolved_refunds: properties.take("UnresolvedRefundCount")?,
             queue_length: properties.take("QueueLength")?,
             needs_action: properties.take("NeedsActionCount")?,
             host_requirement: properties.take("HostRequirement")?,

@@ -72,6 +72,8 @@ pub struct Kind {
     pub amount: AmountOf,
     /// The app may accept that a part is approved.
     pub partial: bool,
+    /// Its original may be one that is not in the terminal's journal.
+    pub external: bool,
     /// Its own options.
     pub further: &'static [Further],
 }
@@ -99,6 +101,7 @@ const SALE: Kind = Kind {
     originals: &[],
     amount: AmountOf::Choice,
     partial: true,
+    external: false,
     further: &[],
 };
 
@@ -123,8 +126,9 @@ pub const KINDS: &[Kind] = &[
         en: "refund",
         help_zh: "退还一笔消费的全部或一部分，也可以是以前批次的；须主管确认",
         help_en: "Give back a sale or a part of it, also one of an older batch, by the supervisor's word",
-        originals: &["sale", "completion", "completion-advice", "instalment", "phone-order", "offline-sale"],
+        originals: &["sale", "completion", "completion-advice", "phone-order", "offline-sale"],
         amount: AmountOf::UpToOriginal,
+        external: true,
         ..UNDO
     },
     Kind {
@@ -143,6 +147,7 @@ pub const KINDS: &[Kind] = &[
         help_zh: "取消预授权，全额；须主管确认",
         help_en: "Give a reservation up, whole, by the supervisor's word",
         originals: &["pre-auth"],
+        external: true,
         ..UNDO
     },
     Kind {
@@ -153,6 +158,7 @@ pub const KINDS: &[Kind] = &[
         help_en: "Take what was reserved, online",
         originals: &["pre-auth"],
         amount: AmountOf::UpToOriginal,
+        external: true,
         ..UNDO
     },
     Kind {
@@ -223,6 +229,13 @@ pub const KINDS: &[Kind] = &[
         help_zh: "分期付款",
         help_en: "Take a payment in instalments",
         partial: false,
+        further: &[Further {
+            key: "instalments",
+            of: OptionType::Number,
+            required: true,
+            zh: "分期期数",
+            en: "Into how many instalments the amount is split",
+        }],
         ..SALE
     },
     Kind {

@@ -20,11 +20,17 @@ mod details;
 mod kinds;
 mod operators;
 mod queue;
+mod resolve;
+mod settlement;
 
-pub use details::{Check, Code, CreateOptions, Details, Download, Job, Original, TerminalState, json};
+pub use details::{
+    Check, Code, CreateOptions, Details, Download, External, Job, Original, TerminalState, json,
+};
 pub use kinds::{AmountOf, Further, KINDS, Kind, OptionType, OptionValue, kind};
 pub use operators::{AuditHead, Operator};
 pub use queue::QueueRow;
+pub use resolve::HostNumbers;
+pub use settlement::{DetailLine, SETTLEMENT, Settlement, SettlementDetails};
 
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -149,7 +155,8 @@ impl Terminal {
         self.create_of("sale", reference, amount, options).await
     }
 
-    /// Makes or finds a transaction of a type, such as `void`, over `amount` minor units of CNY.
+    /// Makes or finds a transaction of a type, such as `void`, over `amount` minor units of CNY (0 for
+    /// `balance-inquiry`).
     ///
     /// # Errors
     /// As `CreateTransaction` documents.
@@ -269,8 +276,10 @@ impl Terminal {
     /// As `Diagnose` documents.
     pub async fn diagnose(&self) -> Result<Vec<Check>, Error> {
         let reply = self.call("Diagnose", &()).await?;
-        let checks: Vec<(String, bool, String)> = reply.body().deserialize()?;
-        Ok(checks.into_iter().map(|(code, good, detail)| Check { code, good, detail }).collect())
+        type Texts = HashMap<String, String>;
+        let checks: Vec<(String, bool, String, Texts, Texts)> = reply.body().deserialize()?;
+        let check = |(code, good, detail, cause, action)| Check { code, good, detail, cause, action };
+        Ok(checks.into_iter().map(check).collect())
     }
 
     /// Reversals that the host has not answered, each as its dictionary.
@@ -281,6 +290,23 @@ impl Terminal {
         Ok(self.call("PendingReversals", &()).await?.body().deserialize()?)
     }
 
+    /// Watches the terminal's properties from here on.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn watch(&self) -> Result<Watching, Error> {
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .path(PATH)
+            .interface(PROPERTIES)
+            .member("PropertiesChanged")
+            .build()?;
+        let signals = MessageStream::for_match_rule(rule, &self.connection, None).await?;
+        let (owner, gone) = owner(&self.connection).await?;
+        let reply = self.connection.call_method(Some(NAME), PATH, Some(PROPERTIES), "GetAll", &NAME).await?;
+        Ok(Watching { signals, gone, owner, properties: reply.body().deserialize()? })
+    }
+
     /// The terminal's properties.
     ///
     /// # Errors
@@ -289,6 +315,65 @@ impl Terminal {
         let reply = self.connection.call_method(Some(NAME), PATH, Some(PROPERTIES), "GetAll", &NAME).await?;
         TerminalState::from_properties(&reply.body().deserialize()?)
     }
+}
+
+/// The terminal's properties as they change.
+#[derive(Debug)]
+pub struct Watching {
+    signals: MessageStream,
+    gone: MessageStream,
+    owner: OwnedUniqueName,
+    properties: HashMap<String, OwnedVariant>,
+}
+
+impl Watching {
+    /// How it stands as far as heard.
+    ///
+    /// # Errors
+    /// [`Error::Answer`].
+    pub fn state(&self) -> Result<TerminalState, Error> {
+        TerminalState::from_properties(&self.properties)
+    }
+
+    /// Waits for the next change.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when the daemon goes away.
+    pub async fn changed(&mut self) -> Result<(), Error> {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.gone.next() => return Err(Error::Gone),
+                signal = self.signals.next() => {
+                    let signal = signal.ok_or(Error::Gone)??;
+                    let sender = signal.header().sender().map(|sender| sender.as_str().to_owned());
+                    if sender.as_deref() == Some(self.owner.as_str()) {
+                        let body = signal.body();
+                        let (_, changed, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
+                            body.deserialize()?;
+                        self.properties.extend(changed);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The owner of the terminal's name now, and a stream that speaks when that changes.
+async fn owner(connection: &Connection) -> Result<(OwnedUniqueName, MessageStream), Error> {
+    const BUS: &str = "org.freedesktop.DBus";
+    let gone = MatchRule::builder()
+        .msg_type(Type::Signal)
+        .sender(BUS)
+        .interface(BUS)
+        .member("NameOwnerChanged")
+        .arg(0, NAME)
+        .build()?;
+    let gone = MessageStream::for_match_rule(gone, connection, None).await?;
+    let owner =
+        connection.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), "GetNameOwner", &NAME).await?;
+    Ok((owner.body().deserialize()?, gone))
 }
 
 /// One attempt at one sale.
@@ -355,6 +440,14 @@ impl Transaction {
         self.call("Confirm", &()).await.map(drop)
     }
 
+    /// Hands over the signature that the cardholder drew on a screen: points (x, y) of each stroke in a box of 256 by 96.
+    ///
+    /// # Errors
+    /// As `Sign` documents.
+    pub async fn sign(&self, strokes: &[Vec<(u8, u8)>]) -> Result<(), Error> {
+        self.call("Sign", &strokes).await.map(drop)
+    }
+
     /// Hands over the customer's payment code, in state `waiting-code` of a `qr-scan`.
     ///
     /// # Errors
@@ -398,26 +491,8 @@ impl Transaction {
     /// [`Error`].
     pub async fn follow(&self) -> Result<Following, Error> {
         let rule = MatchRule::builder().msg_type(Type::Signal).path(&*self.path).build()?;
-        let gone = MatchRule::builder()
-            .msg_type(Type::Signal)
-            .sender("org.freedesktop.DBus")
-            .interface("org.freedesktop.DBus")
-            .member("NameOwnerChanged")
-            .arg(0, NAME)
-            .build()?;
         let signals = MessageStream::for_match_rule(rule, &self.connection, None).await?;
-        let gone = MessageStream::for_match_rule(gone, &self.connection, None).await?;
-        let owner = self
-            .connection
-            .call_method(
-                Some("org.freedesktop.DBus"),
-                "/org/freedesktop/DBus",
-                Some("org.freedesktop.DBus"),
-                "GetNameOwner",
-                &NAME,
-            )
-            .await?;
-        let owner: OwnedUniqueName = owner.body().deserialize()?;
+        let (owner, gone) = owner(&self.connection).await?;
         let properties = self
             .connection
             .call_method(Some(NAME), &*self.path, Some(PROPERTIES), "GetAll", &TRANSACTION)
@@ -425,7 +500,7 @@ impl Transaction {
         Ok(Following { signals, gone, owner, properties: properties.body().deserialize()? })
     }
 
-    /// Starts it and follows it to its end; `progress` sees each change. Where it has started or ended already it is
+    /// Starts it and follows it to its end, or until it waits for [`Terminal::resolve`]; `progress` sees each change. Where it has started or ended already it is
     /// followed from where it stands, so this is safe to call again after any fault.
     ///
     /// # Errors
@@ -436,7 +511,7 @@ impl Transaction {
         if details.state == "created" {
             self.start().await?;
         }
-        while details.state != "finished" {
+        while !details.is_over() {
             details = following.next().await?;
             progress(&details);
         }

@@ -52,8 +52,8 @@ const TABLE: [(Exit, &str, &str); 14] = [
     (Exit::ChangePassword, "必须先修改初始密码", "the initial password must be changed first"),
     (
         Exit::NotGood,
-        "检查未通过或下载失败（diagnose、audit verify、download）",
-        "a check says no, or a download failed (diagnose, audit verify, download)",
+        "检查未通过、下载失败或结算不平（diagnose、audit verify、download、settle）",
+        "a check says no, a download failed, or a settlement does not agree (diagnose, audit verify, download, settle)",
     ),
 ];
 
@@ -78,7 +78,9 @@ impl Exit {
             Error::Refused { name, .. } => match name.as_str() {
                 "InvalidArgument" | "InvalidReference" | "InvalidAmount" | "InvalidOption"
                 | "UnknownOption" | "UnknownCurrency" | "UnknownKind" => Exit::Usage,
-                "Busy" | "NotReady" | "Locked" | "HostUnreachable" => Exit::Later,
+                "Busy" | "NotReady" | "Locked" | "HostUnreachable" | "ReversalPending" | "AdvicesPending" => {
+                    Exit::Later
+                }
                 "WrongPassword" | "PromptEnded" => Exit::Password,
                 "LockedOut" => Exit::LockedOut,
                 "PasswordMustBeChanged" => Exit::ChangePassword,

@@ -10,15 +10,21 @@
 mod audit;
 mod code;
 mod decode;
+mod detail_file;
 mod download;
+mod errors;
 mod exit;
 mod help;
 mod language;
 mod operator;
 mod picture;
 mod queue;
+mod resolve;
+mod settle;
+mod setup;
 mod show;
 mod simulated;
+mod till;
 mod transact;
 mod voice;
 
@@ -64,7 +70,9 @@ enum Command {
     /// Download what the host has for this terminal: parameters, CA keys, card applications, contactless parameters, the
     /// blacklist (下载). Without a set: how each stands.
     Download(download::Arguments),
-    /// Check reader, PIN pad, keys, journal and host.
+    /// Initialise this terminal (初始化): merchant and terminal number, hosts, profile.
+    Setup(setup::Arguments),
+    /// The self-test (自检): devices, printer and paper, keys, journal, space, clock, certificates and host.
     Diagnose,
     /// Hand over the customer's payment code, which is read from the standard input.
     PresentCode {
@@ -114,6 +122,13 @@ enum Command {
         /// The transaction's number.
         id: u64,
     },
+    /// Hand over the signature that the cardholder drew on a screen.
+    Sign {
+        /// The transaction's number.
+        id: u64,
+        /// The strokes as JSON: [[[x, y], …], …], x 0 to 255 and y 0 to 95; the standard input where absent.
+        file: Option<PathBuf>,
+    },
     /// Choose an application.
     Select {
         /// The transaction's number.
@@ -121,12 +136,17 @@ enum Command {
         /// Place in the list, from 0.
         index: u32,
     },
+    /// Settle the batch (结算), look at a settlement, match it with the host's own list.
+    Settle(settle::Arguments),
     /// What the host has still to take, or did not take (存储转发): reversals, script results, offline sales …
     Queue(queue::Arguments),
     /// What is left to sell while the host cannot be reached, and why not (脱机).
     Offline,
     /// Reversals that the host has not answered.
     Reversals,
+    /// Say what came of a transaction whose outcome is unknown, after asking the acquirer: a refund without an answer, or
+    /// a reversal that the host never answers. The supervisor types the password on the PIN pad.
+    Resolve(resolve::Arguments),
     /// Print a copy of a receipt.
     Print {
         /// The transaction's number.
@@ -143,6 +163,8 @@ enum Command {
         #[arg(long)]
         png: Option<PathBuf>,
     },
+    /// A full-screen till: type an amount, watch the state, see the receipt and the day's transactions.
+    Till,
     /// Decode hexadecimal data for people: `iso8583`, `tlv`, `tvr` or `cvm`. Card data is masked.
     Decode(decode::Arguments),
     /// Move the simulator's devices.
@@ -170,6 +192,16 @@ impl Failure {
             Failure::Terminal(error) => Exit::of_error(error),
             Failure::Usage(_) => Exit::Usage,
             Failure::Fault(_) | Failure::Picture(_) | Failure::Io(_) => Exit::Fault,
+        }
+    }
+
+    /// What to tell people.
+    fn text(&self, language: Language) -> String {
+        match self {
+            Failure::Terminal(Error::Refused { name, text }) => {
+                format!("{name}: {}", errors::text(name, text, language))
+            }
+            other => other.to_string(),
         }
     }
 
@@ -215,7 +247,7 @@ fn fail(failure: &Failure, voice: Voice) -> ExitCode {
     // Where nobody listens there is only the exit status.
     let _ = match voice.json {
         true => writeln!(io::stdout(), "{}", failure.json()),
-        false => writeln!(io::stderr(), "posctl: {failure}"),
+        false => writeln!(io::stderr(), "posctl: {}", failure.text(voice.language)),
     };
     failure.exit().into()
 }
@@ -235,10 +267,14 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             writeln!(io::stdout(), "{}", simulated::run(&arguments, voice).map_err(Failure::Fault)?)?;
             return Ok(Exit::Done);
         }
+        Command::Till => return till::run(voice).await,
+        Command::Settle(arguments) => return settle::run(arguments, voice).await,
+        Command::Setup(arguments) => return setup::run(&arguments, voice),
         Command::Operator(arguments) => return operator::run(arguments, voice).await,
         Command::Audit(arguments) => return audit::run(arguments, voice).await,
         Command::Queue(arguments) => return queue::run(arguments, voice).await,
         Command::Offline => return queue::offline(voice).await,
+        Command::Resolve(arguments) => return resolve::run(arguments, voice).await,
         Command::Download(arguments) => return download::run(arguments, voice).await,
         _ => {}
     }
@@ -307,6 +343,11 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
             terminal.get(id).await?.confirm().await?;
             voice.say("已确认", "confirmed", &json!({"done": "confirm", "id": id}))?;
         }
+        Command::Sign { id, file } => {
+            let strokes = strokes(file, voice)?;
+            terminal.get(id).await?.sign(&strokes).await?;
+            voice.say("已签名", "signed", &json!({"done": "sign", "id": id}))?;
+        }
         Command::Select { id, index } => {
             terminal.get(id).await?.select_application(index).await?;
             voice.say("已选择", "chosen", &json!({"done": "select", "id": id}))?;
@@ -325,11 +366,26 @@ async fn run(command: Command, voice: Voice) -> Result<Exit, Failure> {
         | Command::Sim(_)
         | Command::Operator(_)
         | Command::Audit(_)
+        | Command::Till
+        | Command::Settle(_)
         | Command::Queue(_)
         | Command::Offline
-        | Command::Download(_) => {}
+        | Command::Resolve(_)
+        | Command::Download(_)
+        | Command::Setup(_) => {}
     }
     Ok(Exit::Done)
+}
+
+/// Strokes from a file or the standard input. Their bounds are the terminal's to check.
+fn strokes(file: Option<PathBuf>, voice: Voice) -> Result<Vec<Vec<(u8, u8)>>, Failure> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path)?,
+        None => io::read_to_string(io::stdin())?,
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::Usage(voice.pick(format!("笔画格式有误：{error}"), format!("these are no strokes: {error}")))
+    })
 }
 
 async fn diagnose(terminal: &Terminal, voice: Voice) -> Result<Exit, Failure> {
@@ -337,12 +393,28 @@ async fn diagnose(terminal: &Terminal, voice: Voice) -> Result<Exit, Failure> {
     let good = checks.iter().all(|check| check.good);
     let mut out = io::stdout();
     if voice.json {
-        let check = |c: &posd_client::Check| json!({"code": c.code, "good": c.good, "detail": c.detail});
+        let check = |c: &posd_client::Check| {
+            json!({
+                "code": c.code, "good": c.good, "detail": c.detail, "cause": c.cause, "action": c.action,
+            })
+        };
         writeln!(out, "{}", json!({"good": good, "checks": checks.iter().map(check).collect::<Value>()}))?;
     } else {
         for check in &checks {
             let mark = if check.good { voice.pick("正常", "good") } else { voice.pick("异常", "BAD ") };
             writeln!(out, "{mark}  {:14} {}", check.code, check.detail)?;
+            if !check.good {
+                let text = |texts: &std::collections::HashMap<String, String>| {
+                    texts.get(voice.pick("zh-CN", "en")).cloned().unwrap_or_default()
+                };
+                writeln!(
+                    out,
+                    "      {}{}{}",
+                    text(&check.cause),
+                    voice.pick("；", "; "),
+                    text(&check.action)
+                )?;
+            }
         }
     }
     Ok(if good { Exit::Done } else { Exit::NotGood })

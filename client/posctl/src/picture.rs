@@ -163,7 +163,8 @@ impl Paper {
     }
 }
 
-fn font() -> Result<FontVec, PictureError> {
+/// The first font with Chinese characters that is there.
+pub(crate) fn font() -> Result<FontVec, PictureError> {
     FONTS
         .iter()
         .filter_map(|(path, index)| Some((std::fs::read(path).ok()?, *index)))

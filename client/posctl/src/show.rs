@@ -42,7 +42,7 @@ pub(crate) fn state(word: &str, language: Language) -> &str {
         "completing" => "卡片完成",
         "waiting-signature" => "等待签名",
         "waiting-removal" => "等待取卡",
-        "resolving" => "正在冲正",
+        "resolving" => "结果待定",
         "finished" => "结束",
         "ready" => "就绪",
         "busy" => "忙",
@@ -121,6 +121,11 @@ pub(crate) fn transaction(out: &mut impl Write, details: &Details, language: Lan
     for (zh, en, key) in rows {
         row(zh, en, &details.result_text(key).filter(|value| value != "none").unwrap_or_default())?;
     }
+    let balance = details.balance().map(|balance| {
+        let sign = if balance < 0 { "-" } else { "" };
+        format!("{sign}{}", crate::voice::yuan(balance.unsigned_abs()))
+    });
+    row("余额", "balance", &balance.unwrap_or_default())?;
     if details.result_flag("try-again") {
         row(
             "再试",
@@ -148,12 +153,17 @@ pub(crate) fn terminal(out: &mut impl Write, now: &TerminalState, language: Lang
         ("操作员", "operator", format!("{operator}{locked}")),
         ("批次号", "batch", format!("{:06}", now.batch)),
         ("待冲正", "reversals", now.pending_reversals.to_string()),
+        ("待核实退货", "unresolved", now.unresolved_refunds.to_string()),
         ("待上送", "to send", now.queue_length.to_string()),
         ("需处理", "need action", now.needs_action.to_string()),
         ("版本", "version", now.version.clone()),
     ];
     for (zh, en, value) in rows {
         writeln!(out, "{} {}", padded(language.pick(zh, en), 12), value.trim_end())?;
+    }
+    let why = now.reason_texts.get(language.pick("zh-CN", "en"));
+    for line in why.into_iter().flat_map(|text| text.lines()) {
+        writeln!(out, "! {line}")?;
     }
     Ok(())
 }

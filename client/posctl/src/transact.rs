@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use posd_client::{
-    AmountOf, CreateOptions, Details, KINDS, Kind, OptionType, OptionValue, Original, Terminal, Transaction,
+    AmountOf, CreateOptions, Details, External, KINDS, Kind, OptionType, OptionValue, Original, Terminal,
+    Transaction,
 };
 use std::{
     io::{self, Write},
@@ -82,8 +83,9 @@ pub(crate) fn command(kind: &'static Kind, language: Language) -> Command {
                 option("trace", "原凭证号（本批次）", "Its trace number (凭证号), in the present batch")
                     .value_parser(clap::value_parser!(u32).range(1..=999_999)),
             )
-            .arg(option("rrn", "原参考号", "Its reference number (参考号)"))
-            .group(ArgGroup::new("which").args(["original", "trace", "rrn"]).required(true));
+            .arg(option("rrn", "原参考号", "Its reference number (参考号)"));
+        let alone = ArgGroup::new("which").args(["original", "trace", "rrn"]).required(true);
+        command = if kind.external { external(command, language) } else { command.group(alone) };
     }
     for further in kind.further {
         let argument = option(further.key, further.zh, further.en).required(further.required);
@@ -104,10 +106,24 @@ pub(crate) fn command(kind: &'static Kind, language: Language) -> Command {
     }
     command
         .arg(option("note", "签购单上的一行备注", "A line for the receipt"))
+        .arg(
+            option(
+                "goods",
+                "一行商品：名称,数量,元，例如 苹果,0.5,6.00；可多次给出",
+                "One line of the goods: NAME,QUANTITY,YUAN, such as 苹果,0.5,6.00; may be given several times",
+            )
+            .action(ArgAction::Append)
+            .value_parser(goods),
+        )
         .arg(flag(
             "new-attempt",
             "上一次未扣款时，用同一个名字再试一次",
             "Open the next attempt of one that ended without a charge",
+        ))
+        .arg(flag(
+            "sign-on-screen",
+            "持卡人在屏幕上签名，随后用 sign 命令交付",
+            "The cardholder signs on a screen; hand it over with the command sign",
         ))
         .arg(flag("no-wait", "终端忙时立即拒绝，不排队", "Refuse instead of queueing"))
         .arg(
@@ -122,6 +138,64 @@ pub(crate) fn command(kind: &'static Kind, language: Language) -> Command {
         )
 }
 
+/// The options for an original that is not in the terminal's journal: its date, and what else its slip says.
+fn external(command: Command, language: Language) -> Command {
+    let option = |name: &'static str, zh: &'static str, en: &'static str| {
+        Arg::new(name).long(name).help(language.pick(zh, en)).value_name("VALUE")
+    };
+    command
+        .arg(option(
+            "date",
+            "原交易日期 MMDD：原交易不在本机流水中（其他终端或以前的流水），须主管确认",
+            "Its date by the host, MMDD: it is not in this terminal's journal; the supervisor is asked",
+        ))
+        .arg(option("authorisation-code", "原授权码", "Its authorisation code").requires("date"))
+        .arg(
+            option("batch", "原批次号", "Its batch number")
+                .requires("date")
+                .value_parser(clap::value_parser!(u32).range(1..=999_999)),
+        )
+        .group(
+            ArgGroup::new("which").args(["original", "trace", "rrn", "date"]).required(true).multiple(true),
+        )
+        // Without a date it is named in one way.
+        .group(ArgGroup::new("own").args(["original"]).conflicts_with_all(["trace", "rrn", "date"]))
+}
+
+/// How the original is named.
+fn original_of(matches: &ArgMatches) -> Option<Original> {
+    let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
+    let number = |name: &str| matches.try_get_one::<u32>(name).ok().flatten().copied();
+    match text("date") {
+        Some(date) => Some(Original::External(External {
+            date,
+            rrn: text("rrn"),
+            authorisation_code: text("authorisation-code"),
+            batch: number("batch"),
+            trace: number("trace"),
+        })),
+        None => text("original")
+            .map(Original::Reference)
+            .or(number("trace").map(Original::Trace))
+            .or(text("rrn").map(Original::Rrn)),
+    }
+}
+
+/// A line of goods: its name, quantity in thousandths and amount in minor units.
+fn goods(text: &str) -> Result<(String, u32, u64), String> {
+    let wrong = || format!("{text:?}: 苹果,0.5,6.00");
+    let mut parts = text.rsplitn(3, ',');
+    let (amount, quantity, name) = (parts.next(), parts.next(), parts.next());
+    let (Some(amount), Some(quantity), Some(name)) = (amount, quantity, name) else { return Err(wrong()) };
+    let (whole, rest) = quantity.split_once('.').unwrap_or((quantity, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || rest.len() > 3 || !digits(whole) || !digits(rest) {
+        return Err(wrong());
+    }
+    let thousandths = format!("{whole}{rest:0<3}").parse().map_err(|_| wrong())?;
+    Ok((name.to_owned(), thousandths, minor_units(amount).ok_or_else(wrong)?))
+}
+
 /// Makes or finds the transaction, starts it, and follows it to its end.
 pub(crate) async fn run(
     terminal: &Terminal,
@@ -131,11 +205,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
     let flag = |name: &str| matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
-    let trace = matches.try_get_one::<u32>("trace").ok().flatten().copied();
-    let original = text("original")
-        .map(Original::Reference)
-        .or(trace.map(Original::Trace))
-        .or(text("rrn").map(Original::Rrn));
+    let original = original_of(matches);
     let amount = match (text("amount"), kind.amount) {
         (Some(amount), _) => money(&amount, voice)?,
         (None, AmountOf::Nothing) => 0,
@@ -157,7 +227,9 @@ pub(crate) async fn run(
         locale: Some(voice.language.tag().to_owned()),
         allow_partial: flag("allow-partial"),
         no_wait: flag("no-wait"),
+        sign_on_screen: flag("sign-on-screen"),
         note: text("note"),
+        goods: matches.get_many("goods").into_iter().flatten().cloned().collect(),
         original,
         further,
     };
@@ -194,6 +266,7 @@ async fn whole(terminal: &Terminal, original: Option<&Original>, voice: Voice) -
     };
     let details = match original.ok_or_else(missing)? {
         Original::Reference(reference) => terminal.find(reference).await?.details().await?,
+        Original::External(_) => return Err(missing()),
         other => {
             let batch = u64::from(terminal.state().await?.batch);
             let is_it = |details: &Details| match other {
@@ -202,7 +275,7 @@ async fn whole(terminal: &Terminal, original: Option<&Original>, voice: Voice) -
                         && details.result_number("batch") == Some(batch)
                 }
                 Original::Rrn(rrn) => details.result_text("rrn").as_deref() == Some(rrn),
-                Original::Reference(_) => false,
+                Original::Reference(_) | Original::External(_) => false,
             };
             let mut before = None;
             loop {
@@ -236,7 +309,7 @@ async fn follow(
     let mut out = io::stdout();
     let mut shown = (String::new(), String::new(), 0);
     let mut give_up = None;
-    while details.state != "finished" {
+    while !details.is_over() {
         if details.state == "resolving" {
             let end = *give_up.get_or_insert_with(|| tokio::time::Instant::now() + patience);
             match tokio::time::timeout_at(end, following.next()).await {
@@ -276,6 +349,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lines_of_goods() {
+        assert_eq!(goods("苹果,0.5,6.00"), Ok(("苹果".to_owned(), 500, 600)));
+        assert_eq!(goods("tea, green,12,3").map(|line| line.1), Ok(12_000));
+        for wrong in ["", "a", "a,1", "a,x,1", "a,1.0001,1", "a,1,x", "a,.5,1"] {
+            assert!(goods(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_clients_table_has_every_type_of_the_dialect_in_its_order() {
         let dialect: Vec<&str> = posd_unionpay::Kind::ALL.iter().map(|kind| kind.word()).collect();
         assert_eq!(KINDS.iter().map(|kind| kind.word).collect::<Vec<_>>(), dialect);
@@ -310,6 +392,8 @@ mod tests {
             if kind.follows {
                 assert!(parse(&["--reference", "a"]).is_err());
                 assert!(parse(&["--reference", "a", "--original", "b", "--trace", "1"]).is_err());
+                let elsewhere = ["--reference", "a", "--date", "0131", "--authorisation-code", "A12345"];
+                assert_eq!(parse(&elsewhere).is_ok(), kind.external, "{}", kind.word);
             }
         }
     }

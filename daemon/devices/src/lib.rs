@@ -12,4 +12,4 @@ mod line;
 mod printer;
 pub mod scanner;
 
-pub use printer::{Job, State, Target, run};
+pub use printer::{Condition, Job, State, Target, probe, run};

@@ -12,6 +12,7 @@ use tokio::{
     sync::mpsc::Receiver,
     time::{Instant, sleep, timeout},
 };
+use zeroize::Zeroizing;
 
 /// Where the printer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +25,20 @@ pub enum Target {
     Tcp(String),
 }
 
-/// One slip.
-#[derive(Debug)]
+/// One slip. It may hold a full card number: it is shown nowhere but on paper, and wiped on drop.
 pub struct Job {
     /// Its number.
     pub id: u64,
     /// The bytes to print. Every byte 0x0A in them ends a line; none is part of a command or a character.
-    pub bytes: Vec<u8>,
+    pub bytes: Zeroizing<Vec<u8>>,
     /// The same with the reprint mark, for when the first may have been printed in part.
-    pub again: Vec<u8>,
+    pub again: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Job({}, {} bytes)", self.id, self.bytes.len())
+    }
 }
 
 /// How a job stands. Before the first of these it is queued.
@@ -142,6 +148,41 @@ pub(crate) async fn run_with(
                 watch.to(State::Failed);
             }
         }
+    }
+}
+
+/// How a printer is between jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// It is there and has paper; of a device without a way back: it is there.
+    Ready,
+    /// It has no paper, or its cover is open.
+    NeedsPaper,
+    /// It cannot be reached.
+    Missing,
+    /// It does not answer.
+    Mute,
+}
+
+/// Asks a printer how it is, and prints nothing. Within seconds; not while a job is printed, as a printer serves one
+/// connection at a time.
+pub async fn probe(target: &Target) -> Condition {
+    probe_with(PATIENCE, target).await
+}
+
+pub(crate) async fn probe_with(patience: Patience, target: &Target) -> Condition {
+    let ask = async {
+        let line = timeout(patience.answer, open(target)).await.map_err(|_| Fault::Mute)??;
+        if let Target::Character(_) = target {
+            return Ok(true);
+        }
+        Dialogue { line, patience, answered: false }.is_ready().await
+    };
+    match ask.await {
+        Ok(true) => Condition::Ready,
+        Ok(false) => Condition::NeedsPaper,
+        Err(Fault::Mute) => Condition::Mute,
+        Err(_) => Condition::Missing,
     }
 }
 

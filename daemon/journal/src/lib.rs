@@ -23,7 +23,7 @@ pub use audit::{AuditError, audit_rows, verify_audit};
 use posd_runner::Journal as Port;
 use posd_terminal::{
     Admission, Advice, AdviceId, AtRisk, Attempt, AuditHead, AuditRow, CardKey, Cause, Device, PrintJob,
-    Records, Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
+    Records, Reversal, SaleKey, Settlement, StorageFault, StoredSet, TransactionId, Write,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi::ErrorCode};
 use std::{
@@ -127,18 +127,6 @@ impl Journal {
     pub fn audit_rows(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StorageFault> {
         audit::rows_of(&self.connection, after, limit)
     }
-
-    /// Erases the sealed card data of everything in a batch that is settled, from the file too (rule 10).
-    ///
-    /// # Errors
-    /// [`StorageFault`]. While [`check`] runs, the rows are erased and their older pages are not: call again.
-    pub fn erase_cards(&mut self, batch: u32) -> Result<(), StorageFault> {
-        if write::erase_cards(&mut self.connection, batch).map_err(fault)? {
-            Ok(())
-        } else {
-            Err(StorageFault("older pages are still being read; erase again later".to_owned()))
-        }
-    }
 }
 
 /// The full check of a journal: every page, every index. It may run beside an open journal, in another thread.
@@ -159,7 +147,12 @@ impl Port for Journal {
             return Ok(());
         }
         let done = write::commit(&mut self.connection, writes);
-        self.after_commit(done)
+        self.after_commit(done)?;
+        if writes.iter().any(|write| matches!(write, Write::EraseCards { .. })) {
+            // The log still holds the older pages. Where somebody reads just now they go with the next start.
+            let _ = write::drop_older_pages(&self.connection);
+        }
+        Ok(())
     }
 
     fn commit_if(
@@ -205,8 +198,24 @@ impl Records for Journal {
         read::one(&self.connection, read::ATTEMPT_BY_TRACE, (batch, trace))
     }
 
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::BATCH, (batch, after, limit))
+    }
+
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault> {
+        read::count(&self.connection, read::BATCH_SIZE, [batch])
+    }
+
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         read::many(&self.connection, read::ATTEMPTS_BY_RRN, [rrn])
+    }
+
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::ATTEMPTS_BY_AUTHORISATION, [code])
+    }
+
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault> {
+        read::many(&self.connection, read::EXTERNAL_FOLLOWERS, [original])
     }
 
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
@@ -240,6 +249,21 @@ impl Records for Journal {
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         read::many(&self.connection, read::OPEN_ADVICES, [])
+    }
+
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        match batch {
+            Some(batch) => read::one(&self.connection, read::SETTLEMENT, [batch]),
+            None => read::one(&self.connection, read::LATEST_SETTLEMENT, []),
+        }
+    }
+
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        read::one(&self.connection, read::SETTLEMENT_BY_ID, [id])
+    }
+
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        read::one(&self.connection, read::OPEN_SETTLEMENT, [])
     }
 
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {

@@ -2,7 +2,8 @@
 
 use crate::fault;
 use posd_terminal::{
-    Advice, AtRisk, Attempt, CardKey, Device, PrintJob, Reversal, Sealed, SetContent, StorageFault, StoredSet,
+    Advice, AtRisk, Attempt, CardKey, Device, PrintJob, Reversal, Sealed, SetContent, Settlement,
+    StorageFault, StoredSet,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
@@ -11,7 +12,14 @@ pub(crate) const ATTEMPT: &str = "SELECT record, card FROM attempt WHERE id = ?1
 pub(crate) const LATEST_ATTEMPT: &str =
     "SELECT record, card FROM attempt WHERE uid = ?1 AND reference = ?2 ORDER BY number DESC LIMIT 1";
 pub(crate) const ATTEMPT_BY_TRACE: &str = "SELECT record, card FROM attempt WHERE batch = ?1 AND trace = ?2";
+pub(crate) const BATCH: &str =
+    "SELECT record, card FROM attempt WHERE batch = ?1 AND trace > ?2 ORDER BY trace LIMIT ?3";
+pub(crate) const BATCH_SIZE: &str = "SELECT count(*) FROM attempt WHERE batch = ?1 AND trace IS NOT NULL";
 pub(crate) const ATTEMPTS_BY_RRN: &str = "SELECT record, card FROM attempt WHERE rrn = ?1 ORDER BY id DESC";
+pub(crate) const ATTEMPTS_BY_AUTHORISATION: &str =
+    "SELECT record, card FROM attempt WHERE authorisation_code = ?1 ORDER BY id DESC";
+pub(crate) const EXTERNAL_FOLLOWERS: &str =
+    "SELECT record, card FROM attempt WHERE external_original = ?1 ORDER BY id";
 pub(crate) const FOLLOWERS: &str = "SELECT record, card FROM attempt WHERE original = ?1 ORDER BY id";
 pub(crate) const ATTEMPTS: &str =
     "SELECT record, card FROM attempt WHERE uid = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
@@ -20,6 +28,12 @@ pub(crate) const UNACKNOWLEDGED: &str =
 pub(crate) const UNRESOLVED: &str = "SELECT record, card FROM attempt WHERE to_resolve ORDER BY id";
 pub(crate) const OPEN_REVERSALS: &str = "SELECT record, card FROM reversal WHERE open ORDER BY id";
 pub(crate) const OPEN_ADVICES: &str = "SELECT record, card FROM advice WHERE open ORDER BY id";
+pub(crate) const SETTLEMENT: &str =
+    "SELECT record, NULL FROM settlement WHERE batch = ?1 ORDER BY id DESC LIMIT 1";
+pub(crate) const LATEST_SETTLEMENT: &str =
+    "SELECT record, NULL FROM settlement WHERE id > 0 ORDER BY id DESC LIMIT 1";
+pub(crate) const SETTLEMENT_BY_ID: &str = "SELECT record, NULL FROM settlement WHERE id = ?1";
+pub(crate) const OPEN_SETTLEMENT: &str = "SELECT record, NULL FROM settlement WHERE open ORDER BY id LIMIT 1";
 pub(crate) const ADVICES_TO_LOOK_AT: &str =
     "SELECT record, card FROM advice WHERE state = 'needs-action' ORDER BY id";
 pub(crate) const ADVICE: &str = "SELECT record, card FROM advice WHERE id = ?1";
@@ -59,6 +73,10 @@ impl Record for Advice {
     }
 }
 
+impl Record for Settlement {
+    fn put_card(&mut self, _: Option<Vec<u8>>) {}
+}
+
 impl Record for StoredSet {
     fn put_card(&mut self, card: Option<Vec<u8>>) {
         if let SetContent::Blacklist { cards, .. } = &mut self.content {
@@ -90,6 +108,15 @@ pub(crate) fn one<T: Record>(
 ) -> Result<Option<T>, StorageFault> {
     let mut statement = connection.prepare_cached(query).map_err(fault)?;
     statement.query_row(parameters, columns).optional().map_err(fault)?.map(record).transpose()
+}
+
+pub(crate) fn count(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+) -> Result<u32, StorageFault> {
+    let mut statement = connection.prepare_cached(query).map_err(fault)?;
+    statement.query_row(parameters, |row| row.get(0)).map_err(fault)
 }
 
 pub(crate) fn many<T: Record>(

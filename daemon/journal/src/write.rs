@@ -3,7 +3,7 @@
 use crate::{audit, read};
 use posd_terminal::{
     Admission, Advice, AdviceState, Attempt, Cause, Outcome, PrintJob, PrintState, Reversal, ReversalState,
-    Sealed, SetContent, StoredSet, Write,
+    Sealed, SetContent, Settlement, StoredSet, WallTime, Write,
 };
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
 use serde::Serialize;
@@ -51,6 +51,8 @@ fn write_all(transaction: &Transaction<'_>, writes: &[Write]) -> Result<()> {
                 transaction.prepare_cached(sql)?.execute([id])?;
             }
             Write::PrintJob(job) => write_print_job(transaction, job)?,
+            Write::Settlement(settlement) => write_settlement(transaction, settlement)?,
+            Write::EraseCards { batch, now } => erase(transaction, *batch, *now)?,
             Write::Audit(row) => audit::write(transaction, row)?,
             Write::Set(set) => write_set(transaction, set)?,
         }
@@ -68,13 +70,14 @@ fn write_attempt(transaction: &Transaction<'_>, attempt: &Attempt) -> Result<()>
     let outcome = attempt.outcome;
     let unknown = outcome == Some(Outcome::Unknown);
     let sql = "INSERT INTO attempt (id, uid, reference, number, batch, trace, rrn, authorisation_code, outcome,
-                   to_acknowledge, to_resolve, original, record, card)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                   to_acknowledge, to_resolve, original, external_original, keep_card_until, record, card)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
                ON CONFLICT (id) DO UPDATE SET uid = excluded.uid, reference = excluded.reference,
                    number = excluded.number, batch = excluded.batch, trace = excluded.trace, rrn = excluded.rrn,
                    authorisation_code = excluded.authorisation_code, outcome = excluded.outcome,
                    to_acknowledge = excluded.to_acknowledge, to_resolve = excluded.to_resolve,
-                   original = excluded.original, record = excluded.record, card = excluded.card";
+                   original = excluded.original, external_original = excluded.external_original,
+                   keep_card_until = excluded.keep_card_until, record = excluded.record, card = excluded.card";
     transaction.prepare_cached(sql)?.execute((
         attempt.id,
         attempt.key.uid,
@@ -87,7 +90,9 @@ fn write_attempt(transaction: &Transaction<'_>, attempt: &Attempt) -> Result<()>
         outcome.map(Outcome::word),
         outcome.is_some() && !unknown && !attempt.acknowledged,
         unknown || (outcome.is_none() && attempt.trace.is_some()),
-        attempt.original.as_ref().map(|link| link.transaction),
+        attempt.original.as_ref().and_then(|link| link.transaction),
+        attempt.external_original(),
+        attempt.keep_card_until,
         record,
         card,
     ))?;
@@ -135,14 +140,28 @@ fn write_advice(transaction: &Transaction<'_>, advice: &Advice) -> Result<()> {
 
 fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> {
     let open = !matches!(job.state, PrintState::Done | PrintState::Failed);
-    let sql = "INSERT INTO print_job (id, attempt, state, open, record) VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql = "INSERT INTO print_job (id, attempt, settlement, state, open, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, open = excluded.open, record = excluded.record";
     transaction.prepare_cached(sql)?.execute((
         job.id,
-        job.transaction,
+        job.slip.settlement().is_none().then_some(job.transaction),
+        job.slip.settlement().map(|(id, _)| id),
         job.state.word(),
         open,
         json(job)?,
+    ))?;
+    Ok(())
+}
+
+fn write_settlement(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<()> {
+    let sql = "INSERT INTO settlement (id, batch, open, record) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, open = excluded.open, record = excluded.record";
+    let record = json(settlement)?;
+    transaction.prepare_cached(sql)?.execute((
+        settlement.id,
+        settlement.batch,
+        settlement.is_open(),
+        record,
     ))?;
     Ok(())
 }
@@ -159,13 +178,23 @@ fn write_set(transaction: &Transaction<'_>, set: &StoredSet) -> Result<()> {
     Ok(())
 }
 
-/// Erases the sealed card data of a batch. What is still open keeps its own, as it is still needed. False when the
-/// log still holds older pages, because somebody reads.
-pub(crate) fn erase_cards(connection: &mut Connection, batch: u32) -> Result<bool> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute("UPDATE attempt SET card = NULL WHERE batch = ?1 AND NOT to_resolve", [batch])?;
+/// Of a batch; what is still open, and what a pre-authorisation's window keeps, stays.
+pub(crate) const ERASE_BATCH: &str = "UPDATE attempt SET card = NULL WHERE card IS NOT NULL AND batch = ?1 AND NOT to_resolve AND keep_card_until IS NULL";
+/// Of whatever was kept, once its time is over.
+pub(crate) const ERASE_OVER: &str =
+    "UPDATE attempt SET card = NULL, keep_card_until = NULL WHERE keep_card_until <= ?1 AND NOT to_resolve";
+
+/// Erases the sealed card data of a batch, and what was kept until now. What is still open keeps its own, as it is
+/// still needed.
+fn erase(transaction: &Transaction<'_>, batch: u32, now: WallTime) -> Result<()> {
+    transaction.execute(ERASE_BATCH, [batch])?;
+    transaction.execute(ERASE_OVER, [now])?;
     transaction.execute("UPDATE reversal SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
     transaction.execute("UPDATE advice SET card = NULL WHERE batch = ?1 AND NOT open", [batch])?;
-    transaction.commit()?;
+    Ok(())
+}
+
+/// Takes the log's pages home, so that what was erased is in no older page. False where somebody reads them.
+pub(crate) fn drop_older_pages(connection: &Connection) -> Result<bool> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
 }

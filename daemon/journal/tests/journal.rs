@@ -7,12 +7,13 @@ mod sample;
 use posd_journal::{Journal, OpenError, check};
 use posd_runner::Journal as _;
 use posd_terminal::{
-    Admission, AdviceState, AtRisk, Attempt, CardKey, Cause, Device, Kind, Link, OfflineLimits, Outcome,
-    PrintState, Records, ReversalState, Sealed, Write,
+    Admission, AdviceState, AtRisk, Attempt, BatchTotals, CardKey, Cause, Device, Kind, Link, OfflineLimits,
+    Outcome, PrintJob, PrintState, Records, ReversalState, Sealed, Settlement, SettlementFault,
+    SettlementStep, SlipOf, Write,
 };
-use posd_unionpay::request::Linked;
+use posd_unionpay::{Profile, request::Linked};
 use rusqlite::Connection;
-use sample::{advice, attempt, key, print_job, reversal};
+use sample::{advice, attempt, key, print_job, reversal, settlement};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -48,8 +49,8 @@ fn attempts_are_found_by_trace_by_reference_number_and_by_what_they_follow() {
             original: Linked { trace: 101, ..Linked::default() },
         })
     };
-    let void = Attempt { kind: Kind::Void, original: link(1), ..attempt(2) };
-    let again = Attempt { original: link(1), rrn: attempt(1).rrn, ..attempt(4) };
+    let void = Attempt { kind: Kind::Void, original: link(Some(1)), ..attempt(2) };
+    let again = Attempt { original: link(Some(1)), rrn: attempt(1).rrn, ..attempt(4) };
     journal.commit(&[write(&attempt(1)), write(&void), write(&attempt(3)), write(&again)]).unwrap();
     drop(journal);
     let journal = Journal::open(&path).unwrap();
@@ -58,6 +59,93 @@ fn attempts_are_found_by_trace_by_reference_number_and_by_what_they_follow() {
     assert_eq!(ids(journal.attempts_by_rrn("000000000001").unwrap()), [4, 1]);
     assert_eq!(journal.followers(1).unwrap(), [void, again]);
     assert_eq!(ids(journal.followers(2).unwrap()), [] as [u64; 0]);
+}
+
+#[test]
+fn a_batch_is_read_in_the_order_of_traces_a_page_at_a_time() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let writes: Vec<Write> = (1..=5)
+        .map(|id| Attempt { trace: Some(200 - u32::try_from(id).unwrap()), ..attempt(id) })
+        .chain([
+            Attempt { batch: Some(2), ..attempt(6) },
+            Attempt { batch: None, trace: None, outcome: None, ..attempt(7) },
+        ])
+        .map(|attempt| write(&attempt))
+        .collect();
+    journal.commit(&writes).unwrap();
+    drop(journal);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(ids(journal.batch(1, 0, 2).unwrap()), [5, 4]);
+    assert_eq!(ids(journal.batch(1, 196, 9).unwrap()), [3, 2, 1]);
+    assert_eq!(ids(journal.batch(2, 0, 9).unwrap()), [6]);
+    assert_eq!(ids(journal.batch(3, 0, 9).unwrap()), [] as [u64; 0]);
+    assert_eq!([1, 2, 3].map(|batch| journal.batch_size(batch).unwrap()), [5, 1, 0]);
+}
+
+/// The closing of a batch is one commit, and its card data leaves the file with it.
+#[test]
+fn rule_10_a_batch_that_is_closed_leaves_no_card_data_in_the_file() {
+    let (directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let needle = [0xA7; 64];
+    let sealed = |id| Attempt { card: Some(Sealed(needle.to_vec())), ..attempt(id) };
+    journal.commit(&[write(&sealed(1)), write(&Attempt { batch: Some(2), ..sealed(2) })]).unwrap();
+    assert!(holds(&directory, &needle));
+    let closed = settlement(1, SettlementStep::Closed);
+    journal
+        .commit(&[
+            Write::EraseCards { batch: 1, now: 0 },
+            Write::EraseCards { batch: 2, now: 0 },
+            Write::Settlement(Box::new(closed)),
+        ])
+        .unwrap();
+    assert!(!holds(&directory, &needle));
+    assert_eq!(journal.attempt(1).unwrap().unwrap().card, None);
+}
+
+#[test]
+fn a_settlement_is_found_by_batch_by_number_and_while_it_is_open() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.settlement(None).unwrap(), None);
+    let done = settlement(1, SettlementStep::Closed);
+    let open = Settlement { id: 2, batch: 7, ..settlement(1, SettlementStep::Certificates) };
+    let all = [done.clone(), open.clone()].map(|record| Write::Settlement(Box::new(record)));
+    journal.commit(&all).unwrap();
+    drop(journal);
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.settlement(Some(1)).unwrap(), Some(done.clone()));
+    assert_eq!(journal.settlement(None).unwrap(), Some(open.clone()));
+    assert_eq!(journal.settlement_by_id(1).unwrap(), Some(done));
+    assert_eq!(journal.open_settlement().unwrap(), Some(open.clone()));
+    let given_up = Settlement { fault: Some(SettlementFault::NoAnswer), ..open };
+    journal.commit(&[Write::Settlement(Box::new(given_up))]).unwrap();
+    assert_eq!(journal.open_settlement().unwrap(), None);
+    // A slip of a settlement is a job without a transaction.
+    let of = SlipOf::Settlement { id: 1, batch: 1 };
+    let job = PrintJob { transaction: 0, slip: of, ..print_job(9, 1, PrintState::Queued) };
+    journal.commit(&[Write::PrintJob(job.clone())]).unwrap();
+    assert_eq!(journal.open_print_jobs().unwrap(), [job]);
+}
+
+/// The totals of a batch are read from the file, page by page.
+#[test]
+fn the_totals_of_a_batch() {
+    let (_directory, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let by_card = |id| Attempt { wallet: None, ..attempt(id) };
+    let writes: Vec<Write> = (1..=150).map(|id| write(&by_card(id))).collect();
+    journal.commit(&writes).unwrap();
+    let other = Attempt { batch: Some(2), ..by_card(151) };
+    let void = Attempt { kind: Kind::Void, ..by_card(152) };
+    let unknown = Attempt { kind: Kind::Refund, outcome: Some(Outcome::Unknown), ..attempt(153) };
+    journal.commit(&[write(&other), write(&void), write(&unknown)]).unwrap();
+    let totals = BatchTotals::of_batch(1, &journal, &Profile::default()).unwrap();
+    let side = totals.totals.domestic;
+    assert_eq!((side.debit_count, side.debit_amount), (150, 150 * 1234));
+    assert_eq!((side.credit_count, side.credit_amount), (1, 1234));
+    assert_eq!(totals.fees, 150 * 7);
 }
 
 /// Records of the first release say nothing of originals, and are of chip sales.
@@ -441,7 +529,18 @@ fn rule_10_erased_card_data_is_nowhere_in_database_log_or_free_pages() {
     journal.commit(&[write(&other_batch)]).unwrap();
     assert!((1..=62).all(|id| holds(&directory, format!("canary {id:08}").as_bytes())), "it can be seen");
 
-    journal.erase_cards(1).unwrap();
+    let held = |id, batch, until| Attempt {
+        batch: Some(batch),
+        card: Some(canary(id)),
+        keep_card_until: Some(until),
+        ..attempt(id)
+    };
+    journal
+        .commit(&[write(&held(63, 1, 5_000)), write(&held(64, 1, 9_000)), write(&held(65, 3, 5_000))])
+        .unwrap();
+
+    let erase = |batch, now| Write::EraseCards { batch, now };
+    journal.commit(&[erase(1, 4_999)]).unwrap();
     for id in 1..=60 {
         assert!(!holds(&directory, format!("canary {id:08}").as_bytes()), "{id}");
         assert_eq!(journal.attempt(id).unwrap(), Some(Attempt { card: None, ..attempt(id) }));
@@ -449,11 +548,38 @@ fn rule_10_erased_card_data_is_nowhere_in_database_log_or_free_pages() {
     assert_eq!(journal.attempt(61).unwrap(), Some(pending), "what is open keeps its own");
     assert_eq!(journal.open_reversals().unwrap(), [open]);
     assert_eq!(journal.attempt(62).unwrap(), Some(other_batch));
-    // Whoever still reads older pages is waited for, and told.
+    // While somebody still reads older pages they stay; they go with the next closing, or the next start.
     let reader = Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM attempt").unwrap();
-    journal.erase_cards(2).unwrap_err();
+    journal.commit(&[erase(2, 4_999)]).unwrap();
     reader.execute_batch("COMMIT").unwrap();
-    journal.erase_cards(2).unwrap();
+    journal.commit(&[erase(2, 4_999)]).unwrap();
     assert!(!holds(&directory, b"canary 00000062"));
+    // A pre-authorisation's window outlasts its batch, and ends whatever batch is settled then.
+    assert_eq!(journal.attempt(63).unwrap(), Some(held(63, 1, 5_000)));
+    journal.commit(&[erase(9, 5_000)]).unwrap();
+    assert!(!holds(&directory, b"canary 00000063") && !holds(&directory, b"canary 00000065"));
+    assert_eq!(journal.attempt(64).unwrap(), Some(held(64, 1, 9_000)));
+}
+
+#[test]
+fn what_follows_an_original_elsewhere_is_found_by_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&directory.path().join("journal.db")).unwrap();
+    let follows = |id, rrn: &str, date: &str| {
+        let original = posd_unionpay::request::Linked {
+            rrn: Some(rrn.to_owned()),
+            date: date.to_owned(),
+            ..Default::default()
+        };
+        let link = posd_terminal::Link { transaction: None, family: Default::default(), original };
+        Attempt { kind: posd_terminal::Kind::Refund, original: Some(link), ..attempt(id) }
+    };
+    for attempt in [follows(1, "000000000009", "0101"), follows(2, "000000000009", "0102"), attempt(3)] {
+        journal.commit(&[write(&attempt)]).unwrap();
+    }
+    let found = journal.external_followers("000000000009/0101").unwrap();
+    assert_eq!(found, [follows(1, "000000000009", "0101")]);
+    let ids = |all: Vec<Attempt>| all.iter().map(|attempt| attempt.id).collect::<Vec<_>>();
+    assert_eq!(ids(journal.attempts_by_authorisation("A00003").unwrap()), [3]);
 }

@@ -4,7 +4,7 @@
 use posd_runner::Journal;
 use posd_terminal::{
     Admission, Advice, AdviceId, AtRisk, Attempt, AuditHead, CardKey, Cause, Device, PrintJob, Records,
-    Reversal, SaleKey, StorageFault, StoredSet, TransactionId, Write,
+    Reversal, SaleKey, Settlement, StorageFault, StoredSet, TransactionId, Write,
 };
 
 /// What refused it.
@@ -44,7 +44,23 @@ impl Records for Evidence {
         self.refused()
     }
 
+    fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn batch_size(&self, _: u32) -> Result<u32, StorageFault> {
+        self.refused()
+    }
+
     fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn attempts_by_authorisation(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.refused()
+    }
+
+    fn external_followers(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.refused()
     }
 
@@ -69,6 +85,18 @@ impl Records for Evidence {
     }
 
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
+        self.refused()
+    }
+
+    fn settlement(&self, _: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.refused()
+    }
+
+    fn settlement_by_id(&self, _: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.refused()
+    }
+
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
         self.refused()
     }
 

@@ -1,1 +1,3 @@
-//! The process: D-Bus objects, authorisation, host link, wiring.
+//! The configuration file, for the daemon and for whoever writes one (`posctl setup`).
+
+pub mod configuration;

@@ -45,6 +45,8 @@ pub(crate) fn note(note: &Note) {
         Note::AnswerDropped(why) => log::warn!("an answer of the host was dropped: {why}"),
         Note::StorageFault(what) => log::error!("the journal cannot be read: {what}"),
         Note::AuditHead(head) => log::info!("the audit chain ends at {head}"),
+        Note::Service(reasons) if reasons.is_empty() => log::info!("in service"),
+        Note::Service(reasons) => log::warn!("out of service: {}", reasons.join(", ")),
         Note::HostRequirement(digit) => log::info!("the host asks for processing requirement {digit}"),
     }
 }

@@ -9,8 +9,8 @@
 
 mod bus;
 mod clock;
-mod configuration;
 mod evidence;
+mod facts;
 mod host_link;
 mod logging;
 mod ports;

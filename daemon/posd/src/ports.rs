@@ -1,20 +1,19 @@
 //! The runner's ports: each hands what it is given to the task that does the work.
 
-use crate::{bus, clock::Clock, host_link, logging, printer, vault_link};
-use posd_receipt::Receipt;
+use crate::{bus, clock::Clock, facts, host_link, logging, printer, vault_link};
+use posd_receipt::Slip;
 use posd_runner::{Ports, Report};
 use posd_terminal::{Answer, CallError, CallId, Event, ExchangeId, Moment, Note, PrintJob};
 use posd_vault_protocol::{Request, Secret};
-use std::sync::mpsc;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// The way into the runner's thread.
+/// The way to the runner.
 #[derive(Debug, Clone)]
-pub(crate) struct Events(mpsc::Sender<Event>);
+pub(crate) struct Events(UnboundedSender<Event>);
 
 impl Events {
-    pub(crate) fn new() -> (Events, mpsc::Receiver<Event>) {
-        let (sender, receiver) = mpsc::channel();
+    pub(crate) fn new() -> (Events, UnboundedReceiver<Event>) {
+        let (sender, receiver) = unbounded_channel();
         (Events(sender), receiver)
     }
 
@@ -32,6 +31,7 @@ pub(crate) struct DaemonPorts {
     pub(crate) vault: UnboundedSender<vault_link::Command>,
     pub(crate) host: UnboundedSender<host_link::Command>,
     pub(crate) printer: UnboundedSender<printer::Command>,
+    pub(crate) facts: UnboundedSender<facts::Command>,
 }
 
 impl Ports for DaemonPorts {
@@ -73,8 +73,12 @@ impl Ports for DaemonPorts {
         let _ = self.bus.send(bus::Outgoing::Report(report));
     }
 
-    fn print(&mut self, job: PrintJob, receipt: Receipt) {
-        let _ = self.printer.send(printer::Command { job, receipt });
+    fn print(&mut self, job: PrintJob, slip: Slip) {
+        let _ = self.printer.send(printer::Command { job, slip });
+    }
+
+    fn measure(&mut self, printer: bool) {
+        let _ = self.facts.send(facts::Command { printer });
     }
 
     fn note(&mut self, note: Note) {

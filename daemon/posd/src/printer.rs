@@ -1,36 +1,43 @@
 //! Receipts to the printer's driver, and its word back.
 
-use crate::{configuration::Printer, ports::Events};
+use crate::ports::Events;
+use posd::configuration::Printer;
 use posd_devices::{Job, State, Target};
-use posd_receipt::{Receipt, escpos, layout};
+use posd_receipt::{Slip, escpos};
 use posd_terminal::{Event, PrintJob, PrintState};
-use tokio::sync::mpsc::{UnboundedReceiver, channel};
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, channel},
+    watch,
+};
 
 /// A slip to print.
 #[derive(Debug)]
 pub(crate) struct Command {
     pub(crate) job: PrintJob,
-    pub(crate) receipt: Receipt,
+    pub(crate) slip: Slip,
 }
 
-impl Printer {
-    fn target(self) -> Option<Target> {
-        match (self.device, self.tty, self.tcp) {
-            (Some(path), None, None) => Some(Target::Character(path)),
-            (None, Some(path), None) => Some(Target::Tty(path, self.baud.unwrap_or(9_600))),
-            (None, None, Some(address)) => Some(Target::Tcp(address)),
-            _ => None,
-        }
+/// Where the configuration says that the printer is.
+pub(crate) fn target(printer: Printer) -> Option<Target> {
+    match (printer.device, printer.tty, printer.tcp) {
+        (Some(path), None, None) => Some(Target::Character(path)),
+        (None, Some(path), None) => Some(Target::Tty(path, printer.baud.unwrap_or(9_600))),
+        (None, None, Some(address)) => Some(Target::Tcp(address)),
+        _ => None,
     }
 }
 
+/// How the present job stands; nothing between two jobs.
+pub(crate) type Present = Option<State>;
+
 /// Serves the runner until it ends.
 pub(crate) async fn serve(
-    printer: Option<Printer>,
+    target: Option<Target>,
     mut commands: UnboundedReceiver<Command>,
+    present: watch::Sender<Present>,
     events: Events,
 ) {
-    let Some(target) = printer.and_then(Printer::target) else {
+    let Some(target) = target else {
         while let Some(Command { job, .. }) = commands.recv().await {
             events.send(Event::Printed(job.id, PrintState::Failed));
         }
@@ -38,6 +45,7 @@ pub(crate) async fn serve(
     };
     let (jobs, queue) = channel(1);
     tokio::spawn(posd_devices::run(target, queue, move |id, state| {
+        present.send_replace(Some(state).filter(|state| !matches!(state, State::Done | State::Failed)));
         let state = match state {
             State::Printing => PrintState::Printing,
             State::NeedsPaper => PrintState::NeedsPaper,
@@ -46,9 +54,9 @@ pub(crate) async fn serve(
         };
         events.send(Event::Printed(id, state));
     }));
-    while let Some(Command { job, receipt }) = commands.recv().await {
-        let bytes = escpos(&layout(&receipt, job.copy, job.reprint));
-        let again = escpos(&layout(&receipt, job.copy, true));
+    while let Some(Command { job, slip }) = commands.recv().await {
+        let bytes = escpos(&slip.lines(job.copy, job.reprint));
+        let again = escpos(&slip.lines(job.copy, true));
         if jobs.send(Job { id: job.id, bytes, again }).await.is_err() {
             return;
         }

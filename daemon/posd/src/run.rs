@@ -3,24 +3,23 @@
 use crate::{
     bus::{self, Outgoing},
     clock::Clock,
-    configuration::{Configuration, ConfigurationError},
     evidence::Evidence,
-    host_link,
+    facts, host_link,
     ports::{DaemonPorts, Events},
     printer, scanner, vault_link,
 };
+use posd::configuration::{Configuration, ConfigurationError};
 use posd_journal::{Journal, OpenError};
 use posd_runner::{Halt, Runner};
 use posd_terminal::{Event, Settings, Terminal};
-use std::{
-    ffi::OsString,
-    path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::Duration,
-};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc::unbounded_channel,
+    sync::{
+        mpsc::{UnboundedReceiver, unbounded_channel},
+        watch,
+    },
+    time::timeout,
 };
 
 /// Why the daemon ends.
@@ -77,6 +76,8 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     let (to_vault, vault_commands) = unbounded_channel();
     let (to_host, host_commands) = unbounded_channel();
     let (to_printer, printer_commands) = unbounded_channel();
+    let (to_facts, facts_commands) = unbounded_channel();
+    let (present, printing) = watch::channel(None);
     let clock = Clock::new();
     let ports = DaemonPorts {
         clock: clock.clone(),
@@ -84,27 +85,38 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
         vault: to_vault,
         host: to_host,
         printer: to_printer,
+        facts: to_facts,
     };
     events.send(Event::Started);
+    let help_line = settings.profile.help_line.clone();
     let terminal = Terminal::new(settings);
-    std::thread::Builder::new().name("runner".to_owned()).spawn(move || {
+    tokio::spawn(async move {
         let halt = match journal {
-            Ok(journal) => drive(Runner::new(terminal, journal, ports), &received, &clock),
-            Err(evidence) => drive(Runner::new(terminal, evidence, ports), &received, &clock),
+            Ok(journal) => drive(Runner::new(terminal, journal, ports), received, clock).await,
+            Err(evidence) => drive(Runner::new(terminal, evidence, ports), received, clock).await,
         };
         // The bus task tells what was refused, then ends the process.
         let _ = to_bus.send(Outgoing::Halt(halt.to_string()));
-    })?;
+    });
     tokio::spawn(host_link::serve(
-        configuration.host.address,
+        configuration.host.addresses(),
         connect_timeout,
         host_commands,
         events.clone(),
     ));
     tokio::spawn(vault_link::serve(configuration.vault, vault_commands, events.clone()));
-    tokio::spawn(printer::serve(configuration.printer, printer_commands, events.clone()));
+    let target = configuration.printer.and_then(printer::target);
+    let places = facts::Places {
+        journal: configuration.journal.clone(),
+        reserved_bytes: u64::from(configuration.reserve_mb) << 20,
+        printer: target.clone(),
+        printing,
+    };
+    tokio::spawn(facts::serve(places, facts_commands, events.clone()));
+    tokio::spawn(printer::serve(target, printer_commands, present, events.clone()));
     tokio::spawn(scanner::serve(configuration.scanner, events.clone()));
-    let serving = tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone()));
+    let serving =
+        tokio::spawn(bus::serve(connection.clone(), streams, from_runner, events.clone(), help_line));
 
     // The name comes last, when every call to it is served.
     connection.request_name(bus::NAME).await?;
@@ -121,21 +133,28 @@ async fn serve(configuration: Configuration, settings: Settings) -> Result<(), F
     }
 }
 
-/// The runner's thread: one event after the other (rule 2).
-fn drive<J: posd_runner::Journal>(
+/// The runner's task: one event after the other (rule 2).
+///
+/// It shares the one thread with the links and the bus, and a commit holds them all up: what they would have to say to
+/// it could be neither decided nor told before, and a hop between threads costs more than the rest of an event.
+async fn drive<J: posd_runner::Journal>(
     mut runner: Runner<Terminal, J, DaemonPorts>,
-    events: &Receiver<Event>,
-    clock: &Clock,
+    mut events: UnboundedReceiver<Event>,
+    clock: Clock,
 ) -> Halt {
     loop {
         let event = match runner.next_timer() {
-            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => events.recv_timeout(Duration::from_millis(at.saturating_sub(clock.monotonic_ms()))),
+            None => Some(events.recv().await),
+            Some(at) => {
+                let left = Duration::from_millis(at.saturating_sub(clock.monotonic_ms()));
+                timeout(left, events.recv()).await.ok()
+            }
         };
         let handled = match event {
-            Ok(event) => runner.handle(event),
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-            Err(RecvTimeoutError::Disconnected) => return Halt::Stopped,
+            Some(Some(event)) => runner.handle(event),
+            // A timer has ended.
+            None => Ok(()),
+            Some(None) => return Halt::Stopped,
         };
         if let Err(halt) = handled.and_then(|()| runner.fire_timers()) {
             return halt;

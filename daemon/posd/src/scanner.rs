@@ -1,6 +1,7 @@
 //! The code scanner's driver, and what it says to the runner.
 
-use crate::{configuration::Scanner, ports::Events};
+use crate::ports::Events;
+use posd::configuration::Scanner;
 use posd_devices::{
     Target,
     scanner::{Heard, Input, Source, run},
@@ -8,19 +9,14 @@ use posd_devices::{
 use posd_terminal::Event;
 use posd_vault_protocol::{DeviceState, Secret};
 
-impl Scanner {
-    fn source(self) -> Source {
-        match (self.device, self.tty, self.tcp) {
-            (Some(device), _, _) => Source::Input(Input { device: Some(device), ..Input::default() }),
-            (None, Some(path), _) => Source::Line(Target::Tty(path, self.baud.unwrap_or(9_600))),
-            (None, None, Some(address)) => Source::Line(Target::Tcp(address)),
-            (None, None, None) => {
-                let default = Input::default();
-                Source::Input(Input {
-                    property: self.property.unwrap_or(default.property.clone()),
-                    ..default
-                })
-            }
+fn source(scanner: Scanner) -> Source {
+    match (scanner.device, scanner.tty, scanner.tcp) {
+        (Some(device), _, _) => Source::Input(Input { device: Some(device), ..Input::default() }),
+        (None, Some(path), _) => Source::Line(Target::Tty(path, scanner.baud.unwrap_or(9_600))),
+        (None, None, Some(address)) => Source::Line(Target::Tcp(address)),
+        (None, None, None) => {
+            let default = Input::default();
+            Source::Input(Input { property: scanner.property.unwrap_or(default.property.clone()), ..default })
         }
     }
 }
@@ -36,5 +32,5 @@ pub(crate) async fn serve(scanner: Option<Scanner>, events: Events) {
             Heard::Code(code) => Event::Scanned(Secret::new(code.as_bytes().to_vec())),
         });
     };
-    run(scanner.source(), tell).await;
+    run(source(scanner), tell).await;
 }

@@ -6,6 +6,7 @@ use crate::{
     text::{COLUMNS, pair, wrap},
 };
 use encoding_rs::GB18030;
+use zeroize::Zeroizing;
 
 const INITIALISE: &[u8] = &[0x1B, b'@'];
 /// FS &: Chinese characters on.
@@ -13,23 +14,34 @@ const CHINESE: &[u8] = &[0x1C, b'&'];
 /// GS V 66 0: feed to the cutter and cut.
 const CUT: &[u8] = &[0x1D, b'V', 66, 0];
 
-struct Printer(Vec<u8>);
+/// The bytes so far. A slip may hold a full card number, so that nothing of it stays behind where they move to make room.
+struct Printer(Zeroizing<Vec<u8>>);
 
 impl Printer {
+    fn put(&mut self, bytes: &[u8]) {
+        let length = self.0.len() + bytes.len();
+        if length > self.0.capacity() {
+            let mut roomier = Zeroizing::new(Vec::with_capacity(2 * length));
+            roomier.extend_from_slice(&self.0);
+            self.0 = roomier;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
     fn line(&mut self, text: &str) {
         // Everything that gets here is allow-listed, so every character has its bytes.
-        self.0.extend_from_slice(&GB18030.encode(text).0);
-        self.0.push(b'\n');
+        self.put(&GB18030.encode(text).0);
+        self.put(b"\n");
     }
 
     fn align(&mut self, align: Align) {
-        self.0.extend_from_slice(&[0x1B, b'a', if align == Align::Centre { 1 } else { 0 }]);
+        self.put(&[0x1B, b'a', if align == Align::Centre { 1 } else { 0 }]);
     }
 
     /// GS ! for characters, FS ! for Chinese characters: double width and height.
     fn double(&mut self, on: bool) {
-        self.0.extend_from_slice(&[0x1D, b'!', if on { 0x11 } else { 0 }]);
-        self.0.extend_from_slice(&[0x1C, b'!', if on { 0x0C } else { 0 }]);
+        self.put(&[0x1D, b'!', if on { 0x11 } else { 0 }]);
+        self.put(&[0x1C, b'!', if on { 0x0C } else { 0 }]);
     }
 
     /// GS ( k: model 2, size 6, correction level M, store, print.
@@ -41,12 +53,12 @@ impl Printer {
         let Ok(length) = u16::try_from(data.len() + 3) else { return };
         let [low, high] = length.to_le_bytes();
         self.align(Align::Centre);
-        self.0.extend_from_slice(&[0x1D, b'(', b'k', 4, 0, 49, 65, 50, 0]);
-        self.0.extend_from_slice(&[0x1D, b'(', b'k', 3, 0, 49, 67, 6]);
-        self.0.extend_from_slice(&[0x1D, b'(', b'k', 3, 0, 49, 69, 49]);
-        self.0.extend_from_slice(&[0x1D, b'(', b'k', low, high, 49, 80, 48]);
-        self.0.extend_from_slice(data);
-        self.0.extend_from_slice(&[0x1D, b'(', b'k', 3, 0, 49, 81, 48]);
+        self.put(&[0x1D, b'(', b'k', 4, 0, 49, 65, 50, 0]);
+        self.put(&[0x1D, b'(', b'k', 3, 0, 49, 67, 6]);
+        self.put(&[0x1D, b'(', b'k', 3, 0, 49, 69, 49]);
+        self.put(&[0x1D, b'(', b'k', low, high, 49, 80, 48]);
+        self.put(data);
+        self.put(&[0x1D, b'(', b'k', 3, 0, 49, 81, 48]);
         self.align(Align::Left);
     }
 
@@ -59,17 +71,17 @@ impl Printer {
         const ACROSS: u8 = (Strokes::WIDTH / 8) as u8;
         const DOWN: u8 = Strokes::HEIGHT as u8;
         self.align(Align::Centre);
-        self.0.extend_from_slice(&[0x1D, b'v', b'0', 0, ACROSS, 0, DOWN, 0]);
+        self.put(&[0x1D, b'v', b'0', 0, ACROSS, 0, DOWN, 0]);
         // The pen is two dots wide, so no byte of the drawing is 0x0A: that has single dots with none beside them.
-        self.0.extend(strokes.raster());
+        self.put(&strokes.raster());
         self.align(Align::Left);
     }
 }
 
 /// A slip as the bytes a printer takes. Between the commands made here there is nothing but printable characters and
 /// line feeds, and a byte 0x0A is nothing else than a line feed.
-pub fn escpos(lines: &[Line]) -> Vec<u8> {
-    let mut printer = Printer([INITIALISE, CHINESE].concat());
+pub fn escpos(lines: &[Line]) -> Zeroizing<Vec<u8>> {
+    let mut printer = Printer(Zeroizing::new([INITIALISE, CHINESE].concat()));
     for line in lines {
         match line {
             Line::Text { text, align, double } => {
@@ -81,7 +93,13 @@ pub fn escpos(lines: &[Line]) -> Vec<u8> {
                 printer.align(Align::Left);
             }
             Line::Pair { label, value } => printer.pair(label, value),
-            Line::Card { label, pan, letter } => printer.pair(label, &format!("{} {letter}", pan.reveal())),
+            Line::Card { label, pan, letter } => {
+                let value = Zeroizing::new(format!("{} {letter}", pan.reveal()));
+                pair(label, &value, COLUMNS)
+                    .into_iter()
+                    .map(Zeroizing::new)
+                    .for_each(|line| printer.line(&line));
+            }
             Line::Rule => printer.line(&"-".repeat(COLUMNS)),
             Line::Signature(strokes) => {
                 match strokes {
@@ -185,7 +203,7 @@ mod tests {
         Ok(())
     }
 
-    fn merchant(receipt: &Receipt) -> Vec<u8> {
+    fn merchant(receipt: &Receipt) -> Zeroizing<Vec<u8>> {
         escpos(&layout(receipt, Copy::Merchant, false))
     }
 

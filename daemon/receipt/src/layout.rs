@@ -64,19 +64,20 @@ pub fn layout(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<Line> {
         lines.centre("NOT YET AUTHORISED BY THE HOST");
     }
     remarks(receipt, row.notes, &mut lines);
-    let agrees = copy != Copy::Cardholder && row.money != Money::None;
+    let signs = copy != Copy::Cardholder && row.money != Money::None && receipt.verification.signs();
+    let agrees = copy != Copy::Cardholder && receipt.transaction_type.is_agreed_to();
     let wording = receipt.verification.wording(receipt.locale);
-    if agrees || wording.is_some() {
+    if signs || agrees || wording.is_some() {
         lines.rule();
     }
     if let Some(wording) = wording {
         lines.left(&wording);
     }
+    if signs {
+        lines.left("持卡人签名 SIGNATURE");
+        lines.0.push(Line::Signature(receipt.strokes.clone()));
+    }
     if agrees {
-        if receipt.verification.signs() {
-            lines.left("持卡人签名 SIGNATURE");
-            lines.0.push(Line::Signature(receipt.strokes.clone()));
-        }
         lines.left("本人确认以上交易,");
         lines.left("同意将其计入本卡账户");
         lines.left("I ACKNOWLEDGE SATISFACTORY RECEIPT OF RELATIVE GOODS/SERVICE");
@@ -270,6 +271,22 @@ mod tests {
         let lines = merchant(&of(TransactionType::BalanceInquiry));
         assert!(!lines.contains(&Line::Signature(None)));
         assert!(!texts(&lines).iter().any(|text| text.contains("ACKNOWLEDGE")));
+    }
+
+    #[test]
+    fn nobody_acknowledges_goods_by_an_undo() {
+        use TransactionType as T;
+        let undoes = [T::Void, T::Refund, T::PreAuthCancel, T::CompletionCancel];
+        for transaction_type in T::ALL {
+            let lines = merchant(&of(transaction_type));
+            let says = |words: &str| texts(&lines).iter().any(|text| text.contains(words));
+            let pays = !undoes.contains(&transaction_type) && transaction_type != T::BalanceInquiry;
+            assert_eq!(says("ACKNOWLEDGE"), pays, "{}", transaction_type.name());
+            assert_eq!(says("同意将其计入本卡账户"), pays, "{}", transaction_type.name());
+            // Who has shown a card and no PIN signs for what comes back too.
+            let signed = transaction_type != T::BalanceInquiry;
+            assert_eq!(lines.contains(&Line::Signature(None)), signed, "{}", transaction_type.name());
+        }
     }
 
     #[test]

@@ -138,6 +138,11 @@ impl TransactionType {
         self.row().full_pan
     }
 
+    /// Whether the cardholder agrees to pay with it. Nobody acknowledges goods by an undo, or pays a balance.
+    pub(crate) fn is_agreed_to(self) -> bool {
+        self.row().money == Money::Plain && self != Self::PreAuthCancel
+    }
+
     /// The name in both languages, as `消费/SALE`.
     pub fn name(self) -> String {
         let row = self.row();

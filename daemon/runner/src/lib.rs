@@ -114,8 +114,10 @@ impl<F: Flow, J: Journal, P: Ports> Runner<F, J, P> {
             Effect::DrawRandom => events.push_front(Event::Random(self.ports.random())),
             Effect::Report(view) => self.ports.report(Report::Transaction(view)),
             Effect::ReportTerminal(view) => self.ports.report(Report::Terminal(view)),
+            Effect::ReportSettlement(view) => self.ports.report(Report::Settlement(view)),
             Effect::ReportPrintJob(uid, job) => self.ports.report(Report::PrintJob(uid, job)),
-            Effect::Print(job, receipt) => self.ports.print(job, *receipt),
+            Effect::Print(job, slip) => self.ports.print(job, *slip),
+            Effect::Measure { printer } => self.ports.measure(printer),
             Effect::Note(note) => self.ports.note(note),
         }
         Ok(())

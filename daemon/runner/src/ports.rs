@@ -1,9 +1,9 @@
 //! What the runner needs of the world.
 
-use posd_receipt::Receipt;
+use posd_receipt::Slip;
 use posd_terminal::{
     Admission, Answer, CallError, CallId, Cause, Effect, Event, ExchangeId, Moment, Note, PrintJob, Records,
-    StorageFault, Terminal, TerminalView, TransactionView, Write,
+    SettlementView, StorageFault, Terminal, TerminalView, TransactionView, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use std::ops::ControlFlow;
@@ -63,7 +63,9 @@ pub trait Ports {
     /// Tells the bus.
     fn report(&mut self, report: Report);
     /// Prints; progress comes as [`Event::Printed`].
-    fn print(&mut self, job: PrintJob, receipt: Receipt);
+    fn print(&mut self, job: PrintJob, slip: Slip);
+    /// Looks at space and, where it is wanted, the printer; what is found comes as [`Event::Measured`].
+    fn measure(&mut self, printer: bool);
     /// Logs.
     fn note(&mut self, note: Note);
 }
@@ -75,6 +77,8 @@ pub enum Report {
     Transaction(Box<TransactionView>),
     /// The terminal changed; for everyone.
     Terminal(Box<TerminalView>),
-    /// A print job changed; for the owner of its transaction only, the user of that uid.
+    /// A settlement changed; for the user who called for it.
+    Settlement(Box<SettlementView>),
+    /// A print job changed; for whose it is only, the user of that uid.
     PrintJob(u32, PrintJob),
 }

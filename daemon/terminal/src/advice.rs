@@ -113,6 +113,8 @@ impl Terminal {
                 },
                 linked: original.linked.clone(),
                 allow_partial: false,
+                instalments: None,
+                goods: Vec::new(),
             }
             .build(self.profile())
             .ok(),

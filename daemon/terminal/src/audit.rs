@@ -5,7 +5,7 @@
 
 use crate::{
     event::{Effect, Note},
-    record::{Attempt, Records, ReversalState, StorageFault, TransactionId, WallTime, Write},
+    record::{Attempt, Records, StorageFault, TransactionId, WallTime, Write},
     state::{Outcome, words},
     terminal::{JournalState, Terminal},
 };
@@ -46,12 +46,20 @@ words! {
         TransactionCreated = "transaction-created",
         /// A transaction's outcome became what the detail says.
         TransactionOutcome = "transaction-outcome",
-        /// Somebody resolved a reversal in writing.
+        /// The supervisor said what came of a transaction whose reversal the host does not answer.
         ReversalResolved = "reversal-resolved",
         /// The supervisor gave its word for one transaction.
         SupervisorConsent = "supervisor-consent",
         /// It was not given; the detail says why.
         SupervisorRefused = "supervisor-refused",
+        /// The supervisor said what came of a refund without an answer.
+        RefundResolved = "refund-resolved",
+        /// A settlement began, or began again.
+        SettlementBegun = "settlement-begun",
+        /// A settlement was given up; the batch goes on.
+        SettlementGivenUp = "settlement-given-up",
+        /// A batch was closed.
+        BatchClosed = "batch-closed",
         /// The sign-in holds no longer, by the host's word or for a bad MAC; the detail says which.
         SignInEnded = "sign-in-ended",
         /// A set was downloaded and is in force.
@@ -278,6 +286,7 @@ impl Terminal {
         // What commits of this same event will have made durable.
         let mut decided = BTreeMap::new();
         let mut noteworthy = false;
+        self.device.latest = self.latest_moment();
         for effect in &mut effects {
             let writes = match effect {
                 Effect::Commit(writes) => writes,
@@ -287,6 +296,11 @@ impl Terminal {
                 }
                 _ => continue,
             };
+            for write in writes.iter_mut() {
+                if let Write::Device(device) = write {
+                    device.latest = self.device.latest;
+                }
+            }
             match self.rows_of(writes, &mut decided, records) {
                 Ok(rows) => writes.extend(rows),
                 Err(fault) => {
@@ -317,26 +331,14 @@ impl Terminal {
     ) -> Result<Vec<Write>, StorageFault> {
         let mut rows = Vec::new();
         for write in writes {
-            match write {
-                Write::Attempt(attempt) => {
-                    let Some(outcome) = attempt.outcome else { continue };
-                    let before = match decided.insert(attempt.id, outcome) {
-                        Some(before) => Some(before),
-                        None => records.attempt(attempt.id)?.and_then(|attempt| attempt.outcome),
-                    };
-                    if before != Some(outcome) {
-                        rows.push(self.outcome_row(attempt, outcome));
-                    }
-                }
-                Write::Reversal(reversal) if reversal.state == ReversalState::Resolved => {
-                    let id = reversal.transaction;
-                    if records.open_reversals()?.iter().any(|open| open.transaction == id) {
-                        let operator = self.operator.as_deref().unwrap_or_default();
-                        let detail = format!("transaction={id}");
-                        rows.push(self.audit_row(AuditEvent::ReversalResolved, None, operator, detail));
-                    }
-                }
-                _ => {}
+            let Write::Attempt(attempt) = write else { continue };
+            let Some(outcome) = attempt.outcome else { continue };
+            let before = match decided.insert(attempt.id, outcome) {
+                Some(before) => Some(before),
+                None => records.attempt(attempt.id)?.and_then(|attempt| attempt.outcome),
+            };
+            if before != Some(outcome) {
+                rows.push(self.outcome_row(attempt, outcome));
             }
         }
         Ok(rows)

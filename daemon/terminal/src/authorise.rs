@@ -7,10 +7,11 @@ use crate::{
     event::Effect,
     exchange::{End, Purpose},
     forward::{to_seal, unseal},
-    kinds::CardUse,
+    kinds::{self, AmountRule, CardUse, Silence},
     prompt::Prompt,
     record::{AdviceKind, Link, Original, PrintJob, Reversal, ReversalReason, ReversalState, Sealed, Write},
     sale::{Intent, Step},
+    settlement::Upload,
     state::{Cause, Outcome, State},
     terminal::Terminal,
 };
@@ -25,6 +26,9 @@ use crate::terminal::Asked;
 
 /// DF31, issuer script results as field 55 carries them.
 const SCRIPT_RESULTS: u32 = 0xDF31;
+
+/// Response code: the host has met this trace number before.
+const DUPLICATE: &str = "94";
 
 /// What the host said to the running sale.
 #[derive(Debug)]
@@ -49,17 +53,34 @@ struct Presented {
 }
 
 impl Terminal {
+    /// The kernel that waits for the host's answer.
     fn kernel(&self) -> Option<&Kernel> {
-        self.active.as_ref()?.kernel.as_deref()
+        self.active.as_ref()?.completing_kernel()
     }
 
-    /// The card wants the issuer asked. First the vault seals what a reversal will need of the card (rule 10).
+    /// Whether a card waits for the host's answer.
+    pub(crate) fn card_completes(&self) -> bool {
+        self.kernel().is_some()
+    }
+
+    /// What follows if the running transaction's request is not answered well.
+    pub(crate) fn silence(&self) -> Silence {
+        self.active_rule().map_or(Silence::Reverse, |rule| rule.silence)
+    }
+
+    /// The card wants the issuer asked.
     pub(crate) fn go_online(&mut self, _request: OnlineRequest) {
-        if self.active_rule().is_some_and(|rule| rule.stored) {
+        if self.silence() == Silence::Forward {
             // An offline sale asks nobody: where the card will not have that, it ends here.
             return self.resume(Input::UnableToGoOnline);
         }
-        let card = self.kernel().and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
+        self.seal_card();
+    }
+
+    /// The vault seals what a reversal, a batch upload or a later transaction will need of the card (rule 10).
+    pub(crate) fn seal_card(&mut self) {
+        let kernel = self.active.as_ref().and_then(|active| active.kernel.as_deref());
+        let card = kernel.and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
         let Some(clear) = card else { return self.abort(Outcome::Failed, Cause::CardFault) };
         let Some(active) = self.active.as_mut() else { return };
         active.step = Step::Sealing;
@@ -84,7 +105,7 @@ impl Terminal {
     /// The card as the kind's request tells of it.
     fn presented(&self) -> Option<Presented> {
         let active = self.active.as_ref()?;
-        if self.active_rule()?.card == CardUse::Recorded {
+        if matches!(active.card, CardUse::Recorded | CardUse::Typed) {
             let recorded = active.recorded.as_ref()?;
             let (pan, expiry) = unseal(recorded.clear.as_ref()?)?;
             let card = request::Card {
@@ -105,7 +126,11 @@ impl Terminal {
         }
         let kernel = active.kernel.as_deref()?;
         let profile = &self.settings.profile;
-        let field = |tags: &[u32]| field55::build(tags, &|tag| kernel.data(tag)).ok();
+        let field = |tags: &[u32]| match active.card {
+            // A card that was only read says nothing of this transaction.
+            CardUse::Read => Some(Vec::new()),
+            _ => field55::build(tags, &|tag| kernel.data(tag)).ok(),
+        };
         let pan = kernel.pan()?;
         Some(Presented {
             masked_pan: Some(posd_receipt::mask(&pan)),
@@ -127,11 +152,17 @@ impl Terminal {
         let id = self.active.as_ref()?.id;
         let attempt = &self.live.get(&id)?.attempt;
         let (kind, amount, allow_partial) = (attempt.kind, attempt.amount, attempt.options.allow_partial);
-        let Link { family, original: linked, .. } = match attempt.original.clone() {
-            Some(link) => link,
-            None => Link { transaction: 0, family: kind.family(), original: request::Linked::default() },
+        let instalments = attempt.options.instalments;
+        let goods = attempt.options.goods.iter().map(|line| request::GoodsLine {
+            name: line.name.clone(),
+            quantity: line.quantity,
+            amount: line.amount,
+        });
+        let goods: Vec<request::GoodsLine> = goods.collect();
+        let (family, linked) = match attempt.original.clone() {
+            Some(Link { family, original, .. }) => (family, Some(original)),
+            None => (kind.family(), None),
         };
-        let linked = kind.row().original.is_some().then_some(linked);
         let trace = self.allocate_trace();
         let batch = self.device.batch;
         let Presented { card, reversal55, masked_pan, application_label } = self.presented()?;
@@ -163,6 +194,8 @@ impl Terminal {
             card,
             linked,
             allow_partial,
+            instalments,
+            goods,
         }
         .build(self.profile())
         .ok()?;
@@ -176,13 +209,15 @@ impl Terminal {
     }
 
     /// The point of no return: trace, attempt and reversal intent become durable, then the owner is told, then the
-    /// request leaves (rules 1 and 4).
+    /// request leaves (rules 1 and 4). Of a kind that is never reversed the attempt with its trace is the intent.
     pub(crate) fn commit_intent(&mut self) {
+        let reverses = self.silence() == Silence::Reverse;
         let Some(active) = self.active.as_mut() else { return };
         let Some(intent) = active.intent.take() else { return };
         let id = active.id;
         active.sent = true;
         let Intent { original, card, masked_pan, application_label } = intent;
+        active.committed = Some(Box::new((original.clone(), card.clone())));
         let mut writes = vec![Write::Device(self.device.clone())];
         if let Some(live) = self.live.get_mut(&id) {
             let attempt = &mut live.attempt;
@@ -190,8 +225,11 @@ impl Terminal {
             attempt.trace = Some(original.trace);
             attempt.masked_pan = masked_pan;
             attempt.application_label = application_label;
+            attempt.entry = Some(original.entry);
+            attempt.card_sequence = original.card_sequence;
             // A code that the terminal shows leaves nothing to seal.
             attempt.card = Some(card.clone()).filter(|card| !card.0.is_empty());
+            attempt.upload = Some(Upload::of(&original));
             writes.push(live.record());
         }
         let prompt = match original.kind {
@@ -199,18 +237,20 @@ impl Terminal {
             _ if original.wallet.is_some() => Prompt::PleaseWait,
             _ => Prompt::Authorizing,
         };
-        let reversal = Reversal {
-            closing: self.closing_of(id, original.kind),
-            transaction: id,
-            state: ReversalState::Armed,
-            // What is true if nothing more is ever heard.
-            reason: ReversalReason::NoAnswer,
-            original,
-            card,
-            tries: Vec::new(),
-        };
-        writes.push(Write::Reversal(Box::new(reversal.clone())));
-        self.reversals.push(reversal);
+        if reverses {
+            let reversal = Reversal {
+                closing: self.closing_of(id, original.kind),
+                transaction: id,
+                state: ReversalState::Armed,
+                // What is true if nothing more is ever heard.
+                reason: ReversalReason::NoAnswer,
+                original,
+                card,
+                tries: Vec::new(),
+            };
+            writes.push(Write::Reversal(Box::new(reversal.clone())));
+            self.reversals.push(reversal);
+        }
         self.effect(Effect::Commit(writes));
         let patience = u64::from(self.reply_timeout_s()) * 1_000;
         self.enter(id, State::Authorizing, prompt, Some(patience));
@@ -260,6 +300,10 @@ impl Terminal {
         let code = answer.response_code();
         let Ok(bytes) = <[u8; 2]>::try_from(code.as_bytes()) else { return bad(Cause::BadAnswer) };
         let for_card = HostAnswer::from_field55(bytes, answer.field55().unwrap_or_default());
+        if self.silence() == Silence::Ask && code == DUPLICATE {
+            // It was sent once: the host has seen it, and what it made of it was lost on the way.
+            return bad(Cause::BadAnswer);
+        }
         if !self.profile().approves(code) {
             // What cannot be read of a refusal changes nothing about the refusal.
             let for_card = for_card.unwrap_or_else(|_| HostAnswer::bare(bytes));
@@ -278,11 +322,23 @@ impl Terminal {
         (Heard::Approved(answer, charged), Input::Host(for_card))
     }
 
+    /// The card was read, and has no more part in it. It must be the original's.
+    fn card_read(&mut self) {
+        let Some(active) = self.active.as_ref() else { return };
+        let read = active.kernel.as_deref().and_then(Kernel::pan).map(|pan| posd_receipt::mask(&pan));
+        let known = active.recorded.as_ref().and_then(|recorded| recorded.masked_pan.clone());
+        if known.is_some() && known != read {
+            return self.abort(Outcome::Failed, Cause::CardDiffers);
+        }
+        self.seal_card();
+    }
+
     /// The kernel has ended.
     pub(crate) fn card_finished(&mut self, outcome: CardOutcome) {
-        let stored = self.active_rule().is_some_and(|rule| rule.stored);
-        if stored && outcome.verdict == CardVerdict::Approved {
+        if self.silence() == Silence::Forward && outcome.verdict == CardVerdict::Approved {
             self.approved_by_card(outcome);
+        } else if outcome.verdict == CardVerdict::Read {
+            self.card_read();
         } else if self.active.as_ref().is_some_and(|active| active.sent) {
             self.conclude(Some(outcome));
         } else {
@@ -311,18 +367,26 @@ impl Terminal {
         card: Option<&CardOutcome>,
     ) -> Vec<PrintJob> {
         self.take_answer(id, answer);
-        let receipt = self.live.get(&id).and_then(|live| {
-            let active = self.active.as_ref().filter(|active| active.id == id);
-            let kernel = active.and_then(|active| active.kernel.as_deref());
-            self.slip(&live.attempt, Some(answer), charged, kernel.zip(card))
-        });
+        let window = i64::from(self.profile().pre_auth_days) * 86_400_000;
+        let until = self.now.wall.saturating_add(window);
+        let Some(live) = self.live.get_mut(&id) else { return Vec::new() };
+        let attempt = &mut live.attempt;
+        let rule = kinds::rule(attempt.kind);
+        if rule.is_none_or(|rule| rule.amount != AmountRule::Nothing) {
+            attempt.charged = Some(charged);
+        } else {
+            attempt.balance = answer.balance(attempt.amount.currency().numeric());
+        }
+        attempt.keep_card_until = (attempt.kind == Kind::PreAuth).then_some(until);
+        attempt.transaction_certificate =
+            card.and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
+        let attempt = attempt.clone();
+        let kernel = self.kernel().filter(|_| self.active.as_ref().is_some_and(|active| active.id == id));
+        let receipt = self.slip(&attempt, Some(answer), charged, kernel.zip(card));
         if let Some(live) = self.live.get_mut(&id) {
-            live.attempt.charged = Some(charged);
-            live.attempt.transaction_certificate =
-                card.and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
             live.attempt.receipt = receipt;
         }
-        self.print_by_itself(id)
+        if rule.is_none_or(|rule| rule.prints) { self.print_by_itself(id) } else { Vec::new() }
     }
 
     /// Card and host have said all they will: one commit makes the outcome durable, with everything that follows.
@@ -331,9 +395,13 @@ impl Terminal {
         let id = active.id;
         let heard =
             active.heard.take().unwrap_or(Heard::Bad(ReversalReason::NoAnswer, Cause::SecureModuleLost));
-        let cardless = active.kernel.is_none();
+        let cardless = active.completing_kernel().is_none();
+        let silence = self.silence();
         let completed = cardless || card.as_ref().is_some_and(|card| card.verdict == CardVerdict::Approved);
         let scripts = card.as_ref().and_then(|card| card.script_results.clone());
+        if matches!(heard, Heard::Declined(_) | Heard::Approved(..)) {
+            self.keep_certificate(id, card.as_ref());
+        }
         let mut writes = Vec::new();
         let mut jobs = Vec::new();
         match heard {
@@ -341,6 +409,10 @@ impl Terminal {
                 writes.extend(self.reversal_closed(id, ReversalState::NotSent));
                 writes.extend(self.decide(id, Outcome::Failed, Cause::HostUnreachable));
             }
+            Heard::Bad(_, cause) if silence == Silence::Fail => {
+                writes.extend(self.decide(id, Outcome::Failed, cause));
+            }
+            // Of a kind that is never reversed there is no reversal to bring up to date: it stays unknown (rule 5).
             Heard::Bad(reason, cause) => {
                 self.update_reversal(id, None, scripts);
                 writes.extend(self.reversal_pending(id, reason));
@@ -362,6 +434,11 @@ impl Terminal {
                 writes.extend(self.script_result(id, &answer, scripts));
                 writes.extend(self.reversal_closed(id, ReversalState::Disarmed));
                 writes.extend(self.decide(id, outcome, Cause::None));
+            }
+            Heard::Approved(answer, _) if silence == Silence::Fail => {
+                self.take_answer(id, &answer);
+                writes.extend(self.script_result(id, &answer, scripts));
+                writes.extend(self.decide(id, Outcome::Failed, Cause::CardDidNotComplete));
             }
             Heard::Approved(answer, _) => {
                 self.take_answer(id, &answer);
@@ -404,7 +481,7 @@ impl Terminal {
         }
     }
 
-    fn field55(&self, tags: &[u32], scripts: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    pub(crate) fn field55(&self, tags: &[u32], scripts: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let kernel = self.kernel()?;
         let get = |tag| if tag == SCRIPT_RESULTS { scripts.clone() } else { kernel.data(tag) };
         field55::build(tags, &get).ok()
@@ -414,14 +491,13 @@ impl Terminal {
     fn script_result(&mut self, id: u64, answer: &Answer, scripts: Option<Vec<u8>>) -> Option<Write> {
         scripts.as_ref()?;
         let field55 = self.field55(&self.settings.profile.field55_script_result, scripts)?;
-        let reversal = self.reversals.iter().find(|r| r.transaction == id)?;
+        let (original, card) = *self.active.as_ref()?.committed.clone()?;
         let original = Original {
             rrn: answer.rrn().map(str::to_owned),
             authorisation_code: answer.authorisation_code().map(str::to_owned),
             field55,
-            ..reversal.original.clone()
+            ..original
         };
-        let card = reversal.card.clone();
         let date = answer.local_date().unwrap_or("0000").to_owned();
         Some(self.queue_advice(AdviceKind::ScriptResult, id, original, card, date))
     }

@@ -9,6 +9,7 @@ use crate::{
     record::{AdviceId, Options, PrintJob, ReversalReason, TransactionId, Try, WallTime},
     sale_key::Reference,
     sets::DownloadSet,
+    settlement::{BatchLine, Mismatch, SettlementCall, SettlementView},
     state::Cause,
     view::{TerminalView, TransactionView},
 };
@@ -95,6 +96,14 @@ pub enum Call {
         /// Which.
         id: TransactionId,
     },
+    /// The signature that the cardholder drew on a screen: it is stored and drawn on the slip, and ends the wait for it.
+    /// Answer: [`Answer::Done`].
+    Sign {
+        /// Which.
+        id: TransactionId,
+        /// What was drawn.
+        strokes: posd_receipt::Strokes,
+    },
     /// Hand the customer's payment code over, where the app has read it. Answer: [`Answer::Done`].
     PresentCode {
         /// Which transaction.
@@ -170,6 +179,17 @@ pub enum Call {
     AuditHead,
     /// The terminal's state. Answer: [`Answer::Terminal`].
     Terminal,
+    /// Say what came of a transaction whose outcome is not known, by the supervisor's word. Answer: [`Answer::Done`].
+    Resolve {
+        /// Which: the caller's own, or any where the caller is root.
+        id: TransactionId,
+        /// The acquirer holds it.
+        booked: bool,
+        /// The numbers that the host has given it, where somebody read them from the host's records.
+        numbers: HostNumbers,
+        /// The supervisor's password, where there is no PIN pad.
+        authority: Option<Secret>,
+    },
     /// Reversals not yet answered. Answer: [`Answer::Reversals`].
     PendingReversals,
     /// Try everything in the queue once, now. Answer: [`Answer::QueueLength`], when that is done.
@@ -192,8 +212,29 @@ pub enum Call {
     },
     /// What is left to sell without the host. Answer: [`Answer::OfflineReadiness`].
     OfflineReadiness,
-    /// Check reader, PIN pad, keys, journal and host. Answer: [`Answer::Diagnosis`].
+    /// Check devices, keys, journal, space, clock, certificates and host. Answer: [`Answer::Diagnosis`].
     Diagnose,
+    /// Settle the batch (结算), or go on with the settlement that waits. Everything older is delivered first. Answer:
+    /// [`Answer::Settlement`].
+    Settle,
+    /// Ask about a settlement; the answer is told at [`SettlementCall`].
+    Settlement {
+        /// Its batch; the latest settlement where there is none.
+        batch: Option<u32>,
+        /// What.
+        asked: SettlementCall,
+    },
+}
+
+/// The numbers by which the host's records name a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostNumbers {
+    /// Retrieval reference number (field 37), 12 characters.
+    pub rrn: Option<String>,
+    /// Authorisation code (field 38), 6 characters.
+    pub authorisation_code: Option<String>,
+    /// The host's date (field 13), MMDD.
+    pub date: Option<String>,
 }
 
 /// The answer to a call.
@@ -227,6 +268,14 @@ pub enum Answer {
     Operators(Vec<OperatorEntry>),
     /// The end of the audit chain.
     AuditHead(AuditHead),
+    /// A settlement as it stands.
+    Settlement(Box<SettlementView>),
+    /// What does not agree with a detail file.
+    Mismatches(Vec<Mismatch>),
+    /// The transactions of a batch.
+    BatchLines(Vec<BatchLine>),
+    /// A slip that is no receipt.
+    Slip(Box<posd_receipt::Slip>),
 }
 
 /// The three answers of a cancel.
@@ -273,11 +322,11 @@ pub struct PendingReversal {
 /// One thing `Diagnose` checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Stable code: `reader`, `pin-pad`, `storage-key`, `master-key`, `work-keys`, `journal`, `host`.
+    /// Stable code, as [`crate::FINDINGS`] has them.
     pub code: &'static str,
     /// Whether it is good.
     pub good: bool,
-    /// Stable detail: `ready`, `missing`, `faulty`, `unreachable`, a key check value …
+    /// Stable detail, as [`crate::FINDINGS`] has them; or a key's check value, or the host's response code.
     pub detail: String,
 }
 
@@ -375,6 +424,9 @@ pub enum CallError {
     /// No offline sale now.
     #[error("no offline sale now: {0}")]
     Offline(Cause),
+    /// The type is not one that this terminal serves, or not one that its acquirer offers.
+    #[error("this terminal does not serve that type")]
+    UnknownKind,
     /// The row does not need action.
     #[error("that row of the queue does not need action")]
     NoActionNeeded,
@@ -387,6 +439,15 @@ pub enum CallError {
     /// The original is not one that this may be done to.
     #[error(transparent)]
     Original(Unfit),
+    /// A reversal is not answered yet, and the batch cannot be settled before it is.
+    #[error("the host has not answered a reversal yet; settle when it has")]
+    ReversalPending,
+    /// An advice is not delivered yet, and the batch cannot be settled before it is.
+    #[error("the host has not taken an advice yet; settle when it has")]
+    AdvicesPending,
+    /// There is no settlement of that batch.
+    #[error("there is no settlement of that batch")]
+    NoSettlement,
     /// The host's parameters do not let this terminal do that kind of transaction.
     #[error("the acquirer has switched this type of transaction off for this terminal")]
     SwitchedOff,

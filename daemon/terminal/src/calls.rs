@@ -5,9 +5,9 @@ use crate::{
     audit::AuditEvent,
     call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, ConnectionId},
     event::Effect,
-    kinds::CardUse,
+    kinds::Silence,
     money::Amount,
-    original::rule_of,
+    original::card_use,
     record::{Attempt, Link, Options, Records, TransactionId, Write},
     sale::Step,
     sale_key::{Reference, SaleKey},
@@ -16,6 +16,7 @@ use crate::{
     view::TransactionView,
 };
 use posd_emv::kernel::Input;
+use posd_receipt::Strokes;
 use posd_unionpay::Kind;
 
 /// The most transactions one `List` gives.
@@ -59,6 +60,7 @@ impl Terminal {
             Call::Cancel { id: transaction } => self.cancel(id, transaction, caller, records),
             Call::SelectApplication { id, index } => self.select(id, index, caller, records),
             Call::Confirm { id } => self.confirm(id, caller, records),
+            Call::Sign { id: transaction, strokes } => self.sign(id, transaction, strokes, caller, records),
             Call::PresentCode { id: transaction, code } => {
                 self.call_present_code(transaction, caller, &code, records)
             }
@@ -97,6 +99,9 @@ impl Terminal {
             Call::ListOperators => self.call_list_operators(id),
             Call::AuditHead => Ok(Some(Answer::AuditHead(self.audit_head))),
             Call::Terminal => Ok(Some(Answer::Terminal(Box::new(self.terminal_view())))),
+            Call::Resolve { id: transaction, booked, numbers, authority } => {
+                self.call_resolve(id, caller, transaction, booked, numbers, authority)
+            }
             Call::PendingReversals => Ok(Some(Answer::Reversals(self.reversals_for(caller.uid)))),
             Call::ForwardNow => self.call_forward(id),
             Call::ListQueue { filter } => self.call_queue(caller.uid, filter, records),
@@ -104,6 +109,8 @@ impl Terminal {
             Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
             Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
+            Call::Settle => self.call_settle(id, caller, records),
+            Call::Settlement { batch, asked } => self.call_settlement(id, caller, batch, asked, records),
         }
     }
 
@@ -211,36 +218,11 @@ impl Terminal {
         if !self.in_force.allows(kind) {
             return Err(CallError::SwitchedOff);
         }
+        let id = self.device.next_transaction;
         let attempt = Attempt {
-            id: self.device.next_transaction,
-            key,
-            number,
-            kind,
-            amount,
-            options,
             original,
             created: self.now.wall,
-            sequence: 1,
-            operator: None,
-            supervisor: None,
-            outcome: None,
-            cause: Cause::None,
-            ended: None,
-            acknowledged: false,
-            batch: None,
-            trace: None,
-            rrn: None,
-            authorisation_code: None,
-            response_code: None,
-            host_date: None,
-            charged: None,
-            masked_pan: None,
-            application_label: None,
-            transaction_certificate: None,
-            card: None,
-            receipt: None,
-            wallet: None,
-            voucher: None,
+            ..Attempt::new(id, key, number, kind, amount, options)
         };
         self.device.next_transaction += 1;
         self.effect(Effect::Commit(vec![
@@ -299,14 +281,15 @@ impl Terminal {
         if state != State::Created {
             return Err(CallError::WrongState(state));
         }
-        let needs_reader = rule_of(attempt.kind)?.card == CardUse::Full;
+        let original = self.original_of(&attempt, records)?;
+        let rule = self.rule_of(attempt.kind)?;
+        let needs_reader = card_use(rule, attempt.original.as_ref(), original.as_ref()).needs_reader();
         if let Some(reason) = self.reasons().into_iter().find(|reason| needs_reader || *reason != "reader") {
             return Err(CallError::NotReady(reason));
         }
-        self.original_of(&attempt, records)?;
         // A pending reversal makes its own sign-in before this sale, and so does a host that ended the last one;
         // else the app has to.
-        let stored = rule_of(attempt.kind)?.stored;
+        let stored = rule.silence == Silence::Forward;
         if !stored && !self.device.signed_in && self.pending_reversals() == 0 && !self.is_signing_in() {
             return Err(CallError::NotSignedIn);
         }
@@ -314,6 +297,8 @@ impl Terminal {
             return Err(CallError::NoOperator);
         }
         self.refuse_if_locked()?;
+        self.refuse_if_settling()?;
+        self.refuse_if_batch_is_full(attempt.kind, records)?;
         if stored {
             self.may_begin_offline(&attempt, records)?;
         }
@@ -405,10 +390,37 @@ impl Terminal {
         let attempt = self.own(id, caller, records)?;
         match self.view(attempt).state {
             State::WaitingConfirmation => self.chosen(Input::Confirmed),
-            State::WaitingSignature => self.after_signature(),
+            State::WaitingSignature => self.end_signature(),
             state => return Err(CallError::WrongState(state)),
         }
         Ok(Some(Answer::Done))
+    }
+
+    /// The signature is durable before anybody hears that it was taken, and before a slip with it is printed.
+    fn sign(
+        &mut self,
+        call: CallId,
+        id: TransactionId,
+        strokes: Strokes,
+        caller: Caller,
+        records: &dyn Records,
+    ) -> Result<Option<Answer>, CallError> {
+        let attempt = self.own(id, caller, records)?;
+        let state = self.view(attempt).state;
+        if state != State::WaitingSignature {
+            return Err(CallError::WrongState(state));
+        }
+        self.writable()?;
+        let write = self.live.get_mut(&id).map(|live| {
+            if let Some(receipt) = live.attempt.receipt.as_mut() {
+                receipt.strokes = Some(strokes);
+            }
+            live.record()
+        });
+        self.effect(Effect::Commit(write.into_iter().collect()));
+        self.effect(Effect::Reply(call, Ok(Answer::Done)));
+        self.end_signature();
+        Ok(None)
     }
 
     fn chosen(&mut self, input: Input) {

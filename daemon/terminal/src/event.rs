@@ -3,12 +3,14 @@
 use crate::{
     audit::AuditHead,
     call::{Answer, Call, CallError, CallId, Caller, ConnectionId},
+    diagnosis::Facts,
     offline::Admission,
     record::{PrintJob, PrintState, StorageFault, WallTime, Write},
+    settlement::SettlementView,
     state::Cause,
     view::{TerminalView, TransactionView},
 };
-use posd_receipt::Receipt;
+use posd_receipt::Slip;
 use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Secret, Status};
 
 /// When an event happened. The terminal has no clock of its own.
@@ -75,6 +77,8 @@ pub enum Event {
     Admitted(Result<(), Cause>),
     /// A print job moved on.
     Printed(u64, PrintState),
+    /// What [`Effect::Measure`] found.
+    Measured(Facts),
     /// The code scanner came, went or failed. Without this there is none.
     Scanner(DeviceState),
     /// The code scanner has read something.
@@ -106,8 +110,12 @@ pub enum Timer {
     Vault,
     /// The next background try of a reversal or advice.
     Retry,
+    /// The next try of a settlement.
+    Settlement,
     /// A downloaded set may be old.
     Download,
+    /// The next look at the daemon's own facts.
+    Look,
 }
 
 /// What to do. The runner performs effects in order; after a [`Effect::Commit`] that fails none of the later ones are.
@@ -138,10 +146,17 @@ pub enum Effect {
     Report(Box<TransactionView>),
     /// The terminal changed: tell everyone.
     ReportTerminal(Box<TerminalView>),
-    /// A print job changed: tell the owner of its transaction, the user of that uid.
+    /// A settlement changed: tell the user who called for it.
+    ReportSettlement(Box<SettlementView>),
+    /// A print job changed: tell whose it is, the user of that uid.
     ReportPrintJob(u32, PrintJob),
     /// Print.
-    Print(PrintJob, Box<Receipt>),
+    Print(PrintJob, Box<Slip>),
+    /// Look at what the daemon holds itself: space for the journal, and the printer where it is wanted.
+    Measure {
+        /// The printer too.
+        printer: bool,
+    },
     /// Something an administrator may act on.
     Note(Note),
 }
@@ -183,6 +198,8 @@ pub enum Note {
     StorageFault(String),
     /// The host's header asks for something.
     HostRequirement(u8),
+    /// Why the terminal is out of service now; empty when it is in service.
+    Service(Vec<&'static str>),
     /// The end of the audit chain, for a log that is kept elsewhere.
     AuditHead(AuditHead),
 }

@@ -33,8 +33,10 @@ pub(crate) enum Purpose {
     SignOut(CallId),
     /// A message of the download under way.
     Download,
-    /// Echo, the last part of a diagnosis; the caller waits.
-    Echo(CallId),
+    /// A message of the settlement that is under way.
+    Settlement,
+    /// Echo: the last part of a diagnosis, whose caller waits, or to hear the host's date.
+    Echo(Option<CallId>),
 }
 
 /// How far it is.
@@ -60,6 +62,8 @@ pub(crate) struct Exchange {
     pub(crate) stage: Stage,
     /// Absent while sealed data is being opened.
     pub(crate) request: Option<Request>,
+    /// The transaction that waited for it when it began.
+    awaited_by: Option<TransactionId>,
 }
 
 /// How an exchange ended.
@@ -117,7 +121,12 @@ impl Terminal {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {
                 self.begin_due(due);
-            } else if !self.end_round() && !self.leave_queue(records) && !self.next_download_step() {
+            } else if !self.end_round()
+                && !self.settle_on(records)
+                && !self.leave_queue(records)
+                && !self.ask_for_date()
+                && !self.next_download_step()
+            {
                 return;
             }
         }
@@ -138,7 +147,7 @@ impl Terminal {
     fn new_exchange(&mut self, purpose: Purpose, stage: Stage, request: Option<Request>) -> ExchangeId {
         let id = self.next_exchange;
         self.next_exchange += 1;
-        self.exchange = Some(Exchange { id, purpose, stage, request });
+        self.exchange = Some(Exchange { id, purpose, stage, request, awaited_by: self.awaiting() });
         id
     }
 
@@ -249,6 +258,7 @@ impl Terminal {
     fn matched(&mut self, answer: Box<Answer>) {
         self.effect(Effect::StopTimer(Timer::Reply));
         self.effect(Effect::CloseExchange(self.exchange.as_ref().map_or(0, |e| e.id)));
+        self.host_dated(answer.local_date());
         self.host_requirement(&answer);
         let Some(exchange) = self.exchange.as_mut() else { return };
         let id = exchange.id;
@@ -299,14 +309,14 @@ impl Terminal {
         }
     }
 
-    /// The vault is gone: an exchange that needs it ends; one that waits for the host goes on, unless it is a sale's,
-    /// whose card session is gone too.
+    /// The vault is gone: an exchange that needs it ends; one that waits for the host goes on, unless it is that of a
+    /// card session, which is gone too.
     pub(crate) fn exchange_without_vault(&mut self) {
         let Some(exchange) = self.exchange.as_ref() else { return };
         match exchange.stage {
             Stage::Opening | Stage::MakingMac => self.end_exchange(End::VaultBefore(None)),
             Stage::CheckingMac(_) | Stage::LoadingKeys(_) => self.end_exchange(End::VaultAfter(None)),
-            Stage::Waiting if matches!(exchange.purpose, Purpose::Sale(_)) => {
+            Stage::Waiting if matches!(exchange.purpose, Purpose::Sale(_)) && self.card_completes() => {
                 self.end_exchange(End::NoAnswer)
             }
             Stage::Waiting => {}
@@ -317,6 +327,7 @@ impl Terminal {
         let Some(exchange) = self.exchange.take() else { return };
         self.effect(Effect::StopTimer(Timer::Reply));
         self.effect(Effect::CloseExchange(exchange.id));
+        self.stale_try = exchange.awaited_by != self.awaiting();
         match exchange.purpose {
             Purpose::Sale(_) => self.sale_answered(end),
             Purpose::Reversal(id) => self.reversal_answered(id, end),
@@ -325,8 +336,10 @@ impl Terminal {
             Purpose::SignIn(calls) => self.sign_in_answered(calls, end),
             Purpose::SignOut(call) => self.sign_out_answered(call, end),
             Purpose::Echo(call) => self.echo_answered(call, end),
+            Purpose::Settlement => self.settlement_answered(end),
             Purpose::Download => self.download_answered(end),
         }
+        self.stale_try = false;
     }
 
     /// The host's header may ask for something (reference 2.1); 3 is "sign in again". It becomes durable with the

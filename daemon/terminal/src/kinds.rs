@@ -7,27 +7,60 @@ use crate::{
     state::Outcome,
 };
 use posd_receipt::TransactionType;
+use posd_unionpay::{Profile, kind::Condition};
 
 /// Where the card's data comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CardUse {
     /// A card session with cryptogram and issuer.
     Full,
-    /// The sealed records of the original: nobody is asked for the card.
+    /// The card is read, and says which card it is and no more.
+    Read,
+    /// The sealed records of the original: nobody is asked for the card. Where they are not kept any more the card is
+    /// read.
     Recorded,
+    /// Its number and expiry are typed on the PIN pad.
+    Typed,
     /// The customer's payment code, scanned or handed over by the app.
     ScannedCode,
     /// None: the customer pays with a code that the terminal shows.
     ShownCode,
 }
 
+impl CardUse {
+    /// Whether the card reader has a part in it.
+    pub(crate) fn needs_reader(self) -> bool {
+        matches!(self, CardUse::Full | CardUse::Read)
+    }
+}
+
 /// What the amount must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AmountRule {
+    /// None: it asks, and moves nothing.
+    Nothing,
     /// The app's own choice.
     Free,
-    /// What the original moved.
+    /// What the original moved: this undoes it.
     Whole,
+    /// At most what the original moved, less what others of this kind gave back.
+    Part,
+    /// At most the profile's share of what the original reserved: this takes it.
+    Share,
+}
+
+/// What follows where the request left and no good answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// It is reversed (rule 7).
+    Reverse,
+    /// Nothing undoes it: it stays unknown until somebody asked the acquirer, and the supervisor says what came of it
+    /// (rule 5).
+    Ask,
+    /// It moved nothing: it failed.
+    Fail,
+    /// The host is not asked: the transaction is stored, and forwarded until the host has answered (rule 14).
+    Forward,
 }
 
 /// One row of the table.
@@ -41,10 +74,13 @@ pub(crate) struct Rule {
     /// The original must be of the present batch.
     pub(crate) same_batch: bool,
     pub(crate) amount: AmountRule,
+    pub(crate) silence: Silence,
     /// The app may allow a part of the amount.
     pub(crate) partial: bool,
-    /// It is done without the host, stored, and forwarded when that can be reached.
-    pub(crate) stored: bool,
+    /// The original need not be in this journal: the app may name it as the host's records do.
+    pub(crate) external: bool,
+    /// Copies are printed without being asked for.
+    pub(crate) prints: bool,
     /// What the slip calls it.
     pub(crate) slip: TransactionType,
 }
@@ -56,8 +92,10 @@ const SALE: Rule = Rule {
     originals: &[],
     same_batch: true,
     amount: AmountRule::Free,
+    silence: Silence::Reverse,
     partial: true,
-    stored: false,
+    external: false,
+    prints: true,
     slip: TransactionType::Sale,
 };
 
@@ -72,27 +110,75 @@ pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
         Kind::QrScan => &Rule { card: CardUse::ScannedCode, partial: false, ..SALE },
         Kind::QrShow => &Rule { card: CardUse::ShownCode, partial: false, ..SALE },
         Kind::Void => &Rule {
-            originals: &[Kind::Sale, Kind::QrScan, Kind::QrShow],
+            originals: &[Kind::Sale, Kind::Instalment, Kind::PhoneOrder, Kind::QrScan, Kind::QrShow],
             slip: TransactionType::Void,
             ..UNDO
+        },
+        // An instalment payment has no refund (reference 1).
+        Kind::Refund => &Rule {
+            card: CardUse::Read,
+            supervisor: true,
+            originals: &[Kind::Sale, Kind::Completion, Kind::PhoneOrder],
+            same_batch: false,
+            amount: AmountRule::Part,
+            silence: Silence::Ask,
+            partial: false,
+            external: true,
+            slip: TransactionType::Refund,
+            ..SALE
         },
         Kind::PreAuth => &Rule { partial: false, slip: TransactionType::PreAuth, ..SALE },
         Kind::PreAuthCancel => &Rule {
             originals: &[Kind::PreAuth],
             same_batch: false,
+            external: true,
             slip: TransactionType::PreAuthCancel,
             ..UNDO
         },
         Kind::OfflineSale => {
-            &Rule { partial: false, stored: true, slip: TransactionType::OfflineSale, ..SALE }
+            &Rule { silence: Silence::Forward, partial: false, slip: TransactionType::OfflineSale, ..SALE }
+        }
+        Kind::Completion => &Rule {
+            card: CardUse::Recorded,
+            originals: &[Kind::PreAuth],
+            same_batch: false,
+            amount: AmountRule::Share,
+            partial: false,
+            external: true,
+            slip: TransactionType::Completion,
+            ..SALE
+        },
+        Kind::CompletionCancel => {
+            &Rule { originals: &[Kind::Completion], slip: TransactionType::CompletionCancel, ..UNDO }
+        }
+        Kind::BalanceInquiry => &Rule {
+            amount: AmountRule::Nothing,
+            silence: Silence::Fail,
+            partial: false,
+            prints: false,
+            slip: TransactionType::BalanceInquiry,
+            ..SALE
+        },
+        Kind::Instalment => &Rule { partial: false, slip: TransactionType::Instalment, ..SALE },
+        Kind::PhoneOrder => {
+            &Rule { card: CardUse::Typed, partial: false, slip: TransactionType::PhoneOrder, ..SALE }
         }
         _ => return None,
     })
 }
 
-/// The kinds that this terminal serves.
+/// The kinds that this terminal serves, where its acquirer's profile offers them.
 pub fn served() -> impl Iterator<Item = Kind> {
     Kind::ALL.iter().copied().filter(|kind| rule(*kind).is_some())
+}
+
+/// Whether the acquirer's profile offers a kind.
+pub(crate) fn offered(kind: Kind, profile: &Profile) -> bool {
+    match kind {
+        Kind::PhoneOrder => profile.phone_orders,
+        Kind::Instalment => !profile.instalments.counts.is_empty(),
+        _ => true,
+    }
 }
 
 /// Why a transaction cannot follow its original. The host would refuse it.
@@ -113,54 +199,114 @@ pub enum Unfit {
     /// It was undone.
     #[error("the original was undone before")]
     AlreadyVoided,
+    /// It was refunded, wholly or in part.
+    #[error("the original was refunded, wholly or in part, and can only be refunded further")]
+    AlreadyRefunded,
+    /// It was completed.
+    #[error("the pre-authorisation was completed before; cancel the completion, or refund it")]
+    AlreadyCompleted,
     /// It is of another batch.
     #[error("the original is of another batch")]
     OtherBatch,
     /// It must be undone whole.
     #[error("the amount is not the original's, which is {0} minor units")]
     Amount(u64),
+    /// More than is left of it.
+    #[error("no more than {0} minor units of the original are left to refund")]
+    Exceeds(u64),
+    /// More than the profile's share of what was reserved.
+    #[error("this pre-authorisation may be completed over {0} minor units at most")]
+    ExceedsHold(u64),
+    /// The supervisor said that the host has it; the host's answer, with the numbers that name it, never came.
+    #[error("the host's numbers of the original are not known, as its answer never came")]
+    NoReference,
 }
 
 /// Whether an attempt's request may have reached the host, and its end is not known.
-fn is_open(attempt: &Attempt) -> bool {
+pub(crate) fn is_open(attempt: &Attempt) -> bool {
     attempt.outcome == Some(Outcome::Unknown) || (attempt.outcome.is_none() && attempt.trace.is_some())
 }
 
-/// Whether a transaction of `kind` over `amount` minor units may follow `original`, which `followers` follow already.
-/// `own` is the transaction itself, where it is among them.
-pub(crate) fn fits(
-    kind: Kind,
-    amount: u64,
-    batch: u32,
-    own: Option<TransactionId>,
-    original: &Attempt,
-    followers: &[Attempt],
-) -> Result<(), Unfit> {
-    let Some(rule) = rule(kind) else { return Err(Unfit::Kind) };
+/// Whether it was done, for good.
+pub(crate) fn is_done(attempt: &Attempt) -> bool {
+    attempt.outcome.is_some_and(Outcome::is_charged)
+}
+
+/// What is asked about an original.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) kind: Kind,
+    /// Minor units.
+    pub(crate) amount: u64,
+    /// The present batch.
+    pub(crate) batch: u32,
+    /// A completion may be so many hundredths of its pre-authorisation.
+    pub(crate) completion_percent: u16,
+    /// The transaction itself, where it is among what follows the original.
+    pub(crate) own: Option<TransactionId>,
+}
+
+/// Whether a transaction may follow `original`, which `followers` follow already. A follower that was itself undone is
+/// not among them.
+pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> Result<(), Unfit> {
+    let Some(rule) = rule(asked.kind) else { return Err(Unfit::Kind) };
     if !rule.originals.contains(&original.kind) {
         return Err(Unfit::Kind);
     }
     if is_open(original) {
         return Err(Unfit::Unresolved);
     }
-    let charged = match (original.outcome, original.charged) {
-        (Some(outcome), Some(charged)) if outcome.is_charged() => charged,
+    let charged = match original.charged {
+        Some(charged) if is_done(original) => charged,
         _ => return Err(Unfit::NotApproved),
     };
-    if rule.same_batch && original.batch != Some(batch) {
+    if rule.same_batch && original.batch != Some(asked.batch) {
         return Err(Unfit::OtherBatch);
     }
+    let refunded = given_back(asked.own, followers)?;
+    if refunded > 0 && rule.amount != AmountRule::Part {
+        return Err(Unfit::AlreadyRefunded);
+    }
+    let row = asked.kind.row();
+    let by_code = row.original_code && row.condition == Condition::PreAuth;
+    let by_rrn = row.original_rrn && original.wallet.is_none();
+    if (by_rrn && original.rrn.is_none()) || (by_code && original.authorisation_code.is_none()) {
+        return Err(Unfit::NoReference);
+    }
+    let left = charged.saturating_sub(refunded);
+    // Amounts have twelve digits: nothing overflows.
+    let most = charged * u64::from(asked.completion_percent) / 100;
+    match rule.amount {
+        AmountRule::Whole if asked.amount != charged => Err(Unfit::Amount(charged)),
+        AmountRule::Part if asked.amount > left => Err(Unfit::Exceeds(left)),
+        AmountRule::Share if asked.amount > most => Err(Unfit::ExceedsHold(most)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a transaction may follow an original that is in no record here, but for those that follow it already: the
+/// host knows the rest.
+pub(crate) fn fits_external(own: Option<TransactionId>, followers: &[Attempt]) -> Result<(), Unfit> {
+    given_back(own, followers).map(drop)
+}
+
+/// What the others that follow the same original have given back of it, in minor units; or why nothing more may be
+/// done to it.
+fn given_back(own: Option<TransactionId>, followers: &[Attempt]) -> Result<u64, Unfit> {
     let others = || followers.iter().filter(|follower| Some(follower.id) != own);
     if others().any(is_open) {
         return Err(Unfit::Unresolved);
     }
-    if others().any(|follower| follower.outcome.is_some_and(Outcome::is_charged)) {
-        return Err(Unfit::AlreadyVoided);
+    let mut refunded = 0;
+    for follower in others().filter(|follower| is_done(follower)) {
+        match rule(follower.kind).map(|rule| rule.amount) {
+            Some(AmountRule::Whole) => return Err(Unfit::AlreadyVoided),
+            Some(AmountRule::Share) => return Err(Unfit::AlreadyCompleted),
+            Some(AmountRule::Part) => refunded += follower.charged.unwrap_or(0),
+            Some(AmountRule::Free | AmountRule::Nothing) | None => {}
+        }
     }
-    match rule.amount {
-        AmountRule::Whole if amount != charged => Err(Unfit::Amount(charged)),
-        AmountRule::Whole | AmountRule::Free => Ok(()),
-    }
+    Ok(refunded)
 }
 
 #[cfg(test)]
@@ -170,50 +316,45 @@ mod tests {
 
     /// An attempt in batch 1 that moved its whole amount.
     fn attempt(id: u64, kind: Kind, outcome: Option<Outcome>) -> Attempt {
+        let key = SaleKey { uid: 1, reference: Reference::new("a").unwrap() };
+        let amount = Amount::new(1000, Currency::Cny).unwrap();
         Attempt {
-            id,
-            key: SaleKey { uid: 1, reference: Reference::new("a").unwrap() },
-            number: 1,
-            kind,
-            amount: Amount::new(1000, Currency::Cny).unwrap(),
-            options: Options::default(),
-            original: None,
-            created: 0,
             sequence: 1,
-            operator: None,
-            supervisor: None,
             outcome,
             cause: Cause::None,
-            ended: None,
-            acknowledged: false,
             batch: Some(1),
             trace: Some(1),
-            rrn: None,
-            authorisation_code: None,
-            response_code: None,
-            host_date: None,
+            rrn: Some("000000000001".to_owned()),
+            authorisation_code: Some("A00001".to_owned()),
             charged: outcome.filter(|outcome| outcome.is_charged()).map(|_| 1000),
-            masked_pan: None,
-            application_label: None,
-            transaction_certificate: None,
-            card: None,
-            receipt: None,
-            wallet: None,
-            voucher: None,
+            ..Attempt::new(id, key, 1, kind, amount, Options::default())
         }
     }
 
+    fn approved(id: u64, kind: Kind) -> Attempt {
+        attempt(id, kind, Some(Outcome::Approved))
+    }
+
+    fn part(id: u64, kind: Kind, charged: u64) -> Attempt {
+        Attempt { charged: Some(charged), ..approved(id, kind) }
+    }
+
+    /// In batch 1, as transaction 9.
+    fn asked(kind: Kind, amount: u64) -> Asked {
+        Asked { kind, amount, batch: 1, completion_percent: 115, own: Some(9) }
+    }
+
     fn void(original: &Attempt, followers: &[Attempt]) -> Result<(), Unfit> {
-        fits(Kind::Void, 1000, 1, Some(9), original, followers)
+        fits(asked(Kind::Void, 1000), original, followers)
     }
 
     #[test]
     fn only_an_approved_sale_of_this_batch_is_voided_and_only_whole() {
-        let sale = attempt(1, Kind::Sale, Some(Outcome::Approved));
+        let sale = approved(1, Kind::Sale);
         assert_eq!(void(&sale, &[]), Ok(()));
-        assert_eq!(fits(Kind::Void, 999, 1, None, &sale, &[]), Err(Unfit::Amount(1000)));
-        assert_eq!(fits(Kind::Void, 1000, 2, None, &sale, &[]), Err(Unfit::OtherBatch));
-        assert_eq!(void(&attempt(1, Kind::Void, Some(Outcome::Approved)), &[]), Err(Unfit::Kind));
+        assert_eq!(fits(asked(Kind::Void, 999), &sale, &[]), Err(Unfit::Amount(1000)));
+        assert_eq!(fits(Asked { batch: 2, ..asked(Kind::Void, 1000) }, &sale, &[]), Err(Unfit::OtherBatch));
+        assert_eq!(void(&approved(1, Kind::Void), &[]), Err(Unfit::Kind));
         for outcome in [Outcome::Declined, Outcome::Cancelled, Outcome::TimedOut, Outcome::Failed] {
             assert_eq!(void(&attempt(1, Kind::Sale, Some(outcome)), &[]), Err(Unfit::NotApproved));
         }
@@ -224,24 +365,28 @@ mod tests {
         }
         let part = Attempt { charged: Some(400), ..attempt(1, Kind::Sale, Some(Outcome::PartiallyApproved)) };
         assert_eq!(void(&part, &[]), Err(Unfit::Amount(400)));
-        assert_eq!(fits(Kind::Void, 400, 1, None, &part, &[]), Ok(()));
+        assert_eq!(fits(asked(Kind::Void, 400), &part, &[]), Ok(()));
+        let silent = Attempt { rrn: None, ..sale };
+        assert_eq!(void(&silent, &[]), Err(Unfit::NoReference));
     }
 
     #[test]
     fn a_pre_authorisation_is_cancelled_whole_in_any_batch_and_is_not_voided() {
-        let held = attempt(1, Kind::PreAuth, Some(Outcome::Approved));
-        assert_eq!(fits(Kind::PreAuthCancel, 1000, 7, None, &held, &[]), Ok(()));
-        assert_eq!(fits(Kind::PreAuthCancel, 999, 1, None, &held, &[]), Err(Unfit::Amount(1000)));
+        let held = approved(1, Kind::PreAuth);
+        let cancel = asked(Kind::PreAuthCancel, 1000);
+        assert_eq!(fits(Asked { batch: 7, ..cancel }, &held, &[]), Ok(()));
+        assert_eq!(fits(asked(Kind::PreAuthCancel, 999), &held, &[]), Err(Unfit::Amount(1000)));
         assert_eq!(void(&held, &[]), Err(Unfit::Kind));
-        let sale = attempt(1, Kind::Sale, Some(Outcome::Approved));
-        assert_eq!(fits(Kind::PreAuthCancel, 1000, 1, None, &sale, &[]), Err(Unfit::Kind));
-        let gone = attempt(2, Kind::PreAuthCancel, Some(Outcome::Approved));
-        assert_eq!(fits(Kind::PreAuthCancel, 1000, 1, None, &held, &[gone]), Err(Unfit::AlreadyVoided));
+        assert_eq!(fits(cancel, &approved(1, Kind::Sale), &[]), Err(Unfit::Kind));
+        let gone = approved(2, Kind::PreAuthCancel);
+        assert_eq!(fits(cancel, &held, &[gone]), Err(Unfit::AlreadyVoided));
+        let silent = Attempt { authorisation_code: None, ..held };
+        assert_eq!(fits(cancel, &silent, &[]), Err(Unfit::NoReference));
     }
 
     #[test]
     fn what_was_voided_or_may_be_is_not_voided_again() {
-        let sale = attempt(1, Kind::Sale, Some(Outcome::Approved));
+        let sale = approved(1, Kind::Sale);
         let voided = |id, outcome| attempt(id, Kind::Void, outcome);
         assert_eq!(void(&sale, &[voided(2, Some(Outcome::Approved))]), Err(Unfit::AlreadyVoided));
         for outcome in [None, Some(Outcome::Unknown)] {
@@ -253,9 +398,101 @@ mod tests {
     }
 
     #[test]
-    fn rule_1_whatever_is_served_can_be_reversed() {
-        // The intent of every request is a reversal. A kind that has none needs another way out of not knowing.
-        let stored = |kind: Kind| rule(kind).is_some_and(|rule| rule.stored);
-        assert!(served().all(|kind| kind.row().reversible || stored(kind)));
+    fn a_sale_is_refunded_in_parts_in_any_batch_until_nothing_is_left() {
+        let sale = approved(1, Kind::Sale);
+        let refund = |amount, followers: &[Attempt]| {
+            fits(Asked { batch: 7, ..asked(Kind::Refund, amount) }, &sale, followers)
+        };
+        assert_eq!(refund(1000, &[]), Ok(()));
+        assert_eq!(refund(1001, &[]), Err(Unfit::Exceeds(1000)));
+        let parts = [part(2, Kind::Refund, 300), part(3, Kind::Refund, 500)];
+        assert_eq!(refund(200, &parts), Ok(()));
+        assert_eq!(refund(201, &parts), Err(Unfit::Exceeds(200)));
+        assert_eq!(refund(1, &[part(2, Kind::Refund, 1000)]), Err(Unfit::Exceeds(0)));
+        // One that was declined gave nothing back; of one without an answer nobody knows.
+        assert_eq!(refund(1000, &[attempt(2, Kind::Refund, Some(Outcome::Declined))]), Ok(()));
+        assert_eq!(refund(1, &[attempt(2, Kind::Refund, Some(Outcome::Unknown))]), Err(Unfit::Unresolved));
+    }
+
+    #[test]
+    fn an_instalment_payment_is_voided_and_not_refunded_and_a_phone_order_is_both() {
+        for (kind, refund) in [(Kind::Instalment, Err(Unfit::Kind)), (Kind::PhoneOrder, Ok(()))] {
+            assert_eq!(void(&approved(1, kind), &[]), Ok(()));
+            assert_eq!(fits(asked(Kind::Refund, 1), &approved(1, kind), &[]), refund);
+        }
+    }
+
+    #[test]
+    fn the_profile_offers_phone_orders_and_instalments() {
+        let mut profile = Profile::default();
+        assert!(!offered(Kind::PhoneOrder, &profile) && offered(Kind::Sale, &profile));
+        profile.phone_orders = true;
+        profile.instalments.counts.clear();
+        assert!(offered(Kind::PhoneOrder, &profile) && !offered(Kind::Instalment, &profile));
+    }
+
+    #[test]
+    fn of_an_original_elsewhere_only_what_was_done_to_it_here_is_known() {
+        assert_eq!(fits_external(Some(9), &[]), Ok(()));
+        assert_eq!(fits_external(Some(9), &[part(2, Kind::Refund, 300)]), Ok(()));
+        let silent = attempt(2, Kind::Refund, Some(Outcome::Unknown));
+        assert_eq!(fits_external(Some(9), std::slice::from_ref(&silent)), Err(Unfit::Unresolved));
+        assert_eq!(fits_external(Some(2), &[silent]), Ok(()));
+        assert_eq!(fits_external(None, &[part(2, Kind::Completion, 5)]), Err(Unfit::AlreadyCompleted));
+        assert_eq!(fits_external(None, &[part(2, Kind::PreAuthCancel, 5)]), Err(Unfit::AlreadyVoided));
+    }
+
+    #[test]
+    fn a_refund_and_a_void_of_one_sale_exclude_each_other() {
+        let sale = approved(1, Kind::Sale);
+        assert_eq!(void(&sale, &[part(2, Kind::Refund, 1)]), Err(Unfit::AlreadyRefunded));
+        let voided = [approved(2, Kind::Void)];
+        assert_eq!(fits(asked(Kind::Refund, 1), &sale, &voided), Err(Unfit::AlreadyVoided));
+    }
+
+    #[test]
+    fn a_pre_authorisation_is_completed_once_over_the_profiles_share_of_it() {
+        let held = approved(1, Kind::PreAuth);
+        let complete =
+            |amount, followers: &[Attempt]| fits(asked(Kind::Completion, amount), &held, followers);
+        assert_eq!(complete(1, &[]), Ok(()));
+        assert_eq!(complete(1150, &[]), Ok(()));
+        assert_eq!(complete(1151, &[]), Err(Unfit::ExceedsHold(1150)));
+        let all = Asked { completion_percent: 100, ..asked(Kind::Completion, 1001) };
+        assert_eq!(fits(all, &held, &[]), Err(Unfit::ExceedsHold(1000)));
+        let done = [part(2, Kind::Completion, 700)];
+        assert_eq!(complete(1, &done), Err(Unfit::AlreadyCompleted));
+        assert_eq!(fits(asked(Kind::PreAuthCancel, 1000), &held, &done), Err(Unfit::AlreadyCompleted));
+        assert_eq!(complete(1, &[approved(2, Kind::PreAuthCancel)]), Err(Unfit::AlreadyVoided));
+    }
+
+    #[test]
+    fn a_completion_is_cancelled_whole_or_refunded() {
+        let taken = part(2, Kind::Completion, 700);
+        let cancel = asked(Kind::CompletionCancel, 700);
+        assert_eq!(fits(cancel, &taken, &[]), Ok(()));
+        assert_eq!(fits(asked(Kind::CompletionCancel, 1000), &taken, &[]), Err(Unfit::Amount(700)));
+        assert_eq!(fits(Asked { batch: 2, ..cancel }, &taken, &[]), Err(Unfit::OtherBatch));
+        assert_eq!(fits(cancel, &taken, &[part(3, Kind::Refund, 1)]), Err(Unfit::AlreadyRefunded));
+        assert_eq!(fits(asked(Kind::Refund, 700), &taken, &[]), Ok(()));
+        let cancelled = [part(3, Kind::CompletionCancel, 700)];
+        assert_eq!(fits(asked(Kind::Refund, 1), &taken, &cancelled), Err(Unfit::AlreadyVoided));
+        assert_eq!(fits(asked(Kind::Refund, 1), &approved(1, Kind::PreAuth), &[]), Err(Unfit::Kind));
+    }
+
+    #[test]
+    fn rules_1_and_5_whatever_is_served_has_a_way_out_of_not_knowing() {
+        for kind in served() {
+            let reversed = rule(kind).map(|rule| rule.silence) == Some(Silence::Reverse);
+            assert_eq!(reversed, kind.row().reversible, "{kind}: on the line and in the flow");
+        }
+        let of = |silence| {
+            served().filter(move |kind| rule(*kind).is_some_and(|r| r.silence == silence)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Silence::Ask), [Kind::Refund]);
+        assert_eq!(of(Silence::Forward), [Kind::OfflineSale]);
+        // What moves no money needs none.
+        assert_eq!(of(Silence::Fail), [Kind::BalanceInquiry]);
+        assert!(served().all(|kind| kind.row().amount == (kind != Kind::BalanceInquiry)));
     }
 }

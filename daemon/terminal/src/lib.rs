@@ -13,8 +13,11 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod checks;
+mod clock_check;
 mod closing;
 mod code;
+mod diagnosis;
 mod download;
 mod event;
 mod exchange;
@@ -29,22 +32,29 @@ mod prompt;
 mod queue;
 mod record;
 mod recovery;
+mod resolve;
 mod reversal;
 mod sale;
 mod sale_key;
 mod session;
 mod sets;
 mod settings;
+mod settlement;
 mod slip;
 mod state;
 mod supervisor;
 mod terminal;
+mod typed_card;
 mod view;
 mod wallet;
 
 pub use audit::{AuditChain, AuditEvent, AuditFault, AuditHead, AuditRow};
-pub use call::{Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, PendingReversal};
+pub use call::{
+    Answer, Call, CallError, CallId, Caller, CancelAnswer, Check, ConnectionId, HostNumbers, PendingReversal,
+};
+pub use checks::{FINDINGS, Finding, finding};
 pub use code::ShownCode;
+pub use diagnosis::{Facts, PrinterCondition};
 pub use event::{Effect, Event, ExchangeId, HostResult, LocalTime, Moment, Note, Timer};
 pub use kinds::{Unfit, served};
 pub use money::{Amount, Currency};
@@ -55,11 +65,16 @@ pub use queue::{QueueFilter, QueueRow};
 pub use record::{
     Advice, AdviceId, AdviceKind, AdviceState, Attempt, CardKey, Closing, ClosingStep, Device, Link, Options,
     Original, OriginalName, PrintJob, PrintState, Records, Reversal, ReversalReason, ReversalState, Sealed,
-    StorageFault, TransactionId, Try, WallTime, Write,
+    SlipOf, StorageFault, TransactionId, Try, WallTime, Write,
 };
 pub use sale_key::{Reference, SaleKey};
 pub use sets::{DownloadSet, DownloadStage, SetContent, StoredSet};
 pub use settings::{Deadlines, Settings};
+pub use settlement::{
+    Balance, BatchLine, BatchTotals, Compared, DetailLine, Mismatch, MismatchAction, MismatchKind,
+    Settlement, SettlementCall, SettlementFault, SettlementSlip, SettlementState, SettlementStep,
+    SettlementView, Sum, Upload,
+};
 pub use state::{Cause, Outcome, State};
 pub use terminal::Terminal;
 pub use view::{DownloadView, TerminalState, TerminalView, TransactionView};

@@ -36,7 +36,7 @@ impl Currency {
     }
 }
 
-/// An amount to charge: 1 to 999,999,999,999 minor units (field 4 is n12).
+/// An amount to charge: 1 to 999,999,999,999 minor units (field 4 is n12), or nothing for what moves no money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
     minor: u64,
@@ -50,6 +50,11 @@ impl Amount {
     /// An amount of `minor` units; `None` for zero or more than [`Amount::MAXIMUM`].
     pub fn new(minor: u64, currency: Currency) -> Option<Amount> {
         (1..=Amount::MAXIMUM).contains(&minor).then_some(Amount { minor, currency })
+    }
+
+    /// The amount of what moves no money (余额查询).
+    pub fn nothing(currency: Currency) -> Amount {
+        Amount { minor: 0, currency }
     }
 
     /// The amount in minor units (fen).

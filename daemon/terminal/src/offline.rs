@@ -9,18 +9,21 @@
 use crate::{
     call::{Answer, CallError},
     event::Effect,
-    forward::to_seal,
-    kinds,
+    kinds::{self, Silence},
     record::{
         Advice, AdviceKind, AdviceState, Attempt, CardKey, Options, Original, PrintJob, Records, Sealed,
         StorageFault, Write,
     },
     sale::Step,
+    settlement::Upload,
     state::{Cause, Outcome},
     terminal::{Asked, Terminal},
 };
 use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
-use posd_unionpay::{field55, request::Entry};
+use posd_unionpay::{
+    field55,
+    request::{ChipEnd, Entry},
+};
 use posd_vault_protocol::{Digits, Request as VaultRequest};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -213,14 +216,14 @@ impl Terminal {
     /// Whether the policy wants the supervisor's word for a sale.
     pub(crate) fn offline_needs_supervisor(&self, attempt: &Attempt) -> bool {
         let above = self.settings.offline.as_ref().and_then(|policy| policy.supervisor_above);
-        kinds::rule(attempt.kind).is_some_and(|rule| rule.stored)
+        kinds::rule(attempt.kind).is_some_and(|rule| rule.silence == Silence::Forward)
             && above.is_some_and(|above| attempt.amount.minor() > above)
     }
 
     /// A transaction that is stored waits for nothing of the host.
     pub(crate) fn begin_stored(&mut self, records: &dyn Records) {
-        if self.is_clearing() && self.active_rule().is_some_and(|rule| rule.stored) {
-            self.go_to_original(records);
+        if self.is_clearing() && self.silence() == Silence::Forward {
+            self.meet_original(records);
         }
     }
 
@@ -233,20 +236,16 @@ impl Terminal {
 
     /// Card and terminal have approved it. The vault seals what the advice will need of the card.
     pub(crate) fn approved_by_card(&mut self, card: CardOutcome) {
-        let Some(active) = self.active.as_mut() else { return };
-        let clear =
-            active.kernel.as_deref().and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
-        let Some(clear) = clear else { return self.abort(Outcome::Failed, Cause::CardFault) };
-        active.approved = Some(card);
-        active.step = Step::Sealing;
-        let context = active.id;
-        self.ask(Asked::Seal, VaultRequest::Seal { clear, context }, 0);
+        if let Some(active) = self.active.as_mut() {
+            active.approved = Some(card);
+            self.seal_card();
+        }
     }
 
     /// Whether the card in the reader, as soon as it has told its number, is of an organisation that the policy does not
     /// take offline.
     pub(crate) fn is_not_taken_offline(&self) -> bool {
-        if !self.active_rule().is_some_and(|rule| rule.stored) {
+        if self.silence() != Silence::Forward {
             return false;
         }
         let active = self.active.as_ref().filter(|active| !active.decided);
@@ -296,6 +295,8 @@ impl Terminal {
         attempt.trace = Some(trace);
         attempt.masked_pan = Some(posd_receipt::mask(&kernel.pan()?));
         attempt.application_label = kernel.label();
+        attempt.entry = Some(Entry::Chip);
+        attempt.card_sequence = kernel.pan_sequence();
         attempt.card = Some(sealed.clone());
         attempt.transaction_certificate = card.cryptogram.map(|tc| crate::slip::hex(&tc));
         attempt.charged = Some(amount);
@@ -319,10 +320,19 @@ impl Terminal {
             voucher: None,
             wallet: None,
         };
+        attempt.upload = Some(Upload {
+            field55: original.field55.clone(),
+            end: Some(ChipEnd::Certified),
+            ..Upload::of(&original)
+        });
         attempt.receipt = self.slip(&attempt, None, amount, Some((kernel, &card)));
         let operator = attempt.operator.clone().unwrap_or_default();
         let admission = Admission { limits, amount, card: Some(key), operator: operator.clone() };
         let advice = self.new_advice(AdviceKind::Transaction, id, original, sealed, "0000".to_owned());
+        let signature = card.signature_required;
+        if let Some(active) = self.active.as_mut() {
+            active.signature = signature;
+        }
         let jobs = self.print_by_itself(id);
         let live = self.live.get_mut(&id)?;
         attempt.sequence = live.sequence + crate::settings::SEQUENCE_RESERVE;
@@ -346,6 +356,10 @@ impl Terminal {
         if let Err(cause) = answer {
             // The rows that went with it were not written either.
             self.audit_head = self.audit_head_before;
+            if let Some(active) = self.active.as_mut() {
+                active.signature = false;
+                active.copies_to_sign.clear();
+            }
             return self.abort(Outcome::Declined, cause);
         }
         let Storing { attempt, advice, jobs } = *storing;
@@ -353,9 +367,6 @@ impl Terminal {
         self.advices.push(advice);
         if let Some(live) = self.live.get_mut(&id) {
             live.attempt = attempt;
-        }
-        if let Some(active) = self.active.as_mut() {
-            active.signature = active.approved.take().is_some_and(|card| card.signature_required);
         }
         for job in jobs {
             self.print(job);

@@ -8,13 +8,14 @@ use crate::{
     audit::AuditEvent,
     call::{Answer, CallError, CallId, Caller, ConnectionId},
     event::Effect,
+    resolve::Resolution,
     supervisor::SUPERVISOR,
     terminal::{Asked, JournalState, Terminal},
 };
 use posd_vault_protocol::{OperatorChange, PasswordChange, PasswordCheck, Refusal, Reply, Request, Secret};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// System manager.
 const MANAGER: &str = "99";
@@ -32,9 +33,11 @@ pub(crate) struct Login {
 
 /// What the password is asked for.
 #[derive(Debug)]
-enum Task {
+pub(crate) enum Task {
     LogIn,
     Unlock,
+    /// To say what came of a transaction.
+    Resolve(Resolution),
     /// A change of the operator table, and whom it is about.
     Change(AuditEvent, String),
 }
@@ -55,7 +58,7 @@ fn operator_number(operator: &str) -> Result<(), CallError> {
 
 impl Terminal {
     /// Whether the pad, the vault and the journal are free for something that needs a password.
-    fn ready_for_password(&self) -> Result<(), CallError> {
+    pub(crate) fn ready_for_password(&self) -> Result<(), CallError> {
         self.writable()?;
         // No login stands before the row of the start.
         if self.journal == JournalState::Checking {
@@ -106,7 +109,7 @@ impl Terminal {
         Ok(None)
     }
 
-    fn check_password(
+    pub(crate) fn check_password(
         &mut self,
         call: CallId,
         caller: Caller,
@@ -253,12 +256,14 @@ impl Terminal {
         let result = match &login.task {
             Task::LogIn => self.checked(reply).and_then(|()| self.logged_in(&login)),
             Task::Unlock => self.checked(reply).and_then(|()| self.unlocked(&login)),
+            Task::Resolve(word) => self.checked(reply).and_then(|()| self.resolve(word, login.uid)),
             Task::Change(..) => changed(&reply),
         };
         match (&login.task, &result) {
-            (Task::LogIn | Task::Unlock, Ok(())) => self.told_locked_out.clear(),
+            (Task::LogIn | Task::Unlock | Task::Resolve(_), Ok(())) => self.told_locked_out.clear(),
             (Task::LogIn, Err(error)) => self.refused(AuditEvent::LogInRefused, &login, error),
             (Task::Unlock, Err(error)) => self.refused(AuditEvent::UnlockRefused, &login, error),
+            (Task::Resolve(_), Err(error)) => self.refused(AuditEvent::SupervisorRefused, &login, error),
             (Task::Change(event, target), result) => {
                 let word = result.as_ref().map_or_else(reason, |()| "done");
                 let detail = format!("target={target} result={word}");
@@ -315,7 +320,12 @@ impl Terminal {
             _ => false,
         };
         if told {
-            self.audit(event, Some(login.uid), &login.operator, format!("result={}", reason(error)));
+            let about = match &login.task {
+                Task::Resolve(word) => format!("transaction={} ", word.id),
+                _ => String::new(),
+            };
+            let detail = format!("{about}result={}", reason(error));
+            self.audit(event, Some(login.uid), &login.operator, detail);
         }
     }
 

@@ -3,36 +3,93 @@
 use crate::{
     call::{Answer, CallError},
     event::Effect,
-    record::{Attempt, PrintJob, PrintState, Records, TransactionId, Write},
-    terminal::Terminal,
+    forward::unseal,
+    record::{Attempt, PrintJob, PrintState, Records, Sealed, SlipOf, TransactionId, Write},
+    terminal::{Asked, Terminal},
 };
-use posd_receipt::{Copy, Receipt};
+use posd_receipt::{Copy, FullPan, Receipt, Slip};
+use posd_vault_protocol::{Reply, Request as VaultRequest};
+
+/// A slip that waits for its full card number.
+#[derive(Debug)]
+pub(crate) struct Unrevealed {
+    job: PrintJob,
+    receipt: Box<Receipt>,
+    sealed: Sealed,
+}
 
 impl Terminal {
     /// The copies that a charge prints by itself, as jobs to commit with its outcome.
     pub(crate) fn print_by_itself(&mut self, id: TransactionId) -> Vec<PrintJob> {
-        let copies = self.settings.copies.clone();
+        let mut copies = self.settings.copies.clone();
+        let on_screen = self.live.get(&id).is_some_and(|live| live.attempt.options.sign_on_screen);
+        if let Some(active) = self.active.as_mut().filter(|active| active.signature && on_screen) {
+            // These have a place for the signature, which is still to be drawn.
+            active.copies_to_sign = copies.extract_if(.., |copy| *copy != Copy::Cardholder).collect();
+        }
         copies.into_iter().map(|copy| self.new_job(id, copy, false)).collect()
     }
 
-    fn new_job(&mut self, transaction: TransactionId, copy: Copy, reprint: bool) -> PrintJob {
+    pub(crate) fn new_job(&mut self, transaction: TransactionId, copy: Copy, reprint: bool) -> PrintJob {
         let id = self.device.next_job;
         self.device.next_job += 1;
-        PrintJob { id, transaction, copy, reprint, state: PrintState::Queued }
+        PrintJob { id, transaction, slip: SlipOf::Receipt, copy, reprint, state: PrintState::Queued }
     }
 
     /// Hands a committed job to the printer.
     pub(crate) fn print(&mut self, job: PrintJob) {
-        let attempt = self.live.get(&job.transaction).map(|live| &live.attempt);
-        if let Some((uid, receipt)) = attempt.and_then(|a| Some((a.key.uid, a.receipt.clone()?))) {
-            self.print_receipt(uid, job, receipt);
+        if let Some(attempt) = self.live.get(&job.transaction).map(|live| live.attempt.clone()) {
+            self.print_of(&attempt, job);
         }
     }
 
-    pub(crate) fn print_receipt(&mut self, uid: u32, job: PrintJob, receipt: Receipt) {
+    /// Prints a transaction's slip, where it has one. Where the rules want the card number in full, the secure module
+    /// opens what is sealed of it first; the slip waits while that is away.
+    pub(crate) fn print_of(&mut self, attempt: &Attempt, job: PrintJob) {
+        let Some(receipt) = attempt.receipt.clone().map(Box::new) else { return };
+        let uid = attempt.key.uid;
+        match attempt.card.clone().filter(|_| receipt.transaction_type.prints_full_pan()) {
+            Some(sealed) => {
+                self.report_job(uid, &job);
+                let id = job.id;
+                self.unrevealed.insert(id, Unrevealed { job, receipt, sealed });
+                self.reveal(id);
+            }
+            None => self.print_slip(uid, job, Slip::Receipt(receipt)),
+        }
+    }
+
+    /// Hands a committed job with its slip to the printer; `uid` is told how it goes.
+    pub(crate) fn print_slip(&mut self, uid: u32, job: PrintJob, slip: Slip) {
+        self.report_job(uid, &job);
+        self.effect(Effect::Print(job, Box::new(slip)));
+    }
+
+    fn report_job(&mut self, uid: u32, job: &PrintJob) {
         self.jobs.insert(job.id, (uid, job.clone()));
         self.effect(Effect::ReportPrintJob(uid, job.clone()));
-        self.effect(Effect::Print(job, Box::new(receipt)));
+    }
+
+    fn reveal(&mut self, id: u64) {
+        let Some(slip) = self.unrevealed.get(&id) else { return };
+        let (sealed, context) = (slip.sealed.0.clone(), slip.job.transaction);
+        self.ask(Asked::FullPan(id), VaultRequest::Open { sealed, context }, 0);
+    }
+
+    /// The secure module is there again: slips that wait for it go on.
+    pub(crate) fn reveal_all(&mut self) {
+        for id in self.unrevealed.keys().copied().collect::<Vec<_>>() {
+            self.reveal(id);
+        }
+    }
+
+    /// The card number of a slip, or the word that there is none to be had: then it stays masked.
+    pub(crate) fn revealed(&mut self, id: u64, reply: Reply) {
+        let Some(Unrevealed { job, mut receipt, .. }) = self.unrevealed.remove(&id) else { return };
+        if let Reply::Opened(clear) = reply {
+            receipt.full_pan = unseal(&clear).and_then(|(pan, _)| FullPan::new(pan.reveal()));
+        }
+        self.effect(Effect::Print(job, Box::new(Slip::Receipt(receipt))));
     }
 
     /// Prints a copy on demand. One that was given to the printer before carries the reprint mark, whatever became
@@ -44,14 +101,16 @@ impl Terminal {
         copy: Copy,
         records: &dyn Records,
     ) -> Result<Option<Answer>, CallError> {
-        let receipt = attempt.receipt.clone().ok_or(CallError::NoReceipt)?;
+        if attempt.receipt.is_none() {
+            return Err(CallError::NoReceipt);
+        }
         self.writable()?;
         let jobs = records.print_jobs(attempt.id).map_err(|fault| self.storage_fault(fault))?;
         let reprint = jobs.iter().any(|job| job.copy == copy);
         let job = self.new_job(attempt.id, copy, reprint);
         self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), Write::PrintJob(job.clone())]));
         self.effect(Effect::Reply(call, Ok(Answer::PrintJob(job.clone()))));
-        self.print_receipt(attempt.key.uid, job, receipt);
+        self.print_of(attempt, job);
         Ok(None)
     }
 

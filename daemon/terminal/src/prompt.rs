@@ -14,6 +14,8 @@ words! {
         SupervisorPassword = "supervisor-password",
         /// Insert a card.
         InsertCard = "insert-card",
+        /// Type the card's number and expiry on the PIN pad.
+        TypeCard = "type-card",
         /// Scan the customer's payment code.
         ScanCode = "scan-code",
         /// The code that was scanned is none of a wallet that is taken here; scan another.
@@ -42,6 +44,8 @@ words! {
         RemoveCard = "remove-card",
         /// Outcome not known; it is being resolved. Do not charge again.
         Resolving = "resolving",
+        /// Outcome not known, and nothing will tell by itself: the supervisor asks the acquirer and says what came of it.
+        ResolveByHand = "resolve-by-hand",
         /// Approved.
         Approved = "approved",
         /// Declined.
@@ -71,6 +75,9 @@ impl Prompt {
                 ("请主管输入密码", "The supervisor types the password on the PIN pad")
             }
             Prompt::InsertCard => ("请插入银行卡", "Insert the card"),
+            Prompt::TypeCard => {
+                ("请在密码键盘输入卡号和有效期", "Type the card's number and expiry on the PIN pad")
+            }
             Prompt::ScanCode => ("请扫描顾客的付款码", "Scan the customer's payment code"),
             Prompt::UnknownCode => {
                 ("付款码无法识别，请重新扫描", "This code is not taken here, scan another")
@@ -89,6 +96,10 @@ impl Prompt {
             Prompt::Resolving => {
                 ("结果未知，正在冲正，请勿重复收款", "Outcome unknown, reversing; do not charge again")
             }
+            Prompt::ResolveByHand => (
+                "结果未知，请勿重复退货，请主管向收单行核实后处理",
+                "Outcome unknown, do not refund again; the supervisor asks the acquirer and resolves it",
+            ),
             Prompt::Approved => ("交易成功", "Approved"),
             Prompt::Declined => ("交易被拒绝", "Declined"),
             Prompt::NotCharged => ("未扣款", "Not charged"),

@@ -9,9 +9,10 @@ use crate::{
     prompt::Locale,
     sale_key::{Reference, SaleKey},
     sets::StoredSet,
+    settlement::{Settlement, Upload},
     state::{Cause, Outcome, words},
 };
-use posd_receipt::Receipt;
+use posd_receipt::{Goods, Receipt};
 use posd_unionpay::{
     Family, Kind,
     request::{Entry, Linked},
@@ -48,6 +49,9 @@ pub struct Device {
     pub next_transaction: TransactionId,
     /// The next print job's number.
     pub next_job: u64,
+    /// The next settlement's number.
+    #[serde(default = "first")]
+    pub next_settlement: u64,
     /// The next advice's number.
     #[serde(default = "one")]
     pub next_advice: AdviceId,
@@ -63,6 +67,12 @@ pub struct Device {
     /// The version that the host wanted to be replaced by another (digit 6).
     #[serde(default)]
     pub update_requested: Option<String>,
+    /// The latest moment of a commit by a clock that was believed; 0 before the first.
+    #[serde(default)]
+    pub latest: WallTime,
+    /// Check values of PIN key and MAC key, as the last sign-in gave them.
+    #[serde(default)]
+    pub work_keys: Option<[[u8; 3]; 2]>,
 }
 
 impl Default for Device {
@@ -72,14 +82,21 @@ impl Default for Device {
             next_trace: 1,
             next_transaction: 1,
             next_job: 1,
+            next_settlement: 1,
             next_advice: 1,
             next_sequence_counter: 1,
             signed_in: false,
             last_contact: None,
             host_requirement: 0,
             update_requested: None,
+            latest: 0,
+            work_keys: None,
         }
     }
+}
+
+fn first() -> u64 {
+    1
 }
 
 /// What the app chose for one transaction. Part of the sale's content: other options with the same reference conflict.
@@ -91,14 +108,23 @@ pub struct Options {
     pub allow_partial: bool,
     /// `Start` answers Busy instead of queueing.
     pub no_wait: bool,
+    /// The app has the signature drawn on a screen: the copies that carry it are printed after it.
+    #[serde(default)]
+    pub sign_on_screen: bool,
     /// A line for the receipt, at most 60 characters, already allow-listed.
     pub note: Option<String>,
+    /// The goods (商品信息), each name already allow-listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goods: Vec<Goods>,
     /// The transaction that this one follows, as the app names it.
     #[serde(default)]
     pub original: Option<OriginalName>,
     /// Tighter limits for an offline sale than the device's.
     #[serde(default)]
     pub offline: Option<OfflineTighter>,
+    /// Into how many instalments the amount is split (分期期数), 2 to 99; for that type only.
+    #[serde(default)]
+    pub instalments: Option<u8>,
     /// The wallet whose code is shown, by its name in the profile; the first that shows one where absent.
     #[serde(default)]
     pub wallet: Option<String>,
@@ -115,27 +141,37 @@ impl std::fmt::Debug for CardKey {
     }
 }
 
-/// How an app names the transaction that another one follows. It is one of the app's own user.
+/// How an app names the transaction that another one follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OriginalName {
     /// By its own name for that sale: the latest attempt.
     Reference(Reference),
-    /// By the trace number (凭证号) on the slip, in the present batch.
+    /// By the trace number (凭证号) on the slip, in the present batch: one of its own user.
     Trace(u32),
-    /// By the retrieval reference number (参考号) on the slip.
+    /// By the retrieval reference number (参考号) on the slip: one of its own user.
     Rrn(String),
+    /// By what its slip says, as the host's records have it: another terminal's, one of an older journal, or another
+    /// user's. It takes the supervisor's word.
+    External(Linked),
 }
 
 /// What a transaction follows, found when it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The original in this journal.
-    pub transaction: TransactionId,
+    /// The original in this journal; `None` where it is not there.
+    pub transaction: Option<TransactionId>,
     /// What it is a case of; what follows it is the same.
     pub family: Family,
     /// The original as fields 37, 38 and 61 name it.
     pub original: Linked,
+}
+
+/// One name for an original elsewhere, whatever else is told of it: its reference number, or its authorisation code
+/// where the kind goes by that, and its date.
+pub(crate) fn external_name(kind: Kind, original: &Linked) -> Option<String> {
+    let number = if kind.row().original_rrn { &original.rrn } else { &original.authorisation_code };
+    Some(format!("{}/{}", number.as_deref()?, original.date))
 }
 
 impl Default for Options {
@@ -144,9 +180,12 @@ impl Default for Options {
             locale: Locale::ZhCn,
             allow_partial: false,
             no_wait: false,
+            sign_on_screen: false,
             note: None,
+            goods: Vec::new(),
             original: None,
             offline: None,
+            instalments: None,
             wallet: None,
         }
     }
@@ -179,7 +218,8 @@ pub struct Attempt {
     /// Whose password let it go on, where its kind needs the supervisor's word.
     #[serde(default)]
     pub supervisor: Option<String>,
-    /// How it ended or stands; `None` while it has not got so far. `Unknown` until its reversal is answered.
+    /// How it ended or stands; `None` while it has not got so far. `Unknown` until its reversal is answered, or until a
+    /// supervisor has said what came of it.
     pub outcome: Option<Outcome>,
     /// Why.
     pub cause: Cause,
@@ -204,14 +244,29 @@ pub struct Attempt {
     pub charged: Option<u64>,
     /// The PAN, masked (first 6, last 4).
     pub masked_pan: Option<String>,
+    /// How the card's data came in (field 22), once a request was made.
+    #[serde(default)]
+    pub entry: Option<Entry>,
+    /// Card sequence number (field 23), where the card has one.
+    #[serde(default)]
+    pub card_sequence: Option<u8>,
     /// The card application's label.
     pub application_label: Option<String>,
     /// The card's transaction certificate (9F26 of the second GENERATE AC), 16 hex digits, where it gave one.
     pub transaction_certificate: Option<String>,
+    /// What the account holds in minor units, negative where the cardholder owes it (field 54).
+    #[serde(default)]
+    pub balance: Option<i64>,
     /// PAN and expiry, sealed (rule 10).
     pub card: Option<Sealed>,
+    /// Until when the sealed card data is kept although its batch is settled: a pre-authorisation's window.
+    #[serde(default)]
+    pub keep_card_until: Option<WallTime>,
     /// The receipt's data, for charges.
     pub receipt: Option<Receipt>,
+    /// What the upload of its batch will repeat, once a request was made.
+    #[serde(default)]
+    pub upload: Option<Upload>,
     /// The wallet it is paid with, by its name in the profile.
     #[serde(default)]
     pub wallet: Option<String>,
@@ -221,6 +276,59 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// An attempt that was made, and has not begun.
+    pub fn new(
+        id: TransactionId,
+        key: SaleKey,
+        number: u32,
+        kind: Kind,
+        amount: Amount,
+        options: Options,
+    ) -> Attempt {
+        Attempt {
+            id,
+            key,
+            number,
+            kind,
+            amount,
+            options,
+            original: None,
+            created: 0,
+            sequence: 1,
+            operator: None,
+            supervisor: None,
+            outcome: None,
+            cause: Cause::None,
+            ended: None,
+            acknowledged: false,
+            batch: None,
+            trace: None,
+            rrn: None,
+            authorisation_code: None,
+            response_code: None,
+            host_date: None,
+            charged: None,
+            masked_pan: None,
+            entry: None,
+            card_sequence: None,
+            application_label: None,
+            transaction_certificate: None,
+            balance: None,
+            card: None,
+            keep_card_until: None,
+            receipt: None,
+            upload: None,
+            wallet: None,
+            voucher: None,
+        }
+    }
+
+    /// By what the journal finds those that follow the same original, where that is not in it.
+    pub fn external_original(&self) -> Option<String> {
+        let link = self.original.as_ref().filter(|link| link.transaction.is_none())?;
+        external_name(self.kind, &link.original)
+    }
+
     /// Whether this attempt can never become a charge any more, so that a new attempt may be made (rule 3).
     pub fn is_closed_without_charge(&self) -> bool {
         self.outcome.is_some_and(|o| !o.is_charged() && o != Outcome::Unknown)
@@ -442,13 +550,49 @@ words! {
     }
 }
 
+/// What a print job prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlipOf {
+    /// The receipt of its transaction.
+    #[default]
+    Receipt,
+    /// The slip of a settlement.
+    Settlement {
+        /// The settlement's number.
+        id: u64,
+        /// Its batch.
+        batch: u32,
+    },
+    /// The detail list of a settlement's batch.
+    DetailList {
+        /// The settlement's number.
+        id: u64,
+        /// Its batch.
+        batch: u32,
+    },
+}
+
+impl SlipOf {
+    /// The number and the batch of the settlement that it belongs to.
+    pub fn settlement(self) -> Option<(u64, u32)> {
+        match self {
+            SlipOf::Receipt => None,
+            SlipOf::Settlement { id, batch } | SlipOf::DetailList { id, batch } => Some((id, batch)),
+        }
+    }
+}
+
 /// One print job (rule 6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrintJob {
     /// Its number.
     pub id: u64,
-    /// Whose receipt.
+    /// Whose receipt; 0 where it prints none.
     pub transaction: TransactionId,
+    /// What it prints.
+    #[serde(default)]
+    pub slip: SlipOf,
     /// Which copy.
     pub copy: posd_receipt::Copy,
     /// It carries the reprint mark: this copy was printed (or may have been) before.
@@ -483,6 +627,17 @@ pub enum Write {
     OfflineTaken(TransactionId),
     /// A print job.
     PrintJob(PrintJob),
+    /// A settlement.
+    Settlement(Box<Settlement>),
+    /// The end of the sealed card data of a batch that is closed, from the file too (rule 10). What is still open keeps
+    /// its own, and so does a pre-authorisation until its window is over; of any batch, those whose window is over
+    /// `now` lose theirs.
+    EraseCards {
+        /// The batch.
+        batch: u32,
+        /// The wall clock at closing.
+        now: WallTime,
+    },
     /// An audit row; it is only ever added.
     Audit(Box<AuditRow>),
     /// A downloaded set, in the place of the older one.
@@ -507,10 +662,18 @@ pub trait Records {
     fn latest_attempt(&self, key: &SaleKey) -> Result<Option<Attempt>, StorageFault>;
     /// The attempt of a batch with a trace number.
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault>;
+    /// The attempts of a batch whose trace number is above `after`, in the order of trace numbers, at most `limit`.
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault>;
+    /// How many attempts of a batch took a trace number.
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault>;
     /// The attempts that were answered with a retrieval reference number, newest first.
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault>;
+    /// The attempts that were answered with an authorisation code, newest first.
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault>;
     /// The attempts that follow an original, oldest first.
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault>;
+    /// The attempts that follow an original that is not in this journal ([`Attempt::external_original`]), oldest first.
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault>;
     /// A user's attempts, newest first, older than `before` if given, at most `limit`.
     fn attempts(
         &self,
@@ -526,6 +689,12 @@ pub trait Records {
     fn open_reversals(&self) -> Result<Vec<Reversal>, StorageFault>;
     /// Advices that are queued, oldest first.
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault>;
+    /// The latest settlement of a batch, or of any where no batch is given.
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault>;
+    /// The settlement with a number.
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault>;
+    /// The settlement that is under way.
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault>;
     /// Advices that need action, oldest first.
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault>;
     /// One advice by its number.

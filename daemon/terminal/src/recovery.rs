@@ -2,8 +2,9 @@
 
 use crate::{
     event::{Effect, Note},
-    prompt::Prompt,
-    record::{Attempt, PrintJob, Records, ReversalState, StorageFault, Write},
+    kinds::{self, Silence},
+    record::{Attempt, PrintJob, Records, ReversalState, SlipOf, StorageFault, Write},
+    sale::unknown_prompt,
     state::{Cause, Outcome, State},
     terminal::{Live, Terminal},
 };
@@ -26,9 +27,24 @@ impl Terminal {
         self.load_sets(sets);
         let mut writes = Vec::new();
         let mut notes = Vec::new();
+        let mut ended = Vec::new();
         for mut attempt in records.unresolved()? {
+            let silence = kinds::rule(attempt.kind).map(|rule| rule.silence);
+            if attempt.outcome.is_none() && silence == Some(Silence::Fail) {
+                // It moved nothing, whatever became of it.
+                attempt.outcome = Some(Outcome::Failed);
+                attempt.cause = Cause::Interrupted;
+                attempt.ended = Some(self.now.wall);
+                self.stale_card = true;
+                let mut live = Live::new(attempt, State::Resolving);
+                writes.push(live.record());
+                ended.push(live.attempt.id);
+                self.live.insert(live.attempt.id, live);
+                continue;
+            }
             if attempt.outcome.is_none() {
-                // The request may have left, and its outcome is not here: nobody has heard of one, so it is reversed.
+                // The request may have left, and its outcome is not here: nobody has heard of one, so it is reversed. A
+                // refund never is: it waits for the supervisor.
                 attempt.outcome = Some(Outcome::Unknown);
                 attempt.cause = Cause::Interrupted;
                 attempt.ended = Some(self.now.wall);
@@ -39,7 +55,7 @@ impl Terminal {
             }
             let id = attempt.id;
             let mut live = Live::new(attempt, State::Resolving);
-            live.prompt = Prompt::Resolving;
+            live.prompt = unknown_prompt(live.attempt.kind);
             if live.attempt.cause == Cause::Interrupted {
                 writes.push(live.record());
             }
@@ -48,9 +64,13 @@ impl Terminal {
         if !writes.is_empty() {
             self.effect(Effect::Commit(writes));
         }
+        for id in ended {
+            self.retire(id);
+        }
         for note in notes {
             self.effect(Effect::Note(note));
         }
+        self.recover_settlement(records)?;
         for job in records.open_print_jobs()? {
             self.print_again(job, records)?;
         }
@@ -65,11 +85,17 @@ impl Terminal {
 
     /// A job that was not done may have reached the paper: it is printed with the reprint mark.
     fn print_again(&mut self, mut job: PrintJob, records: &dyn Records) -> Result<(), StorageFault> {
-        let attempt = records.attempt(job.transaction)?;
-        if let Some((uid, receipt)) = attempt.and_then(|attempt| Some((attempt.key.uid, attempt.receipt?))) {
-            job.reprint = true;
-            self.effect(Effect::Commit(vec![Write::PrintJob(job.clone())]));
-            self.print_receipt(uid, job, receipt);
+        job.reprint = true;
+        let commit = Effect::Commit(vec![Write::PrintJob(job.clone())]);
+        if job.slip == SlipOf::Receipt {
+            let attempt = records.attempt(job.transaction)?;
+            if let Some(attempt) = attempt.filter(|attempt| attempt.receipt.is_some()) {
+                self.effect(commit);
+                self.print_of(&attempt, job);
+            }
+        } else if let Some((uid, slip)) = self.slip_again(&job, records)? {
+            self.effect(commit);
+            self.print_slip(uid, job, slip);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::{
     exchange::End,
     forward::{Due, note_try},
     record::{Reversal, ReversalReason, ReversalState, TransactionId, Write},
+    resolve::ROOT,
     state::{Cause, Outcome, State},
     terminal::Terminal,
 };
@@ -25,7 +26,7 @@ impl Terminal {
     }
 
     pub(crate) fn reversals_for(&self, uid: u32) -> Vec<PendingReversal> {
-        let mine = |id| self.live.get(&id).is_some_and(|live| live.attempt.key.uid == uid);
+        let mine = |id| self.live.get(&id).is_some_and(|live| [live.attempt.key.uid, ROOT].contains(&uid));
         self.pending()
             .map(|reversal| PendingReversal {
                 transaction: if mine(reversal.transaction) { reversal.transaction } else { 0 },

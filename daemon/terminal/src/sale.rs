@@ -6,17 +6,19 @@
 use crate::{
     event::{Effect, Timer},
     forward::Due,
-    kinds::{self, CardUse, Rule},
+    kinds::{self, CardUse, Rule, Silence},
     offline::Storing,
+    original::card_use,
     prompt::Prompt,
-    record::{CardKey, Original, Records, Sealed, TransactionId, Write},
+    record::{CardKey, Original, OriginalName, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
     terminal::{Asked, Live, Terminal},
 };
 use posd_emv::kernel::{
-    Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Reason,
-    Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
+    Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Purpose as CardPurpose,
+    Reason, Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
 };
+use posd_receipt::Copy;
 use posd_unionpay::{Kind, qr::PaymentCode};
 use posd_vault_protocol::{
     DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, Secret,
@@ -34,6 +36,8 @@ pub(crate) enum Step {
     Supervisor,
     /// Waits for a card.
     WaitingCard,
+    /// The card's number and expiry are being typed.
+    Typing,
     /// Waits for the customer's code.
     WaitingCode,
     /// The card is being powered on.
@@ -84,7 +88,11 @@ pub(crate) struct Active {
     pub(crate) intent: Option<Intent>,
     /// Wrong passwords of the supervisor so far.
     pub(crate) wrong_passwords: u32,
-    /// What the journal holds of the original's card.
+    /// Card numbers typed wrong so far.
+    pub(crate) mistyped: u32,
+    /// Where the card's data comes from.
+    pub(crate) card: CardUse,
+    /// What is known of the card without reading it.
     pub(crate) recorded: Option<Recorded>,
     /// Card and terminal have approved it without the host.
     pub(crate) approved: Option<posd_emv::kernel::Outcome>,
@@ -92,6 +100,8 @@ pub(crate) struct Active {
     pub(crate) sealed: Option<Sealed>,
     /// An offline sale on its way into the journal.
     pub(crate) storing: Option<Box<Storing>>,
+    /// What the request was made of, once it may have left.
+    pub(crate) committed: Option<Box<(Original, Sealed)>>,
     /// The intent is durable: past the point of no return.
     pub(crate) sent: bool,
     /// What the host said, once it did.
@@ -100,6 +110,8 @@ pub(crate) struct Active {
     pub(crate) decided: bool,
     /// The cardholder has to sign.
     pub(crate) signature: bool,
+    /// The copies that are printed once a signature on the screen is there, or will not come.
+    pub(crate) copies_to_sign: Vec<Copy>,
 }
 
 /// What becomes durable before the request leaves.
@@ -111,15 +123,14 @@ pub(crate) struct Intent {
     pub(crate) application_label: Option<String>,
 }
 
-/// The card of an original, as its record has it.
+/// The card of an original, as its record has it, or one whose number was typed.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    /// The original: what the sealed data is bound to.
-    transaction: TransactionId,
-    sealed: Option<Sealed>,
+    /// The sealed data, and the original, which it is bound to.
+    pub(crate) sealed: Option<(Sealed, TransactionId)>,
     pub(crate) masked_pan: Option<String>,
     pub(crate) application_label: Option<String>,
-    /// Expiry and PAN, from their opening to the request.
+    /// Expiry and PAN, from their opening or typing to the request.
     pub(crate) clear: Option<Secret>,
 }
 
@@ -138,20 +149,29 @@ impl Active {
             code_until: None,
             intent: None,
             wrong_passwords: 0,
+            mistyped: 0,
+            card: CardUse::Full,
             recorded: None,
             approved: None,
             sealed: None,
             storing: None,
+            committed: None,
             sent: false,
             heard: None,
             decided: false,
             signature: false,
+            copies_to_sign: Vec::new(),
         }
     }
 
     /// Whether the outcome is durable.
     pub(crate) fn is_decided(&self) -> bool {
         self.decided
+    }
+
+    /// The kernel whose card has a part in what follows the host's answer.
+    pub(crate) fn completing_kernel(&self) -> Option<&Kernel> {
+        self.kernel.as_deref().filter(|_| self.card == CardUse::Full)
     }
 }
 
@@ -191,19 +211,9 @@ impl Terminal {
         } else if !self.device.signed_in {
             self.abort(Outcome::Failed, Cause::KeyFault);
         } else {
-            self.go_to_original(records);
-        }
-        true
-    }
-
-    /// The reader must be there where it is needed; then the original.
-    pub(crate) fn go_to_original(&mut self, records: &dyn Records) {
-        if self.uses_reader() && self.vault.as_ref().is_none_or(|status| status.reader != DeviceState::Ready)
-        {
-            self.abort(Outcome::Failed, Cause::ReaderFault);
-        } else {
             self.meet_original(records);
         }
+        true
     }
 
     /// The row of the running transaction's kind.
@@ -212,64 +222,66 @@ impl Terminal {
         kinds::rule(self.live.get(&id)?.attempt.kind)
     }
 
-    /// Whether the running transaction has anything to do with the card reader.
-    fn uses_reader(&self) -> bool {
-        self.active_rule().is_none_or(|rule| rule.card == CardUse::Full)
-    }
-
     /// The original is still as it was when the transaction was made; then the supervisor is asked, or the card.
-    fn meet_original(&mut self, records: &dyn Records) {
+    pub(crate) fn meet_original(&mut self, records: &dyn Records) {
         let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
         let Some(attempt) = self.live.get(&id).map(|live| live.attempt.clone()) else { return };
-        match self.original_of(&attempt, records) {
-            Ok(original) => {
-                if let (Some(original), Some(live)) = (original.as_ref(), self.live.get_mut(&id)) {
-                    live.attempt.wallet = original.wallet.clone();
-                    live.attempt.voucher = original.voucher.clone();
-                }
-                if let (Some(original), Some(active)) = (original, self.active.as_mut()) {
-                    active.recorded = Some(Recorded {
-                        transaction: original.id,
-                        sealed: original.card,
-                        masked_pan: original.masked_pan,
-                        application_label: original.application_label,
-                        clear: None,
-                    });
-                }
-                if self.active_rule().is_some_and(|rule| rule.supervisor)
-                    || self.offline_needs_supervisor(&attempt)
-                {
-                    self.ask_supervisor();
-                } else {
-                    self.present_card();
-                }
-            }
-            Err(_) => self.abort(Outcome::Failed, Cause::OriginalChanged),
+        let Some(rule) = kinds::rule(attempt.kind) else { return };
+        let Ok(original) = self.original_of(&attempt, records) else {
+            return self.abort(Outcome::Failed, Cause::OriginalChanged);
+        };
+        let card = card_use(rule, attempt.original.as_ref(), original.as_ref());
+        if let (Some(original), Some(live)) = (original.as_ref(), self.live.get_mut(&id)) {
+            live.attempt.wallet = original.wallet.clone();
+            live.attempt.voucher = original.voucher.clone();
+        }
+        if let Some(active) = self.active.as_mut() {
+            active.card = card;
+            active.recorded = original.map(|original| Recorded {
+                sealed: original.card.map(|card| (card, original.id)),
+                masked_pan: original.masked_pan,
+                application_label: original.application_label,
+                clear: None,
+            });
+        }
+        let reader = self.vault.as_ref().is_some_and(|status| status.reader == DeviceState::Ready);
+        if card.needs_reader() && !reader {
+            self.abort(Outcome::Failed, Cause::ReaderFault);
+        } else if rule.supervisor
+            || matches!(attempt.options.original, Some(OriginalName::External(_)))
+            || self.offline_needs_supervisor(&attempt)
+        {
+            self.ask_supervisor();
+        } else {
+            self.present_card();
         }
     }
 
     /// Takes the card's data from where the kind has it.
     pub(crate) fn present_card(&mut self) {
-        match self.active_rule().map(|rule| rule.card) {
-            Some(CardUse::ScannedCode) => return self.wait_for_code(),
-            Some(CardUse::ShownCode) => return self.make_code(),
-            Some(CardUse::Recorded) => {}
-            Some(CardUse::Full) | None => return self.wait_for_card(),
+        let Some(active) = self.active.as_ref() else { return };
+        match active.card {
+            CardUse::Full | CardUse::Read => return self.wait_for_card(),
+            CardUse::Typed => return self.ask_card_number(),
+            CardUse::ScannedCode => return self.wait_for_code(),
+            CardUse::ShownCode => return self.make_code(),
+            CardUse::Recorded => {}
         }
-        let recorded = self.active.as_ref().and_then(|active| active.recorded.as_ref());
-        let by_wallet = self.active.as_ref().is_some_and(|active| self.dialect_of(active.id).is_some());
+        let recorded = active.recorded.as_ref();
+        let by_wallet = self.dialect_of(active.id).is_some();
         if by_wallet && recorded.is_some_and(|recorded| recorded.sealed.is_none()) {
             // It was paid with a code that the terminal showed.
             return self.sealed(Vec::new());
         }
-        let Some((sealed, context)) = recorded.and_then(|r| Some((r.sealed.clone()?, r.transaction))) else {
+        let Some((sealed, context)) = recorded.and_then(|recorded| recorded.sealed.clone()) else {
             return self.abort(Outcome::Failed, Cause::CardFault);
         };
         self.step(Step::Sealing, State::ReadingCard, Prompt::PleaseWait, None);
         self.ask(Asked::Unseal, VaultRequest::Open { sealed: sealed.0, context }, 0);
     }
 
-    fn unsealed(&mut self, clear: Secret) {
+    /// The card's data is there, and is sealed again for this transaction.
+    pub(crate) fn unsealed(&mut self, clear: Secret) {
         let Some(active) = self.active.as_mut() else { return };
         let context = active.id;
         let again = Secret::new(clear.expose().to_vec());
@@ -279,12 +291,15 @@ impl Terminal {
         self.ask(Asked::Seal, VaultRequest::Seal { clear: again, context }, 0);
     }
 
-    /// A delivery failed. A sale that waits for it ends, as nothing new may go online while a reversal is pending
-    /// (rule 7).
+    /// A delivery failed. The sale for whose sake it was begun ends, as nothing new may go online while a reversal is
+    /// pending (rule 7). One that came while it was under way makes a try of its own.
     pub(crate) fn clearing_failed(&mut self) {
-        if self.is_clearing() && self.pending_reversals() > 0 {
+        if !self.is_clearing() || self.stale_try {
+            return;
+        }
+        if self.pending_reversals() > 0 {
             self.abort(Outcome::Failed, Cause::ReversalPending);
-        } else if self.is_clearing() {
+        } else {
             // Only advices are open: they block nobody.
             let all: Vec<Due> = self.advices.iter().map(|a| Due::Advice(a.id)).collect();
             if let Some(active) = self.active.as_mut() {
@@ -391,6 +406,7 @@ impl Terminal {
             (Asked::CardKey, Reply::CardKey(key)) => self.store_offline(CardKey(key)),
             (Asked::Supervisor, reply) => self.supervisor_reply(reply),
             (Asked::Unseal, Reply::Opened(clear)) => self.unsealed(clear),
+            (Asked::CardNumber, reply) => self.card_number(reply),
             (Asked::Unseal, Reply::Refused(Refusal::SealBroken)) => {
                 self.abort(Outcome::Failed, Cause::CardFault);
             }
@@ -461,7 +477,7 @@ impl Terminal {
         let local = self.now.local;
         let counter = self.device.next_sequence_counter;
         self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
-        let stored = kinds::rule(kind).is_some_and(|rule| rule.stored);
+        let stored = kinds::rule(kind).is_some_and(|rule| rule.silence == Silence::Forward);
         let transaction = CardTransaction {
             amount: amount.minor(),
             amount_other: 0,
@@ -469,6 +485,11 @@ impl Terminal {
             date: [local.year, u16::from(local.month), u16::from(local.day)].map(|part| (part % 100) as u8),
             time: [local.hour, local.minute, local.second],
             transaction_type: transaction_type(kind),
+            purpose: if self.active.as_ref().is_some_and(|active| active.card == CardUse::Read) {
+                CardPurpose::Read
+            } else {
+                CardPurpose::Authorise
+            },
             sequence_counter: counter,
             offline: if stored { OfflineApproval::First } else { OfflineApproval::Never },
         };
@@ -588,11 +609,12 @@ impl Terminal {
                 self.effect(Effect::ResetVault);
                 self.vault_down();
             }
-            Step::Signature => self.after_signature(),
+            Step::Signature => self.end_signature(),
             Step::Removal => self.finish(),
             // The pad ends a PIN prompt itself at this deadline; the vault's patience stands behind it.
             Step::Clearing
             | Step::Supervisor
+            | Step::Typing
             | Step::PoweringOn
             | Step::Pin
             | Step::Sealing
@@ -632,17 +654,14 @@ impl Terminal {
         active.code = None;
         active.intent = None;
         active.recorded = None;
+        active.committed = None;
         let powered = active.powered;
         if self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, crate::exchange::Purpose::Sale(_))) {
             self.exchange = None;
         }
         self.effect(Effect::StopTimer(Timer::Step));
         if self.vault.is_some() {
-            if self
-                .asked
-                .values()
-                .any(|asked| matches!(asked, Asked::OnlinePin | Asked::OfflinePin | Asked::Supervisor))
-            {
+            if self.asked.values().any(|asked| asked.is_prompt()) {
                 self.ask(Asked::CancelPrompt, VaultRequest::CancelPrompt, 0);
             }
             if powered {
@@ -656,17 +675,7 @@ impl Terminal {
         let Some(active) = self.active.as_ref().filter(|active| active.step == Step::WindingDown) else {
             return false;
         };
-        let idle = self.asked.values().all(|asked| {
-            matches!(
-                asked,
-                Asked::Exchange(_)
-                    | Asked::Password(_)
-                    | Asked::Diagnosis(_)
-                    | Asked::Operators(_)
-                    | Asked::SealBlacklist
-                    | Asked::OpenBlacklist
-            )
-        });
+        let idle = self.asked.values().all(|asked| !asked.is_of_sale());
         if !idle {
             return false;
         }
@@ -679,8 +688,24 @@ impl Terminal {
         true
     }
 
-    /// The signature is checked, or its time is over.
-    pub(crate) fn after_signature(&mut self) {
+    /// The signature is checked, drawn, or its time is over: the copies that waited for it are printed.
+    pub(crate) fn end_signature(&mut self) {
+        let Some(active) = self.active.as_mut() else { return };
+        let (id, waiting) = (active.id, std::mem::take(&mut active.copies_to_sign));
+        let jobs: Vec<_> = waiting.into_iter().map(|copy| self.new_job(id, copy, false)).collect();
+        if !jobs.is_empty() {
+            let mut writes = vec![Write::Device(self.device.clone())];
+            writes.extend(jobs.iter().cloned().map(Write::PrintJob));
+            self.effect(Effect::Commit(writes));
+            for job in jobs {
+                self.print(job);
+            }
+        }
+        self.after_signature();
+    }
+
+    /// Nobody has to sign any more.
+    fn after_signature(&mut self) {
         // A card that this sale never spoke to is in nobody's way.
         let met = self.active.as_ref().is_some_and(|active| active.met_card);
         if met && self.vault.as_ref().is_some_and(|status| status.card_present) {
@@ -703,7 +728,9 @@ impl Terminal {
         let unknown =
             self.live.get(&active.id).is_some_and(|live| live.attempt.outcome == Some(Outcome::Unknown));
         if unknown {
-            self.enter(active.id, State::Resolving, Prompt::Resolving, None);
+            let prompt =
+                self.live.get(&active.id).map_or(Prompt::Resolving, |live| unknown_prompt(live.attempt.kind));
+            self.enter(active.id, State::Resolving, prompt, None);
         } else {
             self.retire(active.id);
         }
@@ -717,6 +744,8 @@ impl Terminal {
         match active.step {
             Step::WindingDown | Step::Signature => {}
             Step::Removal => self.finish(),
+            // No card waits for the answer: the vault may be back before it comes.
+            Step::Authorizing if active.sent && active.completing_kernel().is_none() => {}
             _ if active.sent => self.card_lost_after_sending(),
             _ => self.abort(Outcome::Failed, Cause::SecureModuleLost),
         }
@@ -725,7 +754,9 @@ impl Terminal {
     /// What a sale's end before the request means.
     pub(crate) fn ended_at_card(&mut self, verdict: &CardVerdict) -> (Outcome, Cause) {
         match verdict {
-            CardVerdict::Approved | CardVerdict::Declined => (Outcome::Declined, Cause::DeclinedByCard),
+            CardVerdict::Approved | CardVerdict::Declined | CardVerdict::Read => {
+                (Outcome::Declined, Cause::DeclinedByCard)
+            }
             CardVerdict::NotAccepted(refusal) => match refusal {
                 CardRefusal::CardBlocked | CardRefusal::ApplicationBlocked => {
                     (Outcome::Failed, Cause::CardBlocked)
@@ -748,6 +779,14 @@ impl Terminal {
         live.attempt.operator = self.operator.clone();
         self.live.insert(id, live);
         self.queue.push_back(id);
+    }
+}
+
+/// What to do about an outcome of a kind that is not known.
+pub(crate) fn unknown_prompt(kind: Kind) -> Prompt {
+    match kinds::rule(kind).map(|rule| rule.silence) {
+        Some(Silence::Ask) => Prompt::ResolveByHand,
+        Some(Silence::Reverse | Silence::Fail | Silence::Forward) | None => Prompt::Resolving,
     }
 }
 

@@ -1,16 +1,16 @@
-//! Sign-in and sign-out at the host, and diagnosis.
+//! Sign-in and sign-out at the host.
 
 use crate::{
     audit::AuditEvent,
-    call::{Answer as CallAnswer, CallError, CallId, Caller, Check},
+    call::{Answer as CallAnswer, CallError, CallId, Caller},
     event::Effect,
     exchange::{End, Purpose},
-    record::Write,
+    record::{TransactionId, Write},
     sale::Step,
-    terminal::{Asked, JournalState, Terminal},
+    terminal::{JournalState, Terminal},
 };
 use posd_unionpay::{Answer, keys62, request};
-use posd_vault_protocol::{DeviceState, EncipheredKey, Refusal, Reply, Request as VaultRequest};
+use posd_vault_protocol::{EncipheredKey, Refusal, Request as VaultRequest};
 
 impl Terminal {
     /// Sign-in and sign-out move keys and batch: not while a sale is at the card or the host.
@@ -44,7 +44,7 @@ impl Terminal {
         caller: Caller,
     ) -> Result<Option<CallAnswer>, CallError> {
         self.refuse_if_selling()?;
-        if self.active.is_some() || !self.queue.is_empty() {
+        if self.active.is_some() || !self.queue.is_empty() || self.is_settling() {
             return Err(CallError::Busy);
         }
         if !self.device.signed_in {
@@ -98,7 +98,8 @@ impl Terminal {
                 | Purpose::Reversal(_)
                 | Purpose::Closing(..)
                 | Purpose::Advice(_)
-                | Purpose::Download => {}
+                | Purpose::Download
+                | Purpose::Settlement => {}
             },
         }
     }
@@ -109,6 +110,13 @@ impl Terminal {
         let key =
             |key: keys62::EncipheredKey| EncipheredKey { cipher: key.cipher, check_value: key.check_value };
         Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
+    }
+
+    /// The check values of the keys that a sign-in brought: the first three bytes of each.
+    fn check_values(&self, answer: &Answer) -> Option<[[u8; 3]; 2]> {
+        let keys = keys62::parse(self.profile(), answer.field62()?).ok()?;
+        let value = |key: &keys62::EncipheredKey| key.check_value.first_chunk::<3>().copied();
+        Some([value(&keys.pin)?, value(&keys.mac)?])
     }
 
     /// The host, or its bad MAC, ends the sign-in. It is durable at once, with its row. Where nobody else does it, the
@@ -144,6 +152,7 @@ impl Terminal {
         let result = match end {
             End::Answered(answer) if answer.response_code() == "00" => {
                 self.device.signed_in = true;
+                self.device.work_keys = self.check_values(&answer);
                 if let Some(batch) = answer.batch().filter(|batch| (1..=999_999).contains(batch)) {
                     self.device.batch = batch;
                 }
@@ -167,6 +176,7 @@ impl Terminal {
         if result.is_err() && calls.is_empty() {
             // It was for the sake of something to deliver, which has now failed with it.
             self.sign_in_for_delivery_failed();
+            self.settlement_sign_in_failed();
         }
         for call in calls {
             self.effect(Effect::Reply(call, result.clone()));
@@ -192,83 +202,13 @@ impl Terminal {
         self.effect(Effect::Reply(call, result));
     }
 
-    pub(crate) fn call_diagnose(&mut self, call: CallId) -> Result<Option<CallAnswer>, CallError> {
-        if self.is_selling() {
-            return Err(CallError::Busy);
-        }
-        if self.vault.is_some() {
-            self.ask(Asked::Diagnosis(call), VaultRequest::Status, 0);
-        } else {
-            self.diagnose_host(call);
-        }
-        Ok(None)
+    /// The running transaction, where it waits for deliveries.
+    pub(crate) fn awaiting(&self) -> Option<TransactionId> {
+        self.active.as_ref().filter(|active| active.step == Step::Clearing).map(|active| active.id)
     }
 
-    /// An echo takes a trace number, which a damaged journal cannot keep: then the line is left alone.
-    pub(crate) fn diagnose_host(&mut self, call: CallId) {
-        if self.journal == JournalState::Bad {
-            self.diagnosed(call, false, "unchecked".to_owned());
-        } else {
-            self.wanted.push_back(Purpose::Echo(call));
-        }
-    }
-
-    pub(crate) fn diagnosis_reply(&mut self, call: CallId, reply: Reply) {
-        if let Reply::Status(status) = reply {
-            self.vault = Some(status);
-        }
-        self.diagnose_host(call);
-    }
-
-    pub(crate) fn echo_answered(&mut self, call: CallId, end: End) {
-        let (good, detail) = match end {
-            End::Answered(answer) if answer.response_code() == "00" => (true, "ready".to_owned()),
-            End::Answered(answer) => (false, answer.response_code().to_owned()),
-            End::NotSent => (false, "unreachable".to_owned()),
-            end => (false, end.word()),
-        };
-        self.diagnosed(call, good, detail);
-    }
-
-    fn diagnosed(&mut self, call: CallId, good: bool, detail: String) {
-        let mut checks = self.device_checks();
-        checks.push(Check { code: "host", good, detail });
-        self.effect(Effect::Reply(call, Ok(CallAnswer::Diagnosis(checks))));
-    }
-
-    fn device_checks(&self) -> Vec<Check> {
-        let missing = |code| Check { code, good: false, detail: "missing".to_owned() };
-        let key = |code, value: Option<[u8; 3]>| match value {
-            Some([a, b, c]) => Check { code, good: true, detail: format!("{a:02X}{b:02X}{c:02X}") },
-            None => missing(code),
-        };
-        let mut checks = match &self.vault {
-            None => vec![missing("secure-module")],
-            Some(status) => vec![
-                Check::device("secure-module", DeviceState::Ready),
-                Check::device("reader", status.reader),
-                Check::device("pin-pad", status.pin_pad),
-                Check::device(
-                    "storage-key",
-                    if status.storage_key { DeviceState::Ready } else { DeviceState::Missing },
-                ),
-                key("master-key", status.master_key),
-                key("pin-key", status.pin_key),
-                key("mac-key", status.mac_key),
-            ],
-        };
-        checks.extend(self.scanner.map(|state| Check::device("scanner", state)));
-        let (good, detail) = match self.journal {
-            JournalState::Good => (true, "ready"),
-            JournalState::Checking => (false, "checking"),
-            JournalState::Bad => (false, "faulty"),
-        };
-        checks.push(Check { code: "journal", good, detail: detail.to_owned() });
-        checks
-    }
-
-    /// Whether the running sale waits for deliveries.
+    /// Whether the running transaction waits for deliveries.
     pub(crate) fn is_clearing(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.step == Step::Clearing)
+        self.awaiting().is_some()
     }
 }

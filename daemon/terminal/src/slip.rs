@@ -2,14 +2,15 @@
 
 use crate::{
     event::LocalTime,
-    kinds, prompt,
+    kinds::{self, CardUse},
+    prompt,
     record::{Attempt, Link},
     state::Outcome,
     terminal::Terminal,
 };
 use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
 use posd_receipt::{Chip, Entry, Locale, Original, Receipt, Verification};
-use posd_unionpay::Answer;
+use posd_unionpay::{Answer, request::Entry as WireEntry};
 
 /// Upper-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -18,6 +19,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 impl Terminal {
     /// What the slip says; made at the approval, so that a copy never depends on anything later.
+    /// Without an answer it is what the supervisor said that came of it.
     pub(crate) fn slip(
         &self,
         attempt: &Attempt,
@@ -28,6 +30,7 @@ impl Terminal {
         let rule = kinds::rule(attempt.kind)?;
         let by_code = attempt.wallet.is_some();
         let link = attempt.original.as_ref();
+        let typed = rule.card == CardUse::Typed;
         Some(Receipt {
             transaction_type: rule.slip,
             merchant_name: self.merchant_name().to_owned(),
@@ -37,10 +40,11 @@ impl Terminal {
             issuer: answer.and_then(Answer::issuer).map(str::to_owned),
             acquirer: answer.and_then(Answer::acquirer).map(str::to_owned),
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
-            entry: match card {
+            entry: match attempt.entry {
                 _ if by_code => Entry::Qr,
-                Some(_) => Entry::Insert,
-                None => Entry::None,
+                Some(WireEntry::Chip) => Entry::Insert,
+                Some(WireEntry::Manual) if typed => Entry::Manual,
+                Some(WireEntry::Manual) | None => Entry::None,
             },
             batch: attempt.batch?,
             trace: attempt.trace?,
@@ -68,13 +72,13 @@ impl Terminal {
             },
             tip: None,
             requested: Some(attempt.amount.minor()).filter(|requested| *requested > charged),
-            instalments: None,
-            balance: None,
+            instalments: attempt.options.instalments,
+            balance: attempt.balance,
             original: link.map_or_else(Original::default, printed),
             wallet: attempt.wallet.clone(),
             voucher: attempt.voucher.clone(),
-            goods: Vec::new(),
             not_yet_authorised: attempt.outcome == Some(Outcome::ApprovedOffline),
+            goods: attempt.options.goods.clone(),
             strokes: None,
             mask_cardholder_copy: false,
             full_pan: None,

@@ -42,7 +42,7 @@ words! {
         Queued = "queued",
         /// Waits for the supervisor's word.
         WaitingSupervisor = "waiting-supervisor",
-        /// Waits for a card.
+        /// Waits for a card, or for its number to be typed.
         WaitingCard = "waiting-card",
         /// Waits for a QR code.
         WaitingCode = "waiting-code",
@@ -62,7 +62,8 @@ words! {
         WaitingSignature = "waiting-signature",
         /// The outcome is durable; the card is still in the reader.
         WaitingRemoval = "waiting-removal",
-        /// The host's answer is not known; a reversal is being delivered. The reader is free.
+        /// The outcome is not known: a reversal is being delivered, or a refund waits until the supervisor resolves it.
+        /// The reader is free.
         Resolving = "resolving",
         /// Ended: reader, PIN pad and display are idle.
         Finished = "finished",
@@ -86,7 +87,7 @@ words! {
         TimedOut = "timed-out",
         /// Ended by a fault, or reversed. Nothing is charged.
         Failed = "failed",
-        /// Not known yet: a reversal is on its way and this resolves itself.
+        /// Not known yet: a reversal is on its way and this resolves itself; or it is a refund, and the supervisor does.
         Unknown = "unknown",
     }
 }
@@ -183,6 +184,14 @@ words! {
         OfflineBrand = "offline-brand",
         /// The daemon ended while it ran; it was completed at the next start.
         Interrupted = "interrupted",
+        /// The card's number or expiry was typed wrong too often.
+        CardMistyped = "card-mistyped",
+        /// The PIN pad is missing or in use.
+        PinPadFault = "pin-pad-fault",
+        /// The card is another than the original's.
+        CardDiffers = "card-differs",
+        /// Its outcome was not known, and the supervisor said what came of it.
+        Resolved = "resolved",
     }
 }
 

@@ -3,18 +3,22 @@
 use crate::{
     audit::{AuditEvent, AuditHead},
     call::{Call, CallError, CallId, Caller, ConnectionId},
+    clock_check::HostDate,
     code::ShownCode,
+    diagnosis::Facts,
     download::{Job, Progress, Trigger},
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
     forward::{Round, Turns},
     offline::Told,
     operators::Login,
+    printing::Unrevealed,
     prompt::Prompt,
     record::{Advice, Attempt, Device, PrintJob, Records, Reversal, StorageFault, TransactionId, Write},
     sale::{Active, Step},
-    sets::{Blacklist, DownloadSet, InForce},
+    sets::{DownloadSet, InForce},
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
+    settlement::Settling,
     state::State,
     view::{TerminalState, TerminalView, TransactionView},
 };
@@ -100,6 +104,8 @@ pub(crate) enum Asked {
     CancelPrompt,
     /// The card data of an original is opened.
     Unseal,
+    /// A card's number and expiry, typed.
+    CardNumber,
     Seal,
     /// The key by which offline sales of a card are counted.
     CardKey,
@@ -114,6 +120,30 @@ pub(crate) enum Asked {
     Password(CallId),
     Diagnosis(CallId),
     Operators(CallId),
+    /// The card number of a slip.
+    FullPan(u64),
+    /// The card data of a row that is uploaded is opened.
+    Settlement,
+}
+
+impl Asked {
+    /// Whether people type on the PIN pad for it, for the running transaction.
+    pub(crate) fn is_prompt(self) -> bool {
+        matches!(self, Asked::OnlinePin | Asked::OfflinePin | Asked::Supervisor | Asked::CardNumber)
+    }
+
+    /// Whether the running transaction needs its reply, and may not end before it.
+    pub(crate) fn is_of_sale(self) -> bool {
+        !matches!(
+            self,
+            Asked::Exchange(_)
+                | Asked::Password(_)
+                | Asked::Diagnosis(_)
+                | Asked::Operators(_)
+                | Asked::FullPan(_)
+                | Asked::Settlement
+        )
+    }
 }
 
 /// The terminal.
@@ -139,6 +169,8 @@ pub struct Terminal {
     pub(crate) active: Option<Active>,
     /// A card that sat through the end of its transaction: it must leave before another transaction reads a card.
     pub(crate) stale_card: bool,
+    /// The exchange that ends was under way before the running transaction waited for deliveries.
+    pub(crate) stale_try: bool,
     pub(crate) exchange: Option<Exchange>,
     pub(crate) next_exchange: ExchangeId,
     /// Exchanges that callers wait for.
@@ -173,8 +205,21 @@ pub struct Terminal {
     pub(crate) downloads: Vec<Progress>,
     /// When the timer of ages ends, by the monotonic clock.
     pub(crate) ages_at: Option<u64>,
+    /// What the daemon has found of what it holds itself.
+    pub(crate) facts: Facts,
+    /// Who waits for such a look.
+    pub(crate) measuring: Vec<CallId>,
+    pub(crate) host_date: Option<HostDate>,
+    /// When the host was asked for it, by the monotonic clock.
+    pub(crate) date_asked: Option<u64>,
+    /// The reasons that the log has.
+    pub(crate) noted_reasons: Option<Vec<&'static str>>,
     /// Print jobs that are neither done nor failed, with their owners.
     pub(crate) jobs: BTreeMap<u64, (u32, PrintJob)>,
+    /// Slips that wait for the secure module.
+    pub(crate) unrevealed: BTreeMap<u64, Unrevealed>,
+    /// The settlement that is under way.
+    pub(crate) settling: Option<Settling>,
     pub(crate) shown: Option<TerminalView>,
     pub(crate) now: Moment,
     pub(crate) effects: Vec<Effect>,
@@ -189,6 +234,11 @@ impl Terminal {
             downloads_wanted: VecDeque::new(),
             downloads: Vec::new(),
             ages_at: None,
+            facts: Facts::default(),
+            measuring: Vec::new(),
+            host_date: None,
+            date_asked: None,
+            noted_reasons: None,
             settings: Arc::new(settings),
             device: Device::default(),
             journal: JournalState::Checking,
@@ -203,6 +253,7 @@ impl Terminal {
             queue: VecDeque::new(),
             active: None,
             stale_card: false,
+            stale_try: false,
             exchange: None,
             next_exchange: 1,
             wanted: VecDeque::new(),
@@ -219,6 +270,8 @@ impl Terminal {
             turns: Turns::default(),
             round: None,
             jobs: BTreeMap::new(),
+            unrevealed: BTreeMap::new(),
+            settling: None,
             shown: None,
             now: Moment::default(),
             effects: Vec::new(),
@@ -229,7 +282,10 @@ impl Terminal {
     pub fn handle(&mut self, event: Event, now: Moment, records: &dyn Records) -> Vec<Effect> {
         self.now = now;
         match event {
-            Event::Started => self.recover(records),
+            Event::Started => {
+                self.recover(records);
+                self.first_look();
+            }
             Event::JournalChecked(result) => self.journal_checked(result),
             Event::Call { id, caller, call } => self.call(id, caller, call, records),
             Event::CallerGone(connection) => self.caller_gone(connection),
@@ -241,11 +297,13 @@ impl Terminal {
             Event::Timer(Timer::Step) => self.step_timer(),
             Event::Timer(Timer::Reply) => self.reply_timer(),
             Event::Timer(Timer::Vault) => self.vault_timer(),
-            Event::Timer(Timer::Retry) => {}
+            Event::Timer(Timer::Retry | Timer::Settlement) => {}
             Event::Timer(Timer::Download) => self.ages_at = None,
             Event::Random(random) => self.random(random),
             Event::Admitted(answer) => self.admitted(answer),
+            Event::Timer(Timer::Look) => self.look_again(),
             Event::Printed(id, state) => self.printed(id, state),
+            Event::Measured(facts) => self.measured(facts),
             Event::Scanner(state) => self.scanner = Some(state),
             Event::Scanned(code) => self.scanned(&code),
         }
@@ -306,6 +364,7 @@ impl Terminal {
         self.vault = Some(status);
         self.turns.retry_at = None;
         self.open_blacklist();
+        self.reveal_all();
     }
 
     /// No reply will come any more: what waited for one ends here.
@@ -315,7 +374,7 @@ impl Terminal {
         self.be_patient();
         for asked in std::mem::take(&mut self.asked).into_values() {
             match asked {
-                Asked::Diagnosis(call) => self.diagnose_host(call),
+                Asked::Diagnosis(call) => self.diagnose_devices(call),
                 Asked::Operators(call) => {
                     self.effect(Effect::Reply(call, Err(CallError::NotReady("secure-module"))));
                 }
@@ -323,6 +382,7 @@ impl Terminal {
             }
         }
         self.login_lost();
+        self.settlement_without_vault();
         self.exchange_without_vault();
         self.download_without_vault();
         self.sale_without_vault();
@@ -365,6 +425,8 @@ impl Terminal {
             Asked::Password(call) => self.password_reply(call, reply),
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
+            Asked::FullPan(job) => self.revealed(job, reply),
+            Asked::Settlement => self.settlement_opened(reply),
             Asked::SealBlacklist => self.blacklist_sealed(reply),
             Asked::OpenBlacklist => self.blacklist_opened(reply),
             _ => self.sale_reply(asked, reply),
@@ -412,7 +474,8 @@ impl Terminal {
             let trace = self.device.next_trace;
             self.device.next_trace = if trace >= 999_999 { 1 } else { trace + 1 };
             let open = self.reversals.iter().any(|r| r.original.trace == trace)
-                || self.advices.iter().any(|a| a.trace == trace);
+                || self.advices.iter().any(|a| a.trace == trace)
+                || self.live.values().any(|live| live.attempt.trace == Some(trace));
             if !open {
                 return trace;
             }
@@ -459,54 +522,29 @@ impl Terminal {
         self.live.remove(&id);
     }
 
-    /// Why nothing can be sold now; empty when it can.
-    pub(crate) fn reasons(&self) -> Vec<&'static str> {
-        let mut reasons = Vec::new();
-        match self.journal {
-            JournalState::Checking => reasons.push("journal-checking"),
-            JournalState::Bad => reasons.push("journal"),
-            JournalState::Good => {}
-        }
-        match &self.vault {
-            None => reasons.push("secure-module"),
-            Some(status) => {
-                if status.reader != DeviceState::Ready {
-                    reasons.push("reader");
-                }
-                if !status.storage_key {
-                    reasons.push("storage-key");
-                }
-                if status.master_key.is_none() {
-                    reasons.push("master-key");
-                }
-                if matches!(self.in_force.blacklist, Blacklist::Closed) {
-                    reasons.push("blacklist");
-                }
-            }
-        }
-        reasons
-    }
-
     pub(crate) fn terminal_view(&self) -> TerminalView {
         let reasons = self.reasons();
         let state = if !reasons.is_empty() {
             TerminalState::OutOfService
-        } else if self.active.is_some() {
+        } else if self.active.is_some() || self.is_settling() {
             TerminalState::Busy
         } else {
             TerminalState::Ready
         };
         TerminalView {
             state,
+            reason_checks: self.reason_checks(&reasons),
             reasons,
             merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
+            help_line: self.profile().help_line.clone(),
             operator: self.operator.clone(),
             locked: self.locked,
             signed_in: self.device.signed_in,
             batch: self.device.batch,
             pending_reversals: self.pending_reversals(),
+            unresolved_refunds: self.unresolved_refunds(),
             queue_length: self.queue_length(),
             needs_action: self.needs_action,
             host_requirement: self.device.host_requirement,
@@ -519,6 +557,7 @@ impl Terminal {
     fn show_terminal(&mut self) {
         let view = self.terminal_view();
         if self.shown.as_ref() != Some(&view) {
+            self.note_service(&view.reasons);
             self.effect(Effect::ReportTerminal(Box::new(view.clone())));
             self.shown = Some(view);
         }

@@ -1,6 +1,7 @@
 //! What an app sees of the terminal and of its own transactions.
 
 use crate::{
+    call::Check,
     code::ShownCode,
     prompt::{Locale, Prompt},
     record::{Attempt, TransactionId, WallTime},
@@ -50,12 +51,16 @@ pub struct TerminalView {
     pub state: TerminalState,
     /// Why it is out of service: stable codes, empty when it is not.
     pub reasons: Vec<&'static str>,
+    /// What was found, for each reason.
+    pub reason_checks: Vec<Check>,
     /// Merchant name (UTF-8).
     pub merchant_name: String,
     /// Merchant number, 15 characters.
     pub merchant: String,
     /// Terminal number, 8 characters.
     pub terminal: String,
+    /// The acquirer's help line (客服电话), empty where the profile has none.
+    pub help_line: String,
     /// The operator logged in.
     pub operator: Option<String>,
     /// The screen is locked.
@@ -66,6 +71,8 @@ pub struct TerminalView {
     pub batch: u32,
     /// Reversals not yet answered.
     pub pending_reversals: u32,
+    /// Refunds without an answer that the supervisor has not resolved.
+    pub unresolved_refunds: u32,
     /// Rows that the host has still to take: those reversals, and advices.
     pub queue_length: u32,
     /// Advices that the host did not take: somebody must look.

@@ -194,6 +194,25 @@ impl Answer {
         visible(text.get(11..22).or_else(|| text.get(11..)))
     }
 
+    /// What the account holds and may be used, in minor units, negative where the cardholder owes it: the part of field 54
+    /// with amount type 02 in that currency (ISO 4217 numeric).
+    pub fn balance(&self, currency: u16) -> Option<i64> {
+        let field = std::str::from_utf8(self.message.bytes(54)?).ok()?;
+        // Account type, amount type, currency, C or D, twelve digits.
+        let parts = (0..field.len() / 20).filter_map(|part| field.get(part * 20..part * 20 + 20));
+        let currency = format!("{currency:03}");
+        parts.into_iter().find_map(|part| {
+            let (of, rest) = (part.get(2..7)?, part.get(8..)?);
+            let amount = rest.bytes().all(|b| b.is_ascii_digit()).then(|| rest.parse::<i64>().ok())??;
+            let wanted = of.strip_prefix("02") == Some(currency.as_str());
+            match part.get(7..8)? {
+                "C" if wanted => Some(amount),
+                "D" if wanted => Some(-amount),
+                _ => None,
+            }
+        })
+    }
+
     /// Chip data (field 55), BER-TLV.
     pub fn field55(&self) -> Option<&[u8]> {
         self.message.bytes(55)

@@ -28,6 +28,19 @@ pub struct Row {
     pub amount: bool,
     /// Whether field 63 carries the card organisation.
     pub organisation: bool,
+    /// Where a settlement counts it.
+    pub books: Books,
+}
+
+/// Where a settlement counts a kind (field 48).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Books {
+    /// 借记: the cardholder pays.
+    Debit,
+    /// 贷记: the cardholder gets something back.
+    Credit,
+    /// It moves nothing that is settled.
+    Nothing,
 }
 
 /// Field 25 of a kind.
@@ -94,6 +107,7 @@ const SALE: Row = Row {
     original_code: false,
     amount: true,
     organisation: false,
+    books: Books::Debit,
 };
 
 kinds! {
@@ -102,21 +116,23 @@ kinds! {
     /// 消费撤销: undoes a sale of the same batch, whole.
     Void = "void" {
         processing: "200000", message_kind: "23", original: Some(OriginalForm::Trace), original_rrn: true,
-        original_code: true,
+        original_code: true, books: Books::Credit,
     }
     /// 退货: gives back a sale or a part of it, also of an older batch. Never reversed (rule 5).
     Refund = "refund" {
         mti: Mti::ADVICE, processing: "200000", message_kind: "25", reversible: false,
         original: Some(OriginalForm::Date), original_rrn: true, original_code: true, organisation: true,
+        books: Books::Credit,
     }
     /// 预授权: reserves an amount.
     PreAuth = "pre-auth" {
         mti: Mti::AUTHORISATION, processing: "030000", message_kind: "10", condition: Condition::PreAuth,
+        books: Books::Nothing,
     }
     /// 预授权撤销: gives a reservation up.
     PreAuthCancel = "pre-auth-cancel" {
         mti: Mti::AUTHORISATION, processing: "200000", message_kind: "11", condition: Condition::PreAuth,
-        original: Some(OriginalForm::TraceAndDate), original_code: true,
+        original: Some(OriginalForm::TraceAndDate), original_code: true, books: Books::Nothing,
     }
     /// 预授权完成(请求): takes what was reserved, online.
     Completion = "completion" {
@@ -131,11 +147,12 @@ kinds! {
     /// 预授权完成撤销: undoes a completion of the same batch, whole.
     CompletionCancel = "completion-cancel" {
         processing: "200000", message_kind: "21", condition: Condition::PreAuth,
-        original: Some(OriginalForm::TraceAndDate), original_rrn: true, original_code: true,
+        original: Some(OriginalForm::TraceAndDate), original_rrn: true, original_code: true, books: Books::Credit,
     }
     /// 余额查询: asks what the account holds.
     BalanceInquiry = "balance-inquiry" {
         processing: "310000", message_kind: "01", reversible: false, amount: false,
+        books: Books::Nothing,
     }
     /// 脱机消费: a sale that card and terminal approved by themselves, stored and forwarded.
     OfflineSale = "offline-sale" { message_kind: "36", reversible: false }
@@ -170,15 +187,18 @@ impl Kind {
         }
     }
 
-    /// Field 25.
-    pub fn condition(self, family: Family) -> &'static str {
-        match (self.row().condition, family) {
+    /// Field 25; `None` for what is not there (reference 1): an instalment payment is made and voided, and has no refund
+    /// and no pre-authorisation.
+    pub fn condition(self, family: Family) -> Option<&'static str> {
+        let row = self.row();
+        Some(match (row.condition, family) {
             (Condition::Sale, Family::Plain) => "00",
             (Condition::Sale, Family::PhoneOrder) => "08",
-            (Condition::Sale, Family::Instalment) => "64",
-            (Condition::PreAuth, Family::Plain | Family::Instalment) => "06",
+            (Condition::Sale, Family::Instalment) if row.reversible => "64",
+            (Condition::PreAuth, Family::Plain) => "06",
             (Condition::PreAuth, Family::PhoneOrder) => "18",
-        }
+            (Condition::Sale | Condition::PreAuth, Family::Instalment) => return None,
+        })
     }
 }
 
@@ -215,16 +235,27 @@ mod tests {
         for (word, key, reversible) in expected {
             let kind = Kind::from_word(word).unwrap();
             let row = kind.row();
-            let condition = kind.condition(kind.family());
+            let condition = kind.condition(kind.family()).unwrap();
             let found = format!("{}/{}/{condition}/{}", row.mti, &row.processing[..2], row.message_kind);
             assert_eq!((found.as_str(), row.reversible), (key, reversible), "{word}");
         }
     }
 
+    /// Reference 2.3: 20, 22, 24 and 36 are debits, 21, 23 and 25 credits.
+    #[test]
+    fn a_settlement_counts_what_moves_money() {
+        let of = |books| Kind::ALL.iter().filter(move |kind| kind.row().books == books);
+        let types = |books| of(books).map(|kind| kind.row().message_kind).collect::<Vec<_>>();
+        assert_eq!(types(Books::Debit), ["22", "20", "24", "36", "22", "22"]);
+        assert_eq!(types(Books::Credit), ["23", "25", "21"]);
+        assert_eq!(types(Books::Nothing), ["10", "11", "01"]);
+    }
+
     #[test]
     fn what_follows_a_transaction_keeps_its_condition() {
-        assert_eq!(Kind::Void.condition(Family::Instalment), "64");
-        assert_eq!(Kind::Refund.condition(Family::PhoneOrder), "08");
-        assert_eq!(Kind::Completion.condition(Family::PhoneOrder), "18");
+        assert_eq!(Kind::Void.condition(Family::Instalment), Some("64"));
+        assert_eq!(Kind::Refund.condition(Family::PhoneOrder), Some("08"));
+        assert_eq!(Kind::Completion.condition(Family::PhoneOrder), Some("18"));
+        assert_eq!(Kind::Refund.condition(Family::Instalment), None, "an instalment payment is voided only");
     }
 }

@@ -38,7 +38,7 @@ pub use answer::{Answer, Expectation, Mismatch, Rejection, check_answer};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use field::{FieldSet, FieldTable};
 pub use frame::{Frame, FrameError, Header, HeaderRequirement, Tpdu};
-pub use kind::{Family, Kind};
+pub use kind::{Books, Family, Kind};
 pub use message::{Message, MessageBuilder};
 pub use mti::Mti;
 pub use pan::{Pan, Track2};

@@ -3,7 +3,9 @@
 mod day;
 mod qr;
 
-pub use day::{ContactlessTags, Downloads, ESignature, Fees, SignatureTooLong};
+pub use day::{
+    ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureTooLong,
+};
 pub use qr::{Qr, QrCoding, QrDialect, QrStep, RefundOriginal, ShownCode, ShownPayload, Silence, Wallet};
 
 use crate::answer::Answer;
@@ -113,10 +115,15 @@ pub struct Profile {
     pub mac_on_settlement: bool,
     /// Whether downloads (60.3 = 36x to 39x) carry a MAC. Default false.
     pub mac_on_downloads: bool,
+    /// Whether the terminal signs in again after a settlement, for the number of the new batch. Default false: it
+    /// counts on by itself.
+    pub sign_in_after_settlement: bool,
     /// 60.3 of the upload of a failed chip transaction after a balanced settlement, three digits. Default `204`.
     pub upload_failed_balanced: String,
     /// The same after an unbalanced settlement. Default `206`.
     pub upload_failed_unbalanced: String,
+    /// Whether the goods that an app names go to the host, in field 57. Default false.
+    pub goods_in_57: bool,
     /// Whether field 62 of a parameter answer begins with a paging character, as those of the other sets do. Default
     /// false.
     pub parameters_flag: bool,
@@ -124,9 +131,15 @@ pub struct Profile {
     pub blacklist_layout: BlacklistLayout,
     /// The acquirer's help line (客服电话), up to 20 characters, empty for none. Default 95516.
     pub help_line: String,
+    /// A completion may be so many hundredths of its pre-authorisation, 100 to 999. Default 115.
+    pub completion_percent: u16,
+    /// For how many days a pre-authorisation may be completed, 1 to 365; its card data is kept so long. Default 30.
+    pub pre_auth_days: u16,
     /// Whether phone orders (card number typed on the PIN pad) are offered. Default false.
     pub phone_orders: bool,
 
+    /// Payment in instalments.
+    pub instalments: Instalments,
     /// What the tags of contactless parameters mean.
     pub contactless_tags: ContactlessTags,
     /// Ages of downloads.
@@ -276,12 +289,17 @@ impl Default for Profile {
             ],
             mac_on_settlement: false,
             mac_on_downloads: false,
+            sign_in_after_settlement: false,
             upload_failed_balanced: "204".to_owned(),
             upload_failed_unbalanced: "206".to_owned(),
+            goods_in_57: false,
             parameters_flag: false,
             blacklist_layout: BlacklistLayout::LengthDigits,
             help_line: "95516".to_owned(),
+            completion_percent: 115,
+            pre_auth_days: 30,
             phone_orders: false,
+            instalments: Instalments::default(),
             contactless_tags: ContactlessTags::default(),
             downloads: Downloads::default(),
             e_signature: ESignature::default(),
@@ -323,6 +341,9 @@ impl Profile {
         }
         must((1..=300).contains(&self.reply_timeout_s), "reply_timeout_s", "must lie in 1 to 300")?;
         must((1..=60).contains(&self.connect_timeout_s), "connect_timeout_s", "must lie in 1 to 60")?;
+        must((1..=365).contains(&self.pre_auth_days), "pre_auth_days", "must lie in 1 to 365")?;
+        self.instalments.validate()?;
+        must((100..=999).contains(&self.completion_percent), "completion_percent", "must lie in 100 to 999")?;
         must((1..=10).contains(&self.reversal_quick_tries), "reversal_quick_tries", "must lie in 1 to 10")?;
         for (entry, codes) in [
             ("approving_codes", &self.approving_codes),

@@ -10,7 +10,7 @@ mod qr;
 mod settlement;
 mod signature;
 
-pub use card::{Card, Entry, Financial, Linked, Reversal, ScriptResult};
+pub use card::{Card, Entry, Financial, GoodsLine, Linked, Reversal, ScriptResult};
 pub use download::{Download, Step};
 pub use management::{Echo, SignIn, SignOut};
 pub use qr::{QrOriginal, QrRequest};

@@ -5,6 +5,8 @@
 
 use crate::bcd::Digits;
 use crate::error::{EncodeError, EncodeErrorKind};
+use crate::kind::Books;
+use serde::{Deserialize, Serialize};
 
 /// Digits of field 48 in a settlement and its answer.
 pub const LENGTH: usize = 62;
@@ -14,7 +16,7 @@ const LARGEST_COUNT: u64 = 999;
 
 /// What moved on one side in a batch. Debits are sales, completions, and offline sales; credits are refunds, voids and
 /// completion cancels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
     /// Sum of the debits in minor units, 0 to 999999999999.
     pub debit_amount: u64,
@@ -27,7 +29,7 @@ pub struct Side {
 }
 
 /// The totals of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Domestic cards (内卡).
     pub domestic: Side,
@@ -36,7 +38,8 @@ pub struct Totals {
 }
 
 /// How the host finds one side (digits 31 and 62).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SideResult {
     /// 0: it does not say.
     Undefined,
@@ -111,6 +114,17 @@ impl Totals {
 }
 
 impl Side {
+    /// Counts one transaction more. What exceeds the field's digits is refused by [`Totals::field48`], not here.
+    pub fn add(&mut self, books: Books, amount: u64) {
+        let (sum, count) = match books {
+            Books::Debit => (&mut self.debit_amount, &mut self.debit_count),
+            Books::Credit => (&mut self.credit_amount, &mut self.credit_count),
+            Books::Nothing => return,
+        };
+        *sum = sum.saturating_add(amount);
+        *count = count.saturating_add(1);
+    }
+
     fn digits(&self) -> Result<String, EncodeError> {
         let fits = |value: u64, max| {
             let error = EncodeError::new(48, EncodeErrorKind::OutOfRange { min: 0, max });

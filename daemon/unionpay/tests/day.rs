@@ -8,12 +8,12 @@ use posd_unionpay::download::{AidEntry, KeyEntry, Parameters};
 use posd_unionpay::profile::{QrStep, RefundOriginal, ShownPayload};
 use posd_unionpay::qr::{MerchantPayload, PaymentCode, TerminalInfo};
 use posd_unionpay::request::{
-    AdviceAgain, BatchDetails, BatchEnd, ChipEnd, ChipRecord, Detail, Download, Identity, Organisation,
-    QrOriginal, QrRequest, Request, Settlement, SignatureUpload, Step,
+    AdviceAgain, BatchDetails, BatchEnd, ChipEnd, ChipRecord, Detail, Download, Entry, Identity, Linked,
+    Organisation, QrOriginal, QrRequest, Request, Settlement, SignatureUpload, Step,
 };
 use posd_unionpay::{
-    EncodeErrorKind, Frame, Message, MessageBuilder, Mismatch, Mti, Pan, Profile, Rejection, Side,
-    SideResult, Totals, check_answer,
+    EncodeErrorKind, Family, Frame, Kind, Message, MessageBuilder, Mismatch, Mti, Pan, Profile, Rejection,
+    Side, SideResult, Totals, check_answer,
 };
 
 const PAN: &str = "6212340000000019";
@@ -139,7 +139,7 @@ fn chip_record(end: ChipEnd, balanced: bool) -> ChipRecord {
         balanced,
         pan: Pan::new(PAN).unwrap(),
         card_sequence: Some(1),
-        entry_mode: "051".into(),
+        pin_entered: true,
         organisation: Organisation::Foreign,
         amount: 1234,
         currency: 156,
@@ -169,30 +169,34 @@ fn chip_record_fields() {
 #[test]
 fn an_advice_is_uploaded_under_another_type() {
     let mut advice = AdviceAgain {
+        kind: Kind::Refund,
+        family: Family::Plain,
         identity: identity(),
         trace: 42,
         batch: 7,
-        processing_code: "200000".into(),
-        condition: "00".into(),
-        kind: "25".into(),
-        entry_mode: "021".into(),
         amount: 1234,
         currency: 156,
+        entry: Entry::Chip,
         pan: Pan::new(PAN).unwrap(),
         expiry: Some("3012".into()),
         card_sequence: None,
-        rrn: Some("123456789012".into()),
-        authorisation_code: None,
-        original: Some("0000000000000605".into()),
+        pin_entered: false,
+        linked: Some(Linked { date: "0605".into(), rrn: Some("123456789012".into()), ..Linked::default() }),
         field55: Vec::new(),
     };
     let message = sent(&advice.build(&Profile::default()).unwrap());
-    assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 25, 37, 41, 42, 49, 60, 61]);
-    assert_eq!((message.mti(), digits(&message, 60).as_str()), (Mti::UPLOAD, "25000007000"));
+    assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 25, 37, 41, 42, 49, 60, 61, 63]);
+    assert_eq!((message.mti(), digits(&message, 60).as_str()), (Mti::UPLOAD, "25000007000500"));
+    assert_eq!((digits(&message, 3).as_str(), digits(&message, 22).as_str()), ("200000", "052"));
     assert_eq!(digits(&message, 61), "0000000000000605");
     assert!(!format!("{advice:?}").contains("6212"), "rule 10");
-    advice.kind = "5".into();
-    assert_eq!(advice.build(&Profile::default()).unwrap_err().field, 60);
+    advice.linked = None;
+    assert_eq!(advice.build(&Profile::default()).unwrap_err().field, 61);
+    advice.kind = Kind::OfflineSale;
+    advice.field55 = vec![0x9F, 0x27, 1, 0x40];
+    let message = sent(&advice.build(&Profile::default()).unwrap());
+    assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 25, 41, 42, 49, 55, 60]);
+    assert_eq!(digits(&message, 60), "36000007000500");
 }
 
 #[test]

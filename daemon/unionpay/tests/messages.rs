@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use posd_unionpay::answer::Undecodable;
+use posd_unionpay::profile::InstalmentLayout;
 use posd_unionpay::request::{
-    Card, Echo, Entry, Financial, Identity, Linked, NotReady, Request, Reversal, ScriptResult, SignIn,
-    SignOut,
+    Card, Echo, Entry, Financial, GoodsLine, Identity, Linked, NotReady, Request, Reversal, ScriptResult,
+    SignIn, SignOut,
 };
 use posd_unionpay::{
     Answer, DecodeErrorKind, EncodeError, EncodeErrorKind, Family, Frame, Kind, Message, MessageBuilder,
@@ -54,7 +55,27 @@ fn financial(kind: Kind, card: Card) -> Financial {
             authorisation_code: Some("A1B2C3".into()),
         }),
         allow_partial: false,
+        instalments: None,
+        goods: vec![],
     }
+}
+
+#[test]
+fn goods_go_in_field_57_where_the_profile_says_so_and_nowhere_else() {
+    let line = |name: &str, quantity, amount| GoodsLine { name: name.into(), quantity, amount };
+    let sold = || vec![line("苹果", 500, 600), line("tea", 12_000, 34)];
+    let sent = Profile { goods_in_57: true, ..Profile::default() };
+    let field = |profile: &Profile, goods| {
+        let request = Financial { goods, ..sale() }.build(profile).unwrap();
+        request.message().bytes(57).map(<[u8]>::to_vec)
+    };
+    assert_eq!(field(&Profile::default(), sold()), None);
+    let expected = [&[0xC6, 0xBB, 0xB9, 0xFB][..], b"*0.500*600;tea*12.000*34;"].concat();
+    assert_eq!(field(&sent, sold()), Some(expected));
+    assert_eq!(field(&sent, vec![]), None);
+    // Whole lines, as many as fit.
+    let long = field(&sent, vec![line(&"x".repeat(40), 1_000, 1); 40]).unwrap();
+    assert!(long.len() <= 999 && long.len() % 49 == 0 && long.ends_with(b";"), "{}", long.len());
 }
 
 fn sale() -> Financial {
@@ -103,6 +124,11 @@ fn script_result() -> ScriptResult {
         },
         field55: vec![0xDF, 0x31, 1, 0],
     }
+}
+
+/// The kinds whose request tells of a card; those by code are `QrRequest`'s.
+fn with_a_card() -> impl Iterator<Item = &'static Kind> {
+    Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::QrScan | Kind::QrShow))
 }
 
 /// The message as the host reads it.
@@ -179,7 +205,7 @@ fn each_kind_has_its_own_fields() {
         (Kind::Instalment, &[], None),
         (Kind::PhoneOrder, &[], None),
     ];
-    assert_eq!(cases.len(), Kind::ALL.len());
+    assert_eq!(cases.len(), with_a_card().count());
     for (kind, own, original) in cases {
         for (card, usual) in [(card(), read), (recorded_card(), recorded)] {
             let request = financial(*kind, card).build(&profile).unwrap();
@@ -205,6 +231,104 @@ fn each_kind_has_its_own_fields() {
         orphan.build(&profile).unwrap_err(),
         EncodeError { field: 61, kind: EncodeErrorKind::Missing }
     );
+}
+
+/// The reference's field lists (1.1), as they stand there: `c` marks what is conditional, brackets what some leave out.
+/// What depends on the card and its PIN is conditional whether or not the list says so.
+struct Listed(Vec<(u8, bool)>);
+
+impl Listed {
+    fn new(parts: &[&str]) -> Listed {
+        let fields = parts.iter().flat_map(|part| part.split_whitespace());
+        Listed(
+            fields
+                .map(|field| {
+                    let number = field.trim_matches(['c', '(', ')']).parse().unwrap();
+                    let of_card = [14, 23, 26, 32, 35, 36, 52, 53, 55].contains(&number);
+                    (number, !of_card && !field.ends_with('c') && !field.starts_with('('))
+                })
+                .collect(),
+        )
+    }
+
+    fn hold(&self, message: &Message, what: &str) {
+        let sent = fields(message);
+        let missing: Vec<_> = self.0.iter().filter(|(field, must)| *must && !sent.contains(field)).collect();
+        let listed = |field: &&u8| self.0.iter().any(|(listed, _)| listed == *field);
+        let unlisted: Vec<_> = sent.iter().filter(|field| !listed(field)).collect();
+        assert!(missing.is_empty() && unlisted.is_empty(), "{what}: without {missing:?}, with {unlisted:?}");
+    }
+}
+
+#[test]
+fn every_field_list_of_the_reference_is_kept() {
+    const SALE: &str = "2c 3 4 11 14c 22 23c 25 26c 32c 35c 36c 41 42 49 52c 53c 55c 57c 59c 60 63c 64";
+    const REVERSAL: &str = "2 3 4 11 14 22 23 25 32 38c 39 41 42 49 53c 55c 60 62c 64";
+    let profile = Profile::default();
+    let lists: &[(Kind, &[&str])] = &[
+        (Kind::BalanceInquiry, &["2c 3 11 14c 22 23c 25 26c 35c 36c 41 42 49 52c 53c 55c 59c 60 62c 64"]),
+        (Kind::Sale, &[SALE, "62c"]),
+        (Kind::Instalment, &[SALE, "62c"]),
+        (Kind::PhoneOrder, &[SALE, "62c"]),
+        (Kind::OfflineSale, &[SALE, "62c"]),
+        (Kind::Void, &[SALE, "62c 37 38c 61"]),
+        (Kind::Refund, &["2 3 4 11 14 22 23 25 26 35 36 37 38c 41 42 49 52 53 55 60 61 63 64"]),
+        (Kind::PreAuth, &[SALE]),
+        (Kind::PreAuthCancel, &[SALE, "62c 38 61"]),
+        (Kind::Completion, &[SALE, "62c 38 61"]),
+        (Kind::CompletionAdvice, &[SALE, "62c 38 61"]),
+        (Kind::CompletionCancel, &[SALE, "62c 37 38 61"]),
+    ];
+    assert_eq!(lists.len(), with_a_card().count());
+    for (kind, list) in lists {
+        let list = Listed::new(list);
+        for card in [card(), recorded_card()] {
+            let request = Financial {
+                instalments: (*kind == Kind::Instalment).then_some(12),
+                ..financial(*kind, card)
+            };
+            list.hold(&sent(&request.build(&profile).unwrap(), Some(MAC)), kind.word());
+        }
+        if !kind.row().reversible {
+            continue;
+        }
+        let list = Listed::new(&[REVERSAL, if kind.row().original.is_some() { "61" } else { "" }]);
+        let linked = financial(*kind, card()).linked;
+        let mut undo = reversal();
+        (undo.kind, undo.family, undo.linked) = (*kind, kind.family(), linked);
+        list.hold(&sent(&undo.build(&profile).unwrap(), Some(MAC)), &format!("reversal of {kind}"));
+    }
+    let list = Listed::new(&["2 3 4 11 22 23 32 37 38c 41 42 49 55 60 61 (64)"]);
+    list.hold(&sent(&script_result().build(&profile).unwrap(), None), "script result");
+    let sign_in = SignIn { identity: identity(), trace: 1, batch: 7, operator: None };
+    let list = Listed::new(&["11 (32) 41 42 60 (62) 63"]);
+    list.hold(&sent(&sign_in.build(&profile).unwrap(), None), "sign-in");
+    let sign_out = SignOut { identity: identity(), trace: 2, batch: 7 };
+    Listed::new(&["11 41 42 60"]).hold(&sent(&sign_out.build(&profile).unwrap(), None), "sign-out");
+}
+
+#[test]
+fn an_instalment_payment_tells_its_number_as_the_profile_lays_it_out() {
+    let mut profile = Profile::default();
+    let request = || Financial { instalments: Some(6), ..financial(Kind::Instalment, card()) };
+    let field62 =
+        |profile: &Profile| sent(&request().build(profile).unwrap(), Some(MAC)).bytes(62).map(<[u8]>::to_vec);
+    assert_eq!(field62(&profile).as_deref(), Some(&b"06"[..]));
+    profile.instalments.layout = InstalmentLayout::CountGoodsFee;
+    assert_eq!(field62(&profile), Some(format!("06{}0", " ".repeat(30)).into_bytes()));
+    profile.instalments.layout = InstalmentLayout::None;
+    assert_eq!(field62(&profile), None);
+}
+
+#[test]
+fn the_balance_is_the_available_part_of_field_54() {
+    let balance = |field: &[u8]| check(&answer_to_sale(&[(54, field)])).unwrap().balance(156);
+    assert_eq!(balance(b"1002156C000000123456"), Some(123_456));
+    assert_eq!(balance(b"1002156D000000000005"), Some(-5));
+    assert_eq!(balance(b"1001156C0000000000011002156C000000000002"), Some(2), "01 is the ledger balance");
+    for unread in [&b"1002840C000000000002"[..], b"1002156X000000000002", b"1002156C0000000000X2", b"10021"] {
+        assert_eq!(balance(unread), None);
+    }
 }
 
 #[test]
@@ -376,6 +500,7 @@ fn answer(mti: Mti, changes: &[(u8, &[u8])]) -> Vec<u8> {
         (41, b"00000001"),
         (42, b"898000000000001"),
         (44, b"01020000   04030000   "),
+        (54, b""),
         (55, &[0x91, 2, 0x30, 0x30]),
         (60, b"22000009000500"),
         (63, b"CUP\xB7\xA2\xBF\xA8\xD0\xD0              CENTRE              \x1bACQ"),

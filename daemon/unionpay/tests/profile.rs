@@ -133,6 +133,12 @@ fn fees_are_rounded_half_up() {
     assert_eq!((fees.of_card(10_000), fees.of_qr(10_000)), (60, 38));
     assert_eq!((fees.of_card(83), fees.of_card(84)), (0, 1), "0.498 and 0.504");
     assert_eq!(fees.of_card(999_999_999_999), 6_000_000_000);
+    let capped = posd_unionpay::profile::Fees { card_cap: 2000, qr_cap: 38, ..fees };
+    assert_eq!(
+        (capped.of_card(333_333), capped.of_card(333_334), capped.of_card(9_999_999)),
+        (2000, 2000, 2000)
+    );
+    assert_eq!((capped.of_card(333_200), capped.of_qr(10_001), capped.of_qr(9_000)), (1999, 38, 34));
     assert_eq!((fees.of_card(0), fees.of_card(u64::MAX)), (0, 110_680_464_442_257_310));
 }
 

@@ -23,6 +23,26 @@ mod wal;
 
 pub use report::{Report, Row};
 
+/// What is measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// The codecs.
+    Codecs,
+    /// One sale.
+    Sale,
+    /// The start.
+    Start,
+    /// Memory after many sales.
+    Memory,
+    /// The idle terminal.
+    Idle,
+}
+
+impl Part {
+    /// All of them, in the order of measuring.
+    pub const ALL: [Part; 5] = [Part::Codecs, Part::Sale, Part::Start, Part::Memory, Part::Idle];
+}
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
@@ -49,24 +69,36 @@ impl Scale {
         Scale { sales: 3, sales_for_memory: 3, rows: 2_000, starts: 1, idle_s: 3, rounds: 3 };
 }
 
-/// Measures everything. `progress` is told what comes next.
+/// Measures these parts. `progress` is told what comes next.
 ///
 /// # Panics
 /// Where the terminal does not start or a sale is not approved: then there is nothing to measure.
-pub fn run(scale: &Scale, progress: &mut dyn FnMut(&str)) -> Report {
+pub fn run(scale: &Scale, parts: &[Part], progress: &mut dyn FnMut(&str)) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut report = Report::default();
-    progress("codecs");
-    codec::measure(scale, &mut report);
-    runtime.block_on(async {
-        progress("a sale");
-        sale::measure(scale, &mut report).await;
-        progress("start");
-        start::measure(scale, &mut report).await;
-        progress("memory");
-        memory::measure(scale, &mut report).await;
-        progress("idleness");
-        idle::measure(scale, &mut report).await;
-    });
+    for part in parts {
+        match part {
+            Part::Codecs => {
+                progress("codecs");
+                codec::measure(scale, &mut report);
+            }
+            Part::Sale => {
+                progress("a sale");
+                runtime.block_on(sale::measure(scale, &mut report));
+            }
+            Part::Start => {
+                progress("start");
+                runtime.block_on(start::measure(scale, &mut report));
+            }
+            Part::Memory => {
+                progress("memory");
+                runtime.block_on(memory::measure(scale, &mut report));
+            }
+            Part::Idle => {
+                progress("idleness");
+                runtime.block_on(idle::measure(scale, &mut report));
+            }
+        }
+    }
     report
 }

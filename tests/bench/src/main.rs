@@ -1,7 +1,7 @@
 //! `make bench`.
 
 use clap::Parser;
-use posd_bench::{Scale, run};
+use posd_bench::{Part, Scale, run};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -14,6 +14,9 @@ struct Arguments {
     /// Only see that counts are right: times and memory mean nothing then.
     #[arg(long)]
     quick: bool,
+    /// Measure this alone; may be given again.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// Write the figures to this file, too.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -22,7 +25,8 @@ struct Arguments {
 fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::parse();
     let scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
-    let report = run(&scale, &mut |what| {
+    let parts = if arguments.only.is_empty() { &Part::ALL[..] } else { &arguments.only[..] };
+    let report = run(&scale, parts, &mut |what| {
         // Whoever waits is told; if nobody does, the table is all that counts.
         let _ = writeln!(io::stderr(), "measuring: {what}");
     });

@@ -1,11 +1,14 @@
 //! A storefront app that does what the README says: it names each sale, asks again with the same name after any
 //! fault, opens a new attempt where the last one was no charge, and acknowledges what it was told.
 
+use posd_receipt::Strokes;
 use posd_terminal::{
     Amount, Answer, Call, CallError, Cause, Currency, Kind, Options, OriginalName, Reference, State,
     TransactionId, TransactionView,
 };
+use posd_terminal::{SettlementCall, SettlementState, SettlementView};
 use posd_vault_protocol::Secret;
+use std::collections::BTreeSet;
 
 /// Where the app stands with its present sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,8 @@ enum Step {
     Create,
     Start(TransactionId),
     Follow(TransactionId),
+    /// The cardholder has signed on the screen.
+    Sign(TransactionId),
     NewAttempt,
     Acknowledge(TransactionId),
     SignIn,
@@ -21,6 +26,9 @@ enum Step {
     /// Tries a sale while the screen is locked: it must be refused.
     TryLocked,
     Unlock,
+    Settle,
+    /// The settlement is under way.
+    FollowSettlement,
     Idle,
 }
 
@@ -30,10 +38,12 @@ const LOCKED_BEFORE: usize = 5;
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) kind: Kind,
-    /// The amount; where it undoes a job that was approved, what that moved.
+    /// The amount, where it follows nothing that moved money.
     pub(crate) amount: u64,
     /// The job that it follows, by its place.
     pub(crate) original: Option<usize>,
+    /// The amount in hundredths of what that moved.
+    pub(crate) percent: u64,
 }
 
 /// The app.
@@ -44,6 +54,8 @@ pub(crate) struct App {
     /// Jobs that the terminal refused to make a transaction for.
     pub(crate) refused: usize,
     jobs: Vec<Job>,
+    /// Before which jobs it settles; the number of all of them stands for the end.
+    settles: BTreeSet<usize>,
     /// What each finished job moved.
     moved: Vec<Option<u64>>,
     attempts: u32,
@@ -57,15 +69,18 @@ pub(crate) struct App {
     allow_partial: bool,
     /// The terminal made a sale while its screen was locked.
     pub(crate) sold_while_locked: bool,
+    /// Transactions whose signature the terminal has taken.
+    pub(crate) signed: Vec<TransactionId>,
 }
 
 impl App {
-    pub(crate) fn new(jobs: Vec<Job>) -> App {
+    pub(crate) fn new(jobs: Vec<Job>, settles: BTreeSet<usize>) -> App {
         App {
             begun: 0,
             refused: 0,
             moved: vec![None; jobs.len()],
             jobs,
+            settles,
             attempts: 0,
             asked_host: 0,
             step: Step::Idle,
@@ -73,16 +88,17 @@ impl App {
             waiting: false,
             allow_partial: false,
             sold_while_locked: false,
+            signed: Vec::new(),
         }
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.begun == self.jobs.len() && self.step == Step::Idle
+        self.begun == self.jobs.len() && self.step == Step::Idle && !self.settles.contains(&self.begun)
     }
 
     /// Whether it waits for nothing and so shall act now or soon.
     pub(crate) fn can_act(&self) -> bool {
-        !self.waiting && !matches!(self.step, Step::Follow(_)) && !self.is_done()
+        !self.waiting && !matches!(self.step, Step::Follow(_) | Step::FollowSettlement) && !self.is_done()
     }
 
     /// The transaction it follows.
@@ -96,9 +112,12 @@ impl App {
     /// It, or the daemon, was started again: it asks for its sale by name.
     pub(crate) fn restart(&mut self) {
         self.waiting = false;
-        if self.step != Step::Idle {
-            self.step = Step::Create;
-        }
+        self.step = match self.step {
+            Step::Idle => Step::Idle,
+            Step::Settle | Step::FollowSettlement => Step::Settle,
+            Step::SignIn | Step::LogIn | Step::Unlock if self.after == Step::Settle => Step::Settle,
+            _ => Step::Create,
+        };
     }
 
     /// The kind of its present job.
@@ -113,13 +132,20 @@ impl App {
     fn create(&self) -> Option<Call> {
         let job = &self.jobs[self.begun - 1];
         let moved = job.original.and_then(|place| self.moved[place]);
+        let amount = match (job.kind, moved) {
+            (Kind::BalanceInquiry, _) => Amount::nothing(Currency::Cny),
+            (_, Some(moved)) => Amount::new((moved * job.percent / 100).max(1), Currency::Cny)?,
+            (_, None) => Amount::new(job.amount, Currency::Cny)?,
+        };
         Some(Call::Create {
             reference: self.reference(),
             kind: job.kind,
-            amount: Amount::new(moved.unwrap_or(job.amount), Currency::Cny)?,
+            amount,
             options: Options {
                 allow_partial: self.allow_partial,
+                sign_on_screen: true,
                 original: job.original.map(|place| OriginalName::Reference(name_of(place + 1))),
+                instalments: (job.kind == Kind::Instalment).then_some(6),
                 ..Options::default()
             },
         })
@@ -128,17 +154,27 @@ impl App {
     /// The next call; `None` where the present sale is over and the next may begin.
     pub(crate) fn next_call(&mut self) -> Option<Call> {
         if self.step == Step::Idle {
-            if self.begun == self.jobs.len() {
+            let settles = self.settles.remove(&self.begun);
+            if !settles && self.begun == self.jobs.len() {
                 return None;
             }
-            self.begun += 1;
-            self.attempts = 1;
-            self.step = if self.begun.is_multiple_of(LOCKED_BEFORE) { Step::Lock } else { Step::Create };
+            if !settles {
+                self.begun += 1;
+                self.attempts = 1;
+            }
+            self.step = if settles {
+                Step::Settle
+            } else if self.begun.is_multiple_of(LOCKED_BEFORE) {
+                Step::Lock
+            } else {
+                Step::Create
+            };
         }
         self.waiting = true;
         Some(match self.step {
             Step::Create | Step::TryLocked => self.create()?,
             Step::Start(id) => Call::Start { id },
+            Step::Sign(id) => Call::Sign { id, strokes: signature(id)? },
             Step::NewAttempt => Call::NewAttempt { reference: self.reference() },
             Step::Acknowledge(id) => Call::Acknowledge { id },
             Step::SignIn => Call::SignIn,
@@ -148,6 +184,8 @@ impl App {
             Step::Lock => Call::Lock,
             Step::Unlock => Call::Unlock { operator: None, password: Some(Secret::new(b"1357".to_vec())) },
             Step::Follow(id) => Call::Get { id },
+            Step::Settle => Call::Settle,
+            Step::FollowSettlement => Call::Settlement { batch: None, asked: SettlementCall::Get },
             Step::Idle => return None,
         })
     }
@@ -165,11 +203,22 @@ impl App {
                 self.step = Step::Create;
             }
             (Step::Unlock, Ok(_)) => self.step = self.after,
-            (_, Err(CallError::Locked)) => {
-                self.step = Step::Create;
+            (Step::Settle | Step::FollowSettlement, Ok(Answer::Settlement(view))) => {
+                self.look_settlement(view)
+            }
+            (
+                Step::Settle,
+                Err(CallError::ReversalPending | CallError::AdvicesPending | CallError::HostUnreachable),
+            ) => {}
+            (step, Err(CallError::Locked)) => {
+                self.step = if step == Step::Settle { Step::Settle } else { Step::Create };
                 self.first(Step::Unlock);
             }
             (Step::Start(id), Ok(_)) => self.step = Step::Follow(id),
+            (Step::Sign(id), Ok(_)) => {
+                self.signed.push(id);
+                self.step = Step::Follow(id);
+            }
             (Step::Acknowledge(_), Ok(_)) => self.step = Step::Idle,
             (Step::SignIn | Step::LogIn, Ok(_)) => self.step = self.after,
             (_, Err(CallError::NotSignedIn)) => self.first(Step::SignIn),
@@ -190,8 +239,20 @@ impl App {
                 self.refused += usize::from(matches!(step, Step::Create | Step::TryLocked));
                 self.step = Step::Idle;
             }
+            (Step::Settle | Step::FollowSettlement, Err(_)) => self.step = Step::Settle,
             (_, Err(_)) => self.step = Step::Create,
             (_, Ok(_)) => {}
+        }
+    }
+
+    /// How the settlement stands; given up, it is asked for again, as nothing else is to do.
+    pub(crate) fn look_settlement(&mut self, view: &SettlementView) {
+        if matches!(self.step, Step::Settle | Step::FollowSettlement) {
+            self.step = match view.state {
+                SettlementState::Finished => Step::Idle,
+                SettlementState::Failed => Step::Settle,
+                SettlementState::Running | SettlementState::Waiting => Step::FollowSettlement,
+            };
         }
     }
 
@@ -205,6 +266,7 @@ impl App {
         let id = view.id();
         match view.state {
             State::Created => self.step = Step::Start(id),
+            State::WaitingSignature => self.step = Step::Sign(id),
             State::Finished => {
                 self.moved[self.begun - 1] = view.attempt.charged;
                 let again = view.attempt.is_closed_without_charge() && self.attempts < 3;
@@ -218,6 +280,12 @@ impl App {
             _ => self.step = Step::Follow(id),
         }
     }
+}
+
+/// What the cardholder draws: never twice the same.
+pub(crate) fn signature(id: TransactionId) -> Option<Strokes> {
+    let [.., x, y] = id.to_be_bytes();
+    Strokes::new(vec![vec![(x, y % 96), (y, x % 96)], vec![(255, 95)]]).ok()
 }
 
 /// The app's own name for its n-th job.

@@ -11,6 +11,7 @@
 
 mod app;
 mod audit;
+mod books;
 pub mod disk;
 mod oracle;
 mod plant;
@@ -20,4 +21,4 @@ mod world;
 
 pub use oracle::Violation;
 pub use plant::Plant;
-pub use world::{Faults, Outcome, Plan, World};
+pub use world::{Faults, Outcome, Plan, World, chain};

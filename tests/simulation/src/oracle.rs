@@ -1,7 +1,9 @@
 //! What may never be, seen from outside: from the host's books, from what apps were told, from what left for the host.
 
+use crate::app::signature;
+use crate::world::{FAMILIES, host_kind};
 use posd_acquirer::{Booking, BookingState, Host, MessageKind};
-use posd_terminal::{Advice, Attempt, Kind, Outcome, TransactionId, Write};
+use posd_terminal::{Advice, Attempt, Cause, Kind, Outcome, SetContent, StoredSet, TransactionId, Write};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +36,10 @@ pub(crate) struct Oracle {
     sequences: BTreeMap<TransactionId, u64>,
     /// The supervisor has typed the right password at the last prompt, and nothing has left on it yet.
     pub(crate) supervisor_agreed: bool,
+    /// Downloaded sets whose commit was answered.
+    sets: BTreeMap<&'static str, StoredSet>,
+    /// Those whose commit began since the last start.
+    tried: BTreeMap<&'static str, StoredSet>,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -49,6 +55,16 @@ impl Oracle {
                 Write::Attempt(attempt) => {
                     self.durable.insert(attempt.id, attempt.outcome);
                     self.offline_stands(attempt);
+                    // What cannot be reversed must be known to have left.
+                    if let (Some(batch), Some(trace)) = (attempt.batch, attempt.trace)
+                        && !attempt.kind.row().reversible
+                    {
+                        self.intents.insert((batch, trace), attempt.kind);
+                    }
+                }
+                Write::Set(set) => {
+                    self.whole(set);
+                    self.sets.insert(set.set.word(), (**set).clone());
                 }
                 Write::Reversal(reversal) => {
                     let original = &reversal.original;
@@ -90,6 +106,46 @@ impl Oracle {
         }
     }
 
+    /// A set is stored with all that the host serves of it.
+    fn whole(&mut self, set: &StoredSet) {
+        let whole = match &set.content {
+            SetContent::Aids(aids) => aids.len() == 2,
+            SetContent::CaKeys(keys) => keys.len() == 1,
+            SetContent::Blacklist { count, cards } => *count == 1 && !cards.0.is_empty(),
+            SetContent::Parameters(parameters) => parameters.reply_timeout_s == Some(10),
+            SetContent::Contactless(parameters) => parameters.objects.len() == 3,
+        };
+        if !whole {
+            self.broken(format!("half a set of {} is in force", set.set));
+        }
+    }
+
+    /// A commit begins; whether it is answered or not, it may be durable.
+    pub(crate) fn trying(&mut self, writes: &[Write]) {
+        for write in writes {
+            if let Write::Set(set) = write {
+                self.tried.insert(set.set.word(), (**set).clone());
+            }
+        }
+    }
+
+    /// The journal was opened again: each set is the one that was stored last, or the one that was being stored.
+    pub(crate) fn reopened_sets(&mut self, found: &[StoredSet]) {
+        let tried = std::mem::take(&mut self.tried);
+        for set in found {
+            self.whole(set);
+            let word = set.set.word();
+            if self.sets.get(word) != Some(set) && tried.get(word) != Some(set) {
+                self.broken(format!("the set of {word} is another than was stored"));
+            }
+        }
+        let gone = self.sets.keys().find(|word| found.iter().all(|set| set.set.word() != **word)).copied();
+        if let Some(word) = gone {
+            self.broken(format!("the set of {word} was stored and is gone"));
+        }
+        self.sets = found.iter().map(|set| (set.set.word(), set.clone())).collect();
+    }
+
     /// An app was told how a transaction stands.
     pub(crate) fn told(&mut self, attempt: &Attempt, sequence: u64, host: &Host) {
         let id = attempt.id;
@@ -101,7 +157,7 @@ impl Oracle {
             self.broken(format!("{id}: sequence went back to {sequence}"));
         }
         self.sequences.insert(id, sequence);
-        if attempt.outcome.is_some_and(Outcome::is_charged) {
+        if attempt.outcome.is_some_and(Outcome::is_charged) && attempt.kind != Kind::BalanceInquiry {
             let held = standing(host, attempt);
             let offline = attempt.outcome == Some(Outcome::ApprovedOffline);
             // The host hears of an offline sale later, and never twice.
@@ -111,7 +167,8 @@ impl Oracle {
             if self.given_up.contains(&id) {
                 self.broken(format!("{id}: approved after its cancel was accepted"));
             }
-            if !offline && attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
+            let by_host = attempt.cause != Cause::Resolved && !offline;
+            if by_host && attempt.trace.is_some_and(|trace| self.tainted.contains(&trace)) {
                 self.broken(format!("{id}: approved on an answer with a bad MAC"));
             }
             self.told_charged.insert(id, attempt.clone());
@@ -125,12 +182,21 @@ impl Oracle {
         let trace = u32::try_from(message.number(11)?).ok()?;
         let batch =
             message.digits(60).and_then(|digits| digits.number(2..8)).and_then(|b| u32::try_from(b).ok())?;
-        let told = message.digits(60).map(|digits| digits.text().as_str().to_owned()).unwrap_or_default();
         let processing = message.digits(3).map(|digits| digits.text().as_str().to_owned());
+        let code =
+            message.digits(60).map(|digits| digits.text().as_str().get(8..11).unwrap_or_default().to_owned());
         let kind = match (mti.as_str(), processing.as_deref()) {
             ("0400", _) => MessageKind::Reversal,
             ("0620", _) => MessageKind::ScriptResult,
             ("0800", _) => MessageKind::SignIn,
+            ("0500", _) => MessageKind::Settlement,
+            ("0320", _) => match code.as_deref() {
+                Some("201") => MessageKind::BatchUpload,
+                Some("203" | "205") => MessageKind::ChipUpload,
+                Some("204" | "206") => MessageKind::FailureUpload,
+                Some("202" | "207") => MessageKind::BatchEnd,
+                _ => MessageKind::AdviceUpload,
+            },
             (_, Some(processing)) if by_code(&message) => match processing {
                 "000000" => MessageKind::QrSale,
                 "200000" => MessageKind::QrVoid,
@@ -139,20 +205,11 @@ impl Oracle {
                 "720000" => MessageKind::WalletVoid,
                 _ => MessageKind::WalletQuery,
             },
-            (_, Some(processing)) => {
-                let same = |kind: &Kind| {
-                    let row = kind.row();
-                    row.mti.to_string() == mti
-                        && row.processing == processing
-                        && told.starts_with(row.message_kind)
-                };
-                crate::world::host_kind(posd_terminal::served().find(same)?)
-            }
-            _ => return None,
+            _ => kind_of(&message)?,
         };
         let intent = self.intents.get(&(batch, trace)).copied();
-        let undoes = matches!(kind, MessageKind::Void | MessageKind::QrVoid | MessageKind::PreAuthCancel)
-            || intent == Some(Kind::Void);
+        let undoes =
+            (FOLLOWING.contains(&kind) && kind != MessageKind::Completion) || intent == Some(Kind::Void);
         if undoes && mti != "0400" && !std::mem::take(&mut self.supervisor_agreed) {
             self.broken(format!("{kind:?} {trace} left without the supervisor's word"));
         }
@@ -166,15 +223,17 @@ impl Oracle {
                 }
                 self.own.insert((batch, trace));
             }
-            "0200" | "0100" if !asks => {
+            "0200" | "0100" | "0220" if !asks => {
                 if intent.is_none() {
-                    self.broken(format!("{kind:?} {trace} left before its reversal intent was durable"));
+                    self.broken(format!("{kind:?} {trace} left before its intent was durable"));
                 }
                 if !self.sent.insert((batch, trace)) || self.own.contains(&(batch, trace)) {
                     self.broken(format!("trace {trace} was used twice"));
                 }
             }
             "0400" => {}
+            // A row carries its transaction's trace, and a repeated message of details its own again.
+            "0320" if kind != MessageKind::BatchEnd => {}
             // An advice keeps its own trace from try to try.
             "0620" => {
                 self.own.insert((batch, trace));
@@ -242,8 +301,9 @@ impl Oracle {
             if attempt.outcome == Some(Outcome::Unknown) {
                 self.broken(format!("{} is still unknown", attempt.id));
             }
+            let charged = attempt.outcome.is_some_and(Outcome::is_charged);
             let held = standing(host, attempt) == 1 || lied.contains(&attempt.id);
-            if attempt.outcome.is_some_and(Outcome::is_charged) && !held {
+            if charged && attempt.kind != Kind::BalanceInquiry && !held {
                 self.broken(format!("{} is approved, and the host does not hold it", attempt.id));
             }
         }
@@ -255,20 +315,47 @@ impl Oracle {
 }
 
 impl Oracle {
+    /// A signature that the terminal has taken is in the journal, as it was drawn.
+    pub(crate) fn signatures(&mut self, attempts: &[Attempt], signed: &[TransactionId]) {
+        for id in signed {
+            let attempt = attempts.iter().find(|attempt| attempt.id == *id);
+            let kept = attempt.and_then(|attempt| attempt.receipt.as_ref()?.strokes.clone());
+            if kept.is_none() || kept != signature(*id) {
+                self.broken(format!("{id}: the signature that was taken is not there"));
+            }
+        }
+    }
+
     /// What voids and refunds give back is never more than what was paid, in both books; each stands at the host on
     /// the original that it is meant for; and the terminal asks for nothing that the host refuses for the original's
     /// sake.
     fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt]) {
         let ledger = host.ledger();
         for original in attempts {
-            let back: u64 = attempts
-                .iter()
-                .filter(|a| a.original.as_ref().is_some_and(|link| link.transaction == original.id))
-                .filter(|a| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown))
-                .map(|a| a.charged.unwrap_or(a.amount.minor()))
-                .sum();
-            if back > original.charged.unwrap_or(0) {
-                self.broken(format!("{} of {:?} was given back of {}", back, original.charged, original.id));
+            let mut back = 0;
+            let mut taken = Vec::new();
+            let follow =
+                |id| move |a: &&Attempt| a.original.as_ref().is_some_and(|l| l.transaction == Some(id));
+            let stands = |a: &&Attempt| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown);
+            for follower in attempts.iter().filter(follow(original.id)).filter(stands) {
+                let amount = follower.charged.unwrap_or(follower.amount.minor());
+                if follower.kind != Kind::Completion {
+                    back += amount;
+                } else if !attempts
+                    .iter()
+                    .filter(follow(follower.id))
+                    .any(|a| a.kind == Kind::CompletionCancel && a.outcome.is_some_and(Outcome::is_charged))
+                {
+                    taken.push(amount);
+                }
+            }
+            let moved = original.charged.unwrap_or(0);
+            if back > moved {
+                self.broken(format!("{back} of {moved} was given back of {}", original.id));
+            }
+            let over = taken.iter().any(|amount| amount * 100 > moved * 115);
+            if over || taken.len() > 1 || (back > 0 && !taken.is_empty()) {
+                self.broken(format!("{taken:?} of {moved} was taken of {}, and {back} back", original.id));
             }
         }
         for booking in ledger.bookings.iter().filter(|booking| is_undone_payment(booking)) {
@@ -278,7 +365,7 @@ impl Oracle {
                 .filter(|a| a.outcome.is_some_and(Outcome::is_charged));
             let undone = |paid: &Attempt| {
                 attempts.iter().any(|a| {
-                    a.original.as_ref().is_some_and(|link| link.transaction == paid.id)
+                    a.original.as_ref().is_some_and(|link| link.transaction == Some(paid.id))
                         && a.outcome.is_some_and(Outcome::is_charged)
                 })
             };
@@ -291,6 +378,7 @@ impl Oracle {
                 .bookings
                 .iter()
                 .filter(|other| other.original == Some(place) && other.counts())
+                .filter(|other| other.kind != MessageKind::Completion)
                 .map(|other| other.amount)
                 .sum();
             if back > booking.amount {
@@ -301,23 +389,53 @@ impl Oracle {
                 .iter()
                 .find(|a| a.batch == Some(booking.batch) && a.trace == Some(booking.trace))
                 .and_then(|attempt| attempt.original.as_ref())
-                .and_then(|link| attempts.iter().find(|a| a.id == link.transaction));
+                .and_then(|link| attempts.iter().find(|a| Some(a.id) == link.transaction));
             if meant.is_none_or(|meant| meant.trace != Some(original.trace)) {
                 self.broken(format!("trace {} was done to trace {}", booking.trace, original.trace));
             }
-            if booking.counts() && original.state == BookingState::Booked && booking.amount == original.amount
-            {
+            let undoes = FOLLOWING.contains(&booking.kind)
+                && !matches!(
+                    booking.kind,
+                    MessageKind::Completion | MessageKind::Refund | MessageKind::PhoneOrderRefund
+                );
+            if undoes && booking.counts() && original.state == BookingState::Booked {
                 self.broken(format!("trace {} is undone by {} and stands", original.trace, booking.trace));
             }
         }
         for refusal in &ledger.refusals {
-            let linked =
-                matches!(refusal.kind, MessageKind::Void | MessageKind::QrVoid | MessageKind::PreAuthCancel);
+            let linked = FOLLOWING.contains(&refusal.kind);
             if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
                 self.broken(format!("the host refused {:?} {}", refusal.kind, refusal.trace));
             }
         }
     }
+}
+
+/// What is about an earlier transaction.
+const FOLLOWING: [MessageKind; 9] = [
+    MessageKind::Void,
+    MessageKind::QrVoid,
+    MessageKind::InstalmentVoid,
+    MessageKind::PhoneOrderVoid,
+    MessageKind::Refund,
+    MessageKind::PhoneOrderRefund,
+    MessageKind::PreAuthCancel,
+    MessageKind::Completion,
+    MessageKind::CompletionCancel,
+];
+
+/// The kind of a transaction's own request, by message type, fields 3 and 25, and 60.1.
+fn kind_of(message: &Message) -> Option<MessageKind> {
+    let digits = |field| message.digits(field).map(|digits| digits.text().as_str().to_owned());
+    let (mti, processing, condition) = (message.mti(), digits(3)?, digits(25)?);
+    let group = digits(60)?;
+    posd_terminal::served().find_map(|kind| {
+        let row = kind.row();
+        let same = row.mti == mti && row.processing == processing && group.starts_with(row.message_kind);
+        let own = if row.original.is_none() { vec![kind.family()] } else { FAMILIES.to_vec() };
+        let mut of_family = own.into_iter().filter(|family| kind.condition(*family) == Some(&condition));
+        of_family.next().filter(|_| same).map(|family| host_kind(kind, family))
+    })
 }
 
 /// Whether a message is about a payment by code.
@@ -332,7 +450,7 @@ fn is_undone_payment(booking: &Booking) -> bool {
 }
 
 /// How many bookings of an attempt stand at the host, be they undone by later ones or not.
-fn standing(host: &Host, attempt: &Attempt) -> usize {
+pub(crate) fn standing(host: &Host, attempt: &Attempt) -> usize {
     let bookings = host.ledger().bookings.iter();
     if let Some(link) = attempt.original.as_ref().filter(|_| attempt.wallet.is_some()) {
         let named = (link.original.batch, link.original.trace);

@@ -4,8 +4,8 @@
 use posd_runner::Flow;
 use posd_terminal::{
     Advice, AdviceId, AdviceState, AtRisk, Attempt, AuditHead, Call, CardKey, ClosingStep, Device, Effect,
-    Event, Moment, Outcome, PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey, State,
-    StorageFault, StoredSet, Terminal, TransactionId, TransactionView, Write,
+    Event, Moment, Outcome, PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey,
+    SetContent, Settlement, State, StorageFault, StoredSet, Terminal, TransactionId, TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -36,8 +36,18 @@ pub enum Plant {
     ReuseTransaction,
     /// What was done to an original is not found.
     ForgetFollowers,
+    /// A downloaded set is stored before its last entry has come.
+    HalfASet,
     /// A wrong supervisor's password is taken for a right one.
     TrustEveryPassword,
+    /// A signature is taken and not stored.
+    LoseSignature,
+    /// A settlement that was open when the power went is not found again.
+    ForgetSettlement,
+    /// Some rows of a batch are not read.
+    ForgetRows,
+    /// Card data stays when a batch is closed.
+    KeepCards,
     /// That a payment by code must be ended is stored as if it might still be asked for.
     ForgetCancel,
     /// A payment by code that nobody has answered for is taken for ended.
@@ -50,7 +60,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 17] = [
+    pub const ALL: [Plant; 22] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -63,7 +73,12 @@ impl Plant {
         Plant::ApproveUnknown,
         Plant::ReuseTransaction,
         Plant::ForgetFollowers,
+        Plant::HalfASet,
         Plant::TrustEveryPassword,
+        Plant::LoseSignature,
+        Plant::ForgetSettlement,
+        Plant::ForgetRows,
+        Plant::KeepCards,
         Plant::ForgetCancel,
         Plant::EndUnanswered,
         Plant::ForgetRisk,
@@ -125,7 +140,13 @@ impl Planted {
                         bent.extend(early_report(&writes));
                     }
                     bent.push(Effect::Commit(
-                        writes.into_iter().map(|write| bend_write(plant, write)).collect(),
+                        writes
+                            .into_iter()
+                            .filter(|write| {
+                                plant != Plant::KeepCards || !matches!(write, Write::EraseCards { .. })
+                            })
+                            .map(|write| bend_write(plant, write))
+                            .collect(),
                     ));
                 }
                 (Some(plant), Effect::CommitIf(admission, writes)) => {
@@ -192,6 +213,12 @@ fn bend_write(plant: Plant, write: Write) -> Write {
             reversal.state = ReversalState::Disarmed;
             Write::Reversal(reversal)
         }
+        (Plant::HalfASet, Write::Set(mut set)) => {
+            if let SetContent::Aids(aids) = &mut set.content {
+                aids.pop();
+            }
+            Write::Set(set)
+        }
         (Plant::ForgetCancel, Write::Reversal(mut reversal)) => {
             if let Some(closing) = reversal.closing.as_mut() {
                 closing.step = ClosingStep::Ask;
@@ -208,6 +235,12 @@ fn bend_write(plant: Plant, write: Write) -> Write {
             attempt.outcome = Some(Outcome::Approved);
             Write::Attempt(attempt)
         }
+        (Plant::LoseSignature, Write::Attempt(mut attempt)) => {
+            if let Some(receipt) = attempt.receipt.as_mut() {
+                receipt.strokes = None;
+            }
+            Write::Attempt(attempt)
+        }
         (_, write) => write,
     }
 }
@@ -219,8 +252,8 @@ impl Flow for Planted {
             Some(Plant::SkipRecovery) if matches!(event, Event::Started) => {
                 self.terminal.handle(event, moment, &Blind(records, Plant::SkipRecovery))
             }
-            Some(Plant::ForgetFollowers) => {
-                self.terminal.handle(event, moment, &Blind(records, Plant::ForgetFollowers))
+            Some(plant @ (Plant::ForgetFollowers | Plant::ForgetSettlement | Plant::ForgetRows)) => {
+                self.terminal.handle(event, moment, &Blind(records, plant))
             }
             _ => self.terminal.handle(event, moment, records),
         };
@@ -245,8 +278,24 @@ impl Records for Blind<'_> {
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
         self.0.attempt_by_trace(batch, trace)
     }
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        let mut page = self.0.batch(batch, after, limit)?;
+        if self.1 == Plant::ForgetRows {
+            page.retain(|attempt| attempt.trace.is_none_or(|trace| trace % 3 != 0));
+        }
+        Ok(page)
+    }
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault> {
+        self.0.batch_size(batch)
+    }
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.0.attempts_by_rrn(rrn)
+    }
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.0.attempts_by_authorisation(code)
+    }
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault> {
+        if self.1 == Plant::ForgetFollowers { Ok(Vec::new()) } else { self.0.external_followers(original) }
     }
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
         if self.1 == Plant::ForgetFollowers { Ok(Vec::new()) } else { self.0.followers(original) }
@@ -265,6 +314,15 @@ impl Records for Blind<'_> {
     }
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.0.open_advices()
+    }
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.0.settlement(batch)
+    }
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.0.settlement_by_id(id)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        if self.1 == Plant::ForgetSettlement { Ok(None) } else { self.0.open_settlement() }
     }
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
         self.0.advices_to_look_at()

@@ -3,12 +3,12 @@
 
 use crate::{oracle::Oracle, random::Random};
 use posd_journal::Journal;
-use posd_receipt::Receipt;
+use posd_receipt::Slip;
 use posd_runner::{Journal as Port, Ports, Report};
 use posd_terminal::{
     Admission, Advice, AdviceId, Answer, AtRisk, Attempt, AuditHead, CallError, CallId, CardKey, Cause,
-    Device, Effect, ExchangeId, LocalTime, Moment, Note, PrintJob, Records, Reversal, SaleKey, StorageFault,
-    StoredSet, TransactionId, Write,
+    Device, Effect, ExchangeId, LocalTime, Moment, Note, PrintJob, Records, Reversal, SaleKey, Settlement,
+    StorageFault, StoredSet, TransactionId, Write,
 };
 use posd_vault_protocol::{Request, Secret};
 use sha2::{Digest, Sha256};
@@ -49,9 +49,10 @@ impl Shared {
         let wall = 1_800_000_000_000_i64 + self.wall_offset + self.now as i64;
         let seconds = self.now / 1_000;
         let local = LocalTime {
-            year: 2026,
-            month: 11,
-            day: 24,
+            // What the wall clock shows at the start, and the host.
+            year: 2027,
+            month: 1,
+            day: 15,
             hour: (seconds / 3_600 % 24) as u8,
             minute: (seconds / 60 % 60) as u8,
             second: (seconds % 60) as u8,
@@ -111,9 +112,11 @@ impl Ports for Wires {
     fn report(&mut self, report: Report) {
         self.put(Done::Report(report));
     }
-    fn print(&mut self, job: PrintJob, _: Receipt) {
+    fn print(&mut self, job: PrintJob, _: Slip) {
         self.put(Done::Print(job));
     }
+    /// There is always room, and nobody asks for a diagnosis.
+    fn measure(&mut self, _: bool) {}
     fn note(&mut self, _: Note) {}
 }
 
@@ -125,6 +128,7 @@ pub(crate) struct Watched {
 
 impl Port for Watched {
     fn commit(&mut self, writes: &[Write]) -> Result<(), StorageFault> {
+        self.oracle.borrow_mut().trying(writes);
         self.journal.commit(writes)?;
         self.oracle.borrow_mut().committed(writes);
         Ok(())
@@ -156,8 +160,20 @@ impl Records for Watched {
     fn attempt_by_trace(&self, batch: u32, trace: u32) -> Result<Option<Attempt>, StorageFault> {
         self.journal.attempt_by_trace(batch, trace)
     }
+    fn batch(&self, batch: u32, after: u32, limit: u32) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.batch(batch, after, limit)
+    }
+    fn batch_size(&self, batch: u32) -> Result<u32, StorageFault> {
+        self.journal.batch_size(batch)
+    }
     fn attempts_by_rrn(&self, rrn: &str) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.attempts_by_rrn(rrn)
+    }
+    fn attempts_by_authorisation(&self, code: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.attempts_by_authorisation(code)
+    }
+    fn external_followers(&self, original: &str) -> Result<Vec<Attempt>, StorageFault> {
+        self.journal.external_followers(original)
     }
     fn followers(&self, original: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
         self.journal.followers(original)
@@ -177,6 +193,16 @@ impl Records for Watched {
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         self.journal.open_advices()
     }
+    fn settlement(&self, batch: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.settlement(batch)
+    }
+    fn settlement_by_id(&self, id: u64) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.settlement_by_id(id)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        self.journal.open_settlement()
+    }
+
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
         self.journal.advices_to_look_at()
     }

@@ -4,7 +4,7 @@
 
 use posd_acquirer::Fault;
 use posd_card::{CryptogramType, Fault as CardFault, Misbehaviour, When};
-use posd_simulation::{Faults, Outcome, Plan, World};
+use posd_simulation::{Faults, Outcome, Plan, World, chain};
 use posd_terminal::Kind;
 
 /// One sale with a fault in its first attempt; the app then tries again, up to three times.
@@ -13,7 +13,7 @@ fn run(faults: Faults) -> Outcome {
 }
 
 fn run_kind(faults: Faults, kind: Kind) -> Outcome {
-    let sales = if matches!(kind, Kind::Sale | Kind::PreAuth) { 1 } else { 2 };
+    let sales = chain(kind).len();
     (1..4)
         .map(|seed| World::run(Plan { seed, sales, faults: faults.clone(), plant: None, kind }))
         .map(|outcome| outcome.unwrap_or_else(|violation| panic!("{}", violation.0)))
@@ -29,15 +29,32 @@ fn reversed_for(reason: &str, fault: Fault) {
     assert!(!outcome.reasons.is_empty(), "{fault:?}: nothing was reversed");
     assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
     assert_eq!(outcome.causes, ["reversed", "none"], "{fault:?}: the next attempt is the one charge");
-    // The other kinds too. The reversal of a void or a cancel undoes it, and the next attempt does it again.
-    for kind in [Kind::PreAuth, Kind::Void, Kind::PreAuthCancel] {
+    // The other kinds too. The reversal of what follows another one undoes it, and the next attempt does it again.
+    for kind in posd_terminal::served().filter(|kind| kind.row().reversible && *kind != Kind::Sale) {
         let outcome = run_kind(Faults::Host(fault.clone()), kind);
         assert!(!outcome.reasons.is_empty(), "{fault:?}: no {kind} was reversed");
         assert!(outcome.reasons.iter().all(|found| found == reason), "{fault:?}: {:?}", outcome.reasons);
-        let causes: &[_] =
-            if kind == Kind::PreAuth { &["reversed", "none"] } else { &["none", "reversed", "none"] };
+        let mut causes = vec!["none"; chain(kind).len() - 1];
+        causes.extend(["reversed", "none"]);
         assert_eq!(outcome.causes, causes, "{fault:?}: the next attempt of the {kind}");
     }
+    not_reversed(fault);
+}
+
+/// Rule 5: what is not reversible is not reversed. A refund is resolved by the supervisor, who asks the acquirer: it is
+/// tried again only where that does not hold it. A balance inquiry failed.
+fn not_reversed(fault: Fault) {
+    let refund = run_kind(Faults::Host(fault.clone()), Kind::Refund);
+    assert!(refund.reasons.is_empty(), "{fault:?}: a refund was reversed");
+    let resolved: &[_] = if matches!(fault, Fault::DropRequest | Fault::CloseBefore) {
+        &["none", "resolved", "none"]
+    } else {
+        &["none", "resolved"]
+    };
+    assert_eq!(refund.causes, resolved, "{fault:?}");
+    let inquiry = run_kind(Faults::Host(fault.clone()), Kind::BalanceInquiry);
+    assert!(inquiry.reasons.is_empty(), "{fault:?}: an inquiry was reversed");
+    assert_eq!((inquiry.causes.len(), inquiry.causes[1]), (2, "none"), "{fault:?}: {:?}", inquiry.causes);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct Options {
     pub deadlines: String,
     /// More of `posd.toml`, such as `copies = []`.
     pub posd: String,
+    /// The printer as `posd.toml` has it, in the place of the simulated one.
+    pub printer: Option<String>,
     /// A customer who does the right thing by itself.
     pub auto: bool,
     /// More statements for the bus's configuration, such as a policy for a test's second user.
@@ -33,6 +35,7 @@ impl Default for Options {
             profile: profile(3),
             deadlines: String::new(),
             posd: String::new(),
+            printer: None,
             auto: false,
             bus: String::new(),
             acquirer: json!({}),
@@ -361,6 +364,7 @@ fn bus_configuration(directory: &Path, more: &str) -> String {
 
 fn posd_configuration(host: &str, printer: &str, scanner: &str, options: &Options) -> String {
     let Options { deadlines, posd, .. } = options;
+    let printer = options.printer.clone().unwrap_or_else(|| format!("tcp = \"{printer}\""));
     format!(
         r#"{posd}
 profile = "profile.toml"
@@ -378,7 +382,7 @@ terminal = "00000001"
 address = "{host}"
 
 [printer]
-tcp = "{printer}"
+{printer}
 
 [scanner]
 tcp = "{scanner}"

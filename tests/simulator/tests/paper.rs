@@ -20,7 +20,7 @@ fn receipt() -> Receipt {
 }
 
 fn escpos(copy: Copy, reprint: bool) -> Vec<u8> {
-    posd_receipt::escpos(&layout(&receipt(), copy, reprint))
+    posd_receipt::escpos(&layout(&receipt(), copy, reprint)).to_vec()
 }
 
 /// Prints both copies; `on_state` may do something to the printer.
@@ -28,7 +28,7 @@ async fn print(printer: &PaperPrinter, mut on_state: impl FnMut(u64, State)) -> 
     let (jobs, queue) = channel(2);
     for (id, copy) in [(1, Copy::Merchant), (2, Copy::Cardholder)] {
         let bytes = escpos(copy, false);
-        jobs.send(Job { id, bytes, again: escpos(copy, true) }).await.unwrap();
+        jobs.send(Job { id, bytes: bytes.into(), again: escpos(copy, true).into() }).await.unwrap();
     }
     drop(jobs);
     let mut states = Vec::new();

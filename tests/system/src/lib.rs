@@ -13,9 +13,11 @@
 mod caller;
 mod monitor;
 pub mod search;
+mod window;
 
 pub use caller::{Caller, Heard, Library, NOBODY};
 pub use monitor::Monitor;
+pub use window::Window;
 
 use posd_client::{CreateOptions, Details, Terminal, Transaction};
 use posd_simulator::{Options, Stack};
@@ -68,6 +70,13 @@ impl House {
 
     /// Starts everything with these settings and waits until the terminal is in service.
     pub async fn with(options: &Options) -> House {
+        let house = House::starting(options).await;
+        house.in_service().await;
+        house
+    }
+
+    /// Starts everything with these settings, in service or not.
+    pub async fn starting(options: &Options) -> House {
         assert!(nix::unistd::Uid::effective().is_root(), "system tests have a second user: run them as root");
         need_programs();
         let directory = tempfile::Builder::new().prefix("posd-system-").tempdir().unwrap();
@@ -81,9 +90,7 @@ impl House {
             }
         };
         let terminal = connect(&stack.bus_address()).await;
-        let house = House { stack, terminal, directory };
-        house.in_service().await;
-        house
+        House { stack, terminal, directory }
     }
 
     /// Signs the terminal in and logs operator 01 in.
@@ -237,10 +244,17 @@ impl House {
         run("busctl", [address.as_str()].iter().chain(arguments)).await
     }
 
+    /// A program of this build, on the house's bus.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.stack.programs().join(program));
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", self.stack.bus_address());
+        command
+    }
+
     /// Runs posctl on the house's bus, in English, with an input.
     pub async fn posctl(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = Command::new(self.stack.programs().join("posctl"));
-        command.args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", self.stack.bus_address()).env("LC_ALL", "C");
+        let mut command = self.command("posctl");
+        command.args(arguments).env("LC_ALL", "C");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let input = input.to_owned();
         let ran = tokio::task::spawn_blocking(move || {

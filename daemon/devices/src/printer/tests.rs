@@ -120,7 +120,7 @@ fn slip(mark: &str) -> Vec<u8> {
 }
 
 fn job() -> Job {
-    Job { id: 7, bytes: slip("first"), again: slip("again") }
+    Job { id: 7, bytes: slip("first").into(), again: slip("again").into() }
 }
 
 /// Prints one job; `on_state` may turn the printer's switches.
@@ -136,6 +136,13 @@ async fn states(target: Target, mut on_state: impl FnMut(State)) -> Vec<State> {
     })
     .await;
     states
+}
+
+#[test]
+fn rule_10_a_job_shows_nothing_of_its_slip() {
+    let shown =
+        format!("{:?}", Job { id: 7, bytes: b"6212340000000019".to_vec().into(), again: slip("x").into() });
+    assert_eq!(shown, "Job(7, 16 bytes)");
 }
 
 fn text(bytes: &[u8]) -> String {

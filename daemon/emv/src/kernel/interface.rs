@@ -175,6 +175,8 @@ pub enum Verdict {
     /// The card answered with an application authentication cryptogram: declined by the terminal, the host, or the
     /// card itself.
     Declined,
+    /// The card was to be read only, and is: [`super::Kernel::data`] has what it said.
+    Read,
     /// This card cannot be used here for this; another card or another application may be.
     NotAccepted(Refusal),
     /// The session broke: nothing may be concluded but that it was not approved at the card.

@@ -42,6 +42,17 @@ use std::{
 };
 use zeroize::Zeroizing;
 
+/// What the card is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To take part in the transaction: cryptograms, cardholder verification, the issuer.
+    #[default]
+    Authorise,
+    /// To say which card it is, and no more (退货): the session ends after the records are read. No cryptogram is asked
+    /// for, so the card is bound to nothing.
+    Read,
+}
+
 /// What the terminal knows of a transaction before the card is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
@@ -57,6 +68,8 @@ pub struct Transaction {
     pub time: [u8; 3],
     /// 9C, transaction type: 00 goods and services.
     pub transaction_type: u8,
+    /// What the card is wanted for.
+    pub purpose: Purpose,
     /// 9F41, transaction sequence counter, 1 to 99,999,999.
     pub sequence_counter: u32,
     /// Whether card and terminal may approve it by themselves.

@@ -1,7 +1,7 @@
 //! What the steps share: the card's and the terminal's data, and the way out to the world.
 
 use super::{
-    Action, Candidate, Input, Outcome, Reason, Refusal, Transaction, Verdict,
+    Action, Candidate, Input, Outcome, Purpose, Reason, Refusal, Transaction, Verdict,
     interface::{OfflinePin, OfflinePinResult, OnlineRequest, PinEntry},
     number_bcd,
 };
@@ -195,6 +195,9 @@ impl Session {
         self.today().ok_or(Reason::Transaction("date"))?;
         self.select_and_initiate().await?;
         self.read_records().await?;
+        if self.transaction.purpose == Purpose::Read {
+            return Ok(Verdict::Read);
+        }
         self.authenticate_offline().await?;
         self.check_restrictions();
         self.verify_cardholder().await?;

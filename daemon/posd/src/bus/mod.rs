@@ -6,6 +6,7 @@
 
 mod callers;
 mod names;
+mod settlement;
 mod values;
 
 pub(crate) use names::NAME;
@@ -16,8 +17,8 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, State, TransactionId,
-    TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, SettlementCall,
+    SettlementView, State, TransactionId, TransactionView,
 };
 use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
@@ -73,6 +74,12 @@ enum Shape {
     Operators,
     /// The end of the audit chain.
     AuditHead,
+    /// The transactions of a batch.
+    Lines,
+    /// What does not agree.
+    Mismatches,
+    /// A slip as data and as text.
+    Slip,
     /// The object's description, if it is there.
     Introspection(Node),
     /// Nothing.
@@ -97,6 +104,10 @@ struct Service {
     /// What owners were told last, for transactions that are not finished.
     told: HashMap<TransactionId, Dictionary>,
     terminal: Dictionary,
+    /// The acquirer's, for what cashiers are told.
+    help_line: String,
+    /// What was told last of a settlement.
+    settlement: Dictionary,
 }
 
 /// Subscriptions that must stand before the name is owned, so that no call and no disconnect is missed.
@@ -127,6 +138,7 @@ pub(crate) async fn serve(
     mut streams: Streams,
     mut outgoing: UnboundedReceiver<Outgoing>,
     events: Events,
+    help_line: String,
 ) -> Result<(), Fault> {
     let (identified, mut answers) = unbounded_channel();
     let mut service = Service {
@@ -138,6 +150,8 @@ pub(crate) async fn serve(
         next_call: 1,
         told: HashMap::new(),
         terminal: BTreeMap::new(),
+        help_line,
+        settlement: BTreeMap::new(),
     };
     loop {
         tokio::select! {
@@ -190,7 +204,7 @@ impl Service {
                 let id = self.next_call;
                 self.next_call += 1;
                 self.pending.insert(id, Pending { message: message.clone(), sender, shape });
-                self.events.send(Event::Call { id, caller, call });
+                self.events.send(Event::Call { id, caller, call: *call });
                 Ok(())
             }
             Ok(Served::Introspection(node)) => {
@@ -250,7 +264,9 @@ impl Service {
         self.callers.answered(sender.as_str());
         let answer = match answer {
             Ok(answer) => answer,
-            Err(CallError::NotFound) if matches!(shape, Shape::Introspection(_)) => {
+            Err(CallError::NotFound | CallError::NoSettlement)
+                if matches!(shape, Shape::Introspection(_)) =>
+            {
                 return self
                     .send_error(&message, "org.freedesktop.DBus.Error.UnknownObject", "no such object")
                     .await;
@@ -267,22 +283,48 @@ impl Service {
                 self.send_reply(&message, &path).await
             }
             (Shape::List, Answer::Transactions(views)) => {
-                let list: Vec<Dictionary> = views.iter().map(values::transaction).collect();
+                let list: Vec<Dictionary> =
+                    views.iter().map(|view| values::transaction(view, &self.help_line)).collect();
                 self.send_reply(&message, &list).await
             }
             (Shape::Property(name), Answer::Transaction(view)) => {
-                self.send_property(&message, &name, values::transaction(&view)).await
+                self.send_property(&message, &name, values::transaction(&view, &self.help_line)).await
             }
+            (Shape::Path, Answer::Settlement(view)) => {
+                let path = ObjectPath::try_from(settlement::path(view.record.batch))?;
+                self.send_reply(&message, &path).await
+            }
+            (Shape::Property(name), Answer::Settlement(view)) => {
+                self.send_property(&message, &name, settlement::properties(&view)).await
+            }
+            (Shape::Properties, Answer::Settlement(view)) => {
+                self.send_reply(&message, &settlement::properties(&view)).await
+            }
+            (Shape::Mismatches, Answer::Mismatches(found)) => {
+                self.send_reply(&message, &settlement::mismatches(&found)).await
+            }
+            (Shape::Lines, Answer::BatchLines(lines)) => {
+                let list: Vec<Dictionary> = lines.iter().map(settlement::batch_line).collect();
+                self.send_reply(&message, &list).await
+            }
+            (Shape::Slip, Answer::Slip(slip)) => match settlement::slip_texts(&slip) {
+                Some(texts) => self.send_reply(&message, &texts).await,
+                None => {
+                    let refused = Refused::from(CallError::NoReceipt);
+                    let name = format!("{}.{}", names::ERROR, refused.name);
+                    self.send_error(&message, &name, &refused.text).await
+                }
+            },
             (Shape::Property(name), Answer::Terminal(view)) => {
                 self.send_property(&message, &name, values::terminal(&view)).await
             }
             (Shape::Properties, Answer::Transaction(view)) => {
-                self.send_reply(&message, &values::transaction(&view)).await
+                self.send_reply(&message, &values::transaction(&view, &self.help_line)).await
             }
             (Shape::Properties, Answer::Terminal(view)) => {
                 self.send_reply(&message, &values::terminal(&view)).await
             }
-            (Shape::Introspection(node), Answer::Transaction(_)) => {
+            (Shape::Introspection(node), Answer::Transaction(_) | Answer::Settlement(_)) => {
                 self.send_reply(&message, &names::introspection(node)).await
             }
             (Shape::Cancel, Answer::Cancel(answer)) => self.send_reply(&message, &answer.word()).await,
@@ -305,8 +347,7 @@ impl Service {
                 self.send_reply(&message, &list).await
             }
             (Shape::Checks, Answer::Diagnosis(checks)) => {
-                let list: Vec<(&str, bool, &str)> =
-                    checks.iter().map(|check| (check.code, check.good, check.detail.as_str())).collect();
+                let list: Vec<_> = checks.iter().map(values::check).collect();
                 self.send_reply(&message, &list).await
             }
             (Shape::Operators, Answer::Operators(all)) => {
@@ -361,10 +402,21 @@ impl Service {
                 self.connection.send(&signal).await?;
             }
             Report::Transaction(view) => self.report_transaction(&view).await?,
+            Report::Settlement(view) => self.report_settlement(&view).await?,
             Report::PrintJob(uid, job) => {
-                let path = names::transaction_path(job.transaction);
-                let body = values::print_job(&job);
-                self.tell(uid, &path, names::TRANSACTION_INTERFACE.name, "PrintJobChanged", &body).await?;
+                let (path, interface, body) = match job.slip.settlement() {
+                    None => (
+                        names::transaction_path(job.transaction),
+                        names::TRANSACTION_INTERFACE.name,
+                        values::print_job(&job),
+                    ),
+                    Some((_, batch)) => (
+                        settlement::path(batch),
+                        names::SETTLEMENT_INTERFACE.name,
+                        settlement::print_job(&job),
+                    ),
+                };
+                self.tell(uid, &path, interface, "PrintJobChanged", &body).await?;
             }
         }
         Ok(())
@@ -373,17 +425,33 @@ impl Service {
     async fn report_transaction(&mut self, view: &TransactionView) -> Result<(), Fault> {
         let (id, uid) = (view.id(), view.attempt.key.uid);
         let path = names::transaction_path(id);
-        let now = values::transaction(view);
+        let now = values::transaction(view, &self.help_line);
         let body = (names::TRANSACTION_INTERFACE.name, changes(self.told.get(&id), &now), Vec::<&str>::new());
         self.tell(uid, &path, names::PROPERTIES, "PropertiesChanged", &body).await?;
         if view.state == State::Finished {
             self.told.remove(&id);
             let outcome = view.attempt.outcome.map_or("", posd_terminal::Outcome::word);
-            let body = (view.sequence, outcome, values::result(view));
+            let body = (view.sequence, outcome, values::result(view, &self.help_line));
             self.tell(uid, &path, names::TRANSACTION_INTERFACE.name, "Finished", &body).await?;
         } else {
             self.told.insert(id, now);
         }
+        Ok(())
+    }
+
+    async fn report_settlement(&mut self, view: &SettlementView) -> Result<(), Fault> {
+        let (uid, path) = (view.record.uid, settlement::path(view.record.batch));
+        let now = settlement::properties(view);
+        let known = self.settlement.get("Batch") == now.get("Batch");
+        let interface = names::SETTLEMENT_INTERFACE.name;
+        let changed = changes(known.then_some(&self.settlement), &now);
+        let body = (interface, changed, Vec::<&str>::new());
+        self.tell(uid, &path, names::PROPERTIES, "PropertiesChanged", &body).await?;
+        if view.ended_now {
+            let body = (view.record.sequence, settlement::outcome(view), settlement::result(view));
+            self.tell(uid, &path, interface, "Finished", &body).await?;
+        }
+        self.settlement = now;
         Ok(())
     }
 
@@ -442,12 +510,17 @@ impl Service {
         }
         match (interface.name, node) {
             (names::INTROSPECTABLE, Node::Transaction(id)) => {
-                Ok(Served::Asked(Call::Get { id }, Shape::Introspection(node)))
+                Ok(Served::Asked(Box::new(Call::Get { id }), Shape::Introspection(node)))
+            }
+            (names::INTROSPECTABLE, Node::Settlement(batch)) => {
+                let call = Call::Settlement { batch: Some(batch), asked: SettlementCall::Get };
+                Ok(Served::Asked(Box::new(call), Shape::Introspection(node)))
             }
             (names::INTROSPECTABLE, _) => Ok(Served::Introspection(node)),
             (names::PEER, _) => peer(member),
             (names::PROPERTIES, node) => properties(member, node, &body),
             (_, Node::Transaction(id)) => transaction_call(member, id, &body),
+            (_, Node::Settlement(batch)) => settlement::call(member, batch, &body),
             _ => terminal_call(member, &body, caller),
         }
     }
@@ -455,7 +528,7 @@ impl Service {
 
 /// What a call comes to before the runner.
 enum Served {
-    Asked(Call, Shape),
+    Asked(Box<Call>, Shape),
     Introspection(Node),
     Text(String),
     Nothing,
@@ -497,6 +570,7 @@ fn find(
         Node::Parent(_) => None,
         Node::Terminal => Some(&names::TERMINAL_INTERFACE),
         Node::Transaction(_) => Some(&names::TRANSACTION_INTERFACE),
+        Node::Settlement(_) => Some(&names::SETTLEMENT_INTERFACE),
     };
     let all = own.into_iter().chain(&names::STANDARD_INTERFACES);
     let mut named = all.filter(|i| interface.is_none_or(|name| i.name == name)).peekable();
@@ -533,13 +607,17 @@ fn properties(member: &str, node: Node, body: &zbus::message::Body) -> Result<Se
     let (own, call) = match node {
         Node::Terminal => (names::TERMINAL_INTERFACE.name, Call::Terminal),
         Node::Transaction(id) => (names::TRANSACTION_INTERFACE.name, Call::Get { id }),
+        Node::Settlement(batch) => (
+            names::SETTLEMENT_INTERFACE.name,
+            Call::Settlement { batch: Some(batch), asked: SettlementCall::Get },
+        ),
         Node::Parent(_) => {
             return Err(Failure::Standard("UnknownInterface", "no properties here".to_owned()));
         }
     };
     // The specification lets an empty name stand for any interface.
     if interface == own || interface.is_empty() {
-        Ok(Served::Asked(call, shape))
+        Ok(Served::Asked(Box::new(call), shape))
     } else {
         let text = format!("there is no interface {:?} with properties here", values::shorten(&interface));
         Err(Failure::Standard("UnknownInterface", text))
@@ -575,10 +653,15 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
             let reference = reference(&name)?;
             let kind = posd_terminal::served()
                 .find(|served| served.word() == kind)
-                .ok_or_else(|| Refused::new("UnknownKind", "this terminal does not serve that type"))?;
+                .ok_or_else(|| Refused::from(CallError::UnknownKind))?;
             let currency = values::currency(&code)?;
-            let amount = Amount::new(minor, currency).ok_or_else(|| {
-                Refused::new("InvalidAmount", "an amount is 1 to 999,999,999,999 minor units")
+            let amount = match (minor, kind.row().amount) {
+                (0, false) => Some(Amount::nothing(currency)),
+                (_, false) => None,
+                (minor, true) => Amount::new(minor, currency),
+            };
+            let amount = amount.ok_or_else(|| {
+                Refused::new("InvalidAmount", "an amount is 1 to 999,999,999,999 minor units, or 0 for none")
             })?;
             let options = values::options(given)?;
             (Call::Create { reference, kind, amount, options }, Shape::Path)
@@ -597,6 +680,12 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         "UnacknowledgedResults" => (Call::Unacknowledged, Shape::List),
         "AcknowledgeResult" => (Call::Acknowledge { id: body.deserialize()? }, Shape::Nothing),
         "PendingReversals" => (Call::PendingReversals, Shape::Reversals),
+        "Resolve" => {
+            let (id, booked, given, authority): (u64, bool, HashMap<String, OwnedVariant>, String) =
+                body.deserialize()?;
+            let (numbers, authority) = (values::numbers(given)?, secret(authority));
+            (Call::Resolve { id, booked, numbers, authority }, Shape::Nothing)
+        }
         "SignIn" => (Call::SignIn, Shape::Nothing),
         "SignOut" => (Call::SignOut, Shape::Nothing),
         "LogIn" => {
@@ -653,9 +742,15 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
             (Call::Download { set }, Shape::Nothing)
         }
         "Diagnose" => (Call::Diagnose, Shape::Checks),
+        "Settle" => (Call::Settle, Shape::Path),
+        "GetSettlement" => {
+            let batch: u32 = body.deserialize()?;
+            let batch = (batch != 0).then_some(batch);
+            (Call::Settlement { batch, asked: SettlementCall::Get }, Shape::Path)
+        }
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };
-    Ok(Served::Asked(call, shape))
+    Ok(Served::Asked(Box::new(call), shape))
 }
 
 fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body) -> Result<Served, Failure> {
@@ -664,6 +759,7 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
         "Cancel" => (Call::Cancel { id }, Shape::Cancel),
         "SelectApplication" => (Call::SelectApplication { id, index: body.deserialize()? }, Shape::Nothing),
         "Confirm" => (Call::Confirm { id }, Shape::Nothing),
+        "Sign" => (Call::Sign { id, strokes: values::strokes(body)? }, Shape::Nothing),
         "PresentCode" => {
             let code = Secret::new(body.deserialize::<String>()?.into_bytes());
             (Call::PresentCode { id, code }, Shape::Nothing)
@@ -676,7 +772,7 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
         "Receipt" => (Call::Get { id }, Shape::Receipt),
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };
-    Ok(Served::Asked(call, shape))
+    Ok(Served::Asked(Box::new(call), shape))
 }
 
 /// What differs from what was told before; everything where nothing was.

@@ -6,6 +6,8 @@ pub(crate) const NAME: &str = "org.posd.Terminal1";
 pub(crate) const TERMINAL: &str = "/org/posd/Terminal1";
 /// The transactions' parent; an object's path is this, a slash, and its number.
 pub(crate) const TRANSACTIONS: &str = "/org/posd/Terminal1/transaction";
+/// The settlements' parent; an object's path is this, a slash, and its batch.
+pub(crate) const SETTLEMENTS: &str = "/org/posd/Terminal1/settlement";
 /// What errors are named after.
 pub(crate) const ERROR: &str = "org.posd.Error";
 pub(crate) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
@@ -58,6 +60,11 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "UnacknowledgedResults"() -> ("transactions": "aa{sv}");
         "AcknowledgeResult"("id": "t") -> ();
         "PendingReversals"() -> ("reversals": "aa{sv}");
+        "Resolve"("id": "t", "booked": "b", "numbers": "a{sv}", "authority": "s") -> ();
+        "ForwardNow"() -> ("left": "u");
+        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
+        "OfflineReadiness"() -> ("readiness": "a{sv}");
+        "RetryQueued"("advice": "t") -> ();
         "SignIn"() -> ();
         "SignOut"() -> ();
         "LogIn"("operator": "s", "password": "s") -> ();
@@ -70,24 +77,25 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ResetPassword"("operator": "s", "authority": "s") -> ();
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
-        "ForwardNow"() -> ("left": "u");
-        "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
-        "RetryQueued"("advice": "t") -> ();
-        "OfflineReadiness"() -> ("readiness": "a{sv}");
         "Download"("set": "s") -> ();
-        "Diagnose"() -> ("checks": "a(sbs)");
+        "Settle"() -> ("settlement": "o");
+        "GetSettlement"("batch": "u") -> ("settlement": "o");
+        "Diagnose"() -> ("checks": "a(sbsa{ss}a{ss})");
     },
     properties: &[
         ("State", "s"),
         ("Reasons", "as"),
+        ("ReasonTexts", "a{ss}"),
         ("MerchantName", "s"),
         ("MerchantNumber", "s"),
         ("TerminalNumber", "s"),
+        ("HelpLine", "s"),
         ("Operator", "s"),
         ("Locked", "b"),
         ("SignedIn", "b"),
         ("BatchNumber", "u"),
         ("PendingReversalCount", "u"),
+        ("UnresolvedRefundCount", "u"),
         ("QueueLength", "u"),
         ("NeedsActionCount", "u"),
         ("HostRequirement", "y"),
@@ -107,6 +115,7 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         "Cancel"() -> ("answer": "s");
         "SelectApplication"("index": "u") -> ();
         "Confirm"() -> ();
+        "Sign"("strokes": "aa(yy)") -> ();
         "PresentCode"("code": "s") -> ();
         "PrintReceipt"("copy": "s") -> ("job": "t");
         "PrintJobs"() -> ("jobs": "a(tsbs)");
@@ -136,6 +145,35 @@ pub(crate) static TRANSACTION_INTERFACE: Interface = Interface {
         Signal {
             name: "PrintJobChanged",
             arguments: &[("job", "t"), ("copy", "s"), ("reprint", "b"), ("state", "s")],
+        },
+    ],
+};
+
+/// `org.posd.Terminal1.Settlement`.
+pub(crate) static SETTLEMENT_INTERFACE: Interface = Interface {
+    name: "org.posd.Terminal1.Settlement",
+    methods: methods! {
+        "Lines"() -> ("lines": "aa{sv}");
+        "MatchDetails"("lines": "a(usts)") -> ("mismatches": "aa{sv}");
+        "Slip"("what": "s") -> ("data": "s", "text": "s");
+        "Print"("what": "s") -> ("job": "t");
+    },
+    properties: &[
+        ("Batch", "u"),
+        ("State", "s"),
+        ("Step", "s"),
+        ("Sequence", "t"),
+        ("Progress", "(uu)"),
+        ("NextTry", "x"),
+        ("Result", "a{sv}"),
+        ("Mismatches", "aa{sv}"),
+        ("Fees", "a{sv}"),
+    ],
+    signals: &[
+        Signal { name: "Finished", arguments: &[("sequence", "t"), ("outcome", "s"), ("result", "a{sv}")] },
+        Signal {
+            name: "PrintJobChanged",
+            arguments: &[("job", "t"), ("what", "s"), ("reprint", "b"), ("state", "s")],
         },
     ],
 };
@@ -187,6 +225,8 @@ pub(crate) enum Node {
     Terminal,
     /// A transaction, which may or may not be the caller's.
     Transaction(u64),
+    /// The settlement of a batch, which may or may not be there.
+    Settlement(u32),
 }
 
 /// The node of a path; `None` where there cannot be one.
@@ -197,14 +237,17 @@ pub(crate) fn node(path: &str) -> Option<Node> {
         "/org/posd" => Node::Parent(Some("Terminal1")),
         TERMINAL => Node::Terminal,
         // Lists nobody's transactions.
-        TRANSACTIONS => Node::Parent(None),
-        _ => {
-            let id = path.strip_prefix(TRANSACTIONS)?.strip_prefix('/')?;
-            let number: u64 = id.parse().ok()?;
-            // One spelling for each object.
-            (number.to_string() == id).then_some(Node::Transaction(number))?
-        }
+        TRANSACTIONS | SETTLEMENTS => Node::Parent(None),
+        _ => match path.strip_prefix(SETTLEMENTS).and_then(|rest| rest.strip_prefix('/')) {
+            Some(batch) => Node::Settlement(number(batch)?),
+            None => Node::Transaction(number(path.strip_prefix(TRANSACTIONS)?.strip_prefix('/')?)?),
+        },
     })
+}
+
+/// One spelling for each object.
+fn number<N: std::str::FromStr + ToString>(text: &str) -> Option<N> {
+    text.parse().ok().filter(|number: &N| number.to_string() == text)
 }
 
 /// A node's description of itself.
@@ -213,15 +256,16 @@ pub(crate) fn introspection(node: Node) -> String {
         "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n \
          \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n",
     );
-    let (own, child): (&[&Interface], _) = match node {
-        Node::Parent(child) => (&[], child),
-        Node::Terminal => (&[&TERMINAL_INTERFACE], Some("transaction")),
-        Node::Transaction(_) => (&[&TRANSACTION_INTERFACE], None),
+    let (own, children): (&[&Interface], Vec<&str>) = match node {
+        Node::Parent(child) => (&[], child.into_iter().collect()),
+        Node::Terminal => (&[&TERMINAL_INTERFACE], vec!["settlement", "transaction"]),
+        Node::Transaction(_) => (&[&TRANSACTION_INTERFACE], Vec::new()),
+        Node::Settlement(_) => (&[&SETTLEMENT_INTERFACE], Vec::new()),
     };
     for interface in own.iter().copied().chain(&STANDARD_INTERFACES) {
         describe(interface, &mut xml);
     }
-    if let Some(child) = child {
+    for child in children {
         xml.push_str(&format!("  <node name=\"{child}\"/>\n"));
     }
     xml.push_str("</node>\n");
@@ -262,6 +306,9 @@ mod tests {
         assert_eq!(node("/org/posd/Terminal1/transaction/07"), None);
         assert_eq!(node("/org/posd/Terminal1/transaction/+7"), None);
         assert_eq!(node("/org/posd/Terminal1/transactions"), None);
+        assert_eq!(node("/org/posd/Terminal1/settlement/12"), Some(Node::Settlement(12)));
+        assert_eq!(node("/org/posd/Terminal1/settlement/012"), None);
+        assert_eq!(node("/org/posd/Terminal1/settlement"), Some(Node::Parent(None)));
         assert_eq!(node("/com"), None);
     }
 }

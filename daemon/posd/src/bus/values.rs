@@ -1,10 +1,12 @@
 //! The terminal's words as D-Bus values, and back.
 
-use posd_receipt::Copy;
+use posd_receipt::{Copy, Goods, Strokes};
 use posd_terminal::{
-    CallError, Cause, Currency, Locale, OfflineReadiness, Options, OriginalName, PendingReversal, PrintJob,
-    QueueFilter, QueueRow, Reference, ShownCode, TerminalView, TransactionView, Try, Unfit,
+    CallError, Cause, Check, Currency, HostNumbers, Locale, OfflineReadiness, Options, OriginalName, Outcome,
+    PendingReversal, PrintJob, QueueFilter, QueueRow, Reference, ShownCode, TerminalView, TransactionView,
+    Try, Unfit,
 };
+use posd_unionpay::request::Linked;
 use std::collections::{BTreeMap, HashMap};
 use zbus::{OwnedVariant, Variant};
 
@@ -55,9 +57,13 @@ impl From<CallError> for Refused {
             CallError::NotAllowed => "NotAllowed",
             CallError::Locked => "Locked",
             CallError::Offline(_) => "OfflineRefused",
+            CallError::UnknownKind => "UnknownKind",
             CallError::NoActionNeeded => "NoActionNeeded",
             CallError::NoReceipt => "NoReceipt",
             CallError::InvalidArgument(_) => "InvalidArgument",
+            CallError::ReversalPending => "ReversalPending",
+            CallError::AdvicesPending => "AdvicesPending",
+            CallError::NoSettlement => "NoSettlement",
             CallError::StorageFailed => "StorageFailed",
             CallError::SwitchedOff => "KindSwitchedOff",
             CallError::Original(Unfit::NotFound) => "OriginalNotFound",
@@ -66,7 +72,12 @@ impl From<CallError> for Refused {
             CallError::Original(Unfit::Unresolved) => "OriginalUnresolved",
             CallError::Original(Unfit::AlreadyVoided) => "AlreadyVoided",
             CallError::Original(Unfit::OtherBatch) => "OtherBatch",
+            CallError::Original(Unfit::AlreadyRefunded) => "AlreadyRefunded",
+            CallError::Original(Unfit::AlreadyCompleted) => "AlreadyCompleted",
             CallError::Original(Unfit::Amount(_)) => "AmountMismatch",
+            CallError::Original(Unfit::Exceeds(_)) => "RefundExceedsOriginal",
+            CallError::Original(Unfit::ExceedsHold(_)) => "CompletionExceedsOriginal",
+            CallError::Original(Unfit::NoReference) => "OriginalWithoutReference",
         };
         Refused { name, text: error.to_string() }
     }
@@ -86,14 +97,17 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
     Dictionary::from([
         ("State", Variant::from(view.state.word())),
         ("Reasons", Variant::from(reasons)),
+        ("ReasonTexts", Variant::from(reason_texts(&view.reason_checks))),
         ("MerchantName", Variant::from(view.merchant_name.clone())),
         ("MerchantNumber", Variant::from(view.merchant.clone())),
         ("TerminalNumber", Variant::from(view.terminal.clone())),
+        ("HelpLine", Variant::from(view.help_line.clone())),
         ("Operator", Variant::from(view.operator.clone().unwrap_or_default())),
         ("Locked", Variant::from(view.locked)),
         ("SignedIn", Variant::from(view.signed_in)),
         ("BatchNumber", Variant::from(view.batch)),
         ("PendingReversalCount", Variant::from(view.pending_reversals)),
+        ("UnresolvedRefundCount", Variant::from(view.unresolved_refunds)),
         ("QueueLength", Variant::from(view.queue_length)),
         ("NeedsActionCount", Variant::from(view.needs_action)),
         ("HostRequirement", Variant::from(view.host_requirement)),
@@ -104,8 +118,35 @@ pub(crate) fn terminal(view: &TerminalView) -> Dictionary {
     ])
 }
 
+/// A text for each language.
+type Texts = BTreeMap<String, String>;
+
+fn texts(text: impl Fn(Locale) -> String) -> Texts {
+    Locale::ALL.iter().map(|locale| (locale.word().to_owned(), text(*locale))).collect()
+}
+
+/// One line of a diagnosis.
+pub(crate) fn check(check: &Check) -> (&'static str, bool, &str, Texts, Texts) {
+    let finding = posd_terminal::finding(check.code, &check.detail);
+    let cause = texts(|locale| finding.cause(locale).to_owned());
+    let action = texts(|locale| finding.action(locale).to_owned());
+    (check.code, check.good, &check.detail, cause, action)
+}
+
+/// Why the terminal is out of service and what to do, a line for each reason.
+fn reason_texts(checks: &[Check]) -> Texts {
+    texts(|locale| {
+        let line = |check: &Check| {
+            let finding = posd_terminal::finding(check.code, &check.detail);
+            let stop = if locale == Locale::ZhCn { "；" } else { "; " };
+            format!("{}{stop}{}", finding.cause(locale), finding.action(locale))
+        };
+        checks.iter().map(line).collect::<Vec<_>>().join("\n")
+    })
+}
+
 /// A transaction's properties.
-pub(crate) fn transaction(view: &TransactionView) -> Dictionary {
+pub(crate) fn transaction(view: &TransactionView, help_line: &str) -> Dictionary {
     let attempt = &view.attempt;
     let texts: BTreeMap<String, String> = Locale::ALL
         .iter()
@@ -128,12 +169,13 @@ pub(crate) fn transaction(view: &TransactionView) -> Dictionary {
         ("Candidates", Variant::from(view.candidates.clone())),
         ("Code", Variant::from(view.code.as_ref().map_or("", ShownCode::reveal).to_owned())),
         ("Outcome", Variant::from(attempt.outcome.map_or("", posd_terminal::Outcome::word))),
-        ("Result", Variant::from(result(view))),
+        ("Result", Variant::from(result(view, help_line))),
     ])
 }
 
-/// What is to be said about an outcome; empty until there is one.
-pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'static>> {
+/// What is to be said about an outcome; empty until there is one. The acquirer's help line stands in what the cashier is
+/// told to do about a failure; a cancel and a timeout are nobody's failure.
+pub(crate) fn result(view: &TransactionView, help_line: &str) -> HashMap<&'static str, Variant<'static>> {
     let attempt = &view.attempt;
     let mut result = HashMap::new();
     let Some(outcome) = attempt.outcome else { return result };
@@ -151,15 +193,25 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
             Locale::En => (meaning.text_en, meaning.action_en),
         };
         result.insert("text", Variant::from(text));
-        result.insert("cashier-action", Variant::from(action));
+        result.insert("cashier-action", Variant::from(with_help(action, outcome, help_line, locale)));
         result.insert("response-class", Variant::from(meaning.class.letter().to_string()));
         result.insert("try-again", Variant::from(meaning.try_again && attempt.is_closed_without_charge()));
+    } else if outcome == Outcome::Unknown && !attempt.kind.row().reversible {
+        let (text, action) = match locale {
+            Locale::ZhCn => ("退货结果未知", "请勿重复退货，请主管向收单行核实后处理"),
+            Locale::En => (
+                "It is not known whether the refund was made",
+                "Do not refund again; the supervisor asks the acquirer, then resolves it",
+            ),
+        };
+        result.insert("text", Variant::from(text));
+        result.insert("cashier-action", Variant::from(action));
     } else {
         let (text, action) = cause_texts(attempt.cause, locale);
         let again = may_try_again(attempt.cause) && attempt.is_closed_without_charge();
         result.insert("try-again", Variant::from(again));
         result.insert("text", Variant::from(text));
-        result.insert("cashier-action", Variant::from(action));
+        result.insert("cashier-action", Variant::from(with_help(action, outcome, help_line, locale)));
     }
     let strings = [
         ("response-code", code),
@@ -186,10 +238,23 @@ pub(crate) fn result(view: &TransactionView) -> HashMap<&'static str, Variant<'s
     if let Some(charged) = attempt.charged {
         result.insert("charged", Variant::from(charged));
     }
+    if let Some(balance) = attempt.balance {
+        result.insert("balance", Variant::from(balance));
+    }
     if let Some(ended) = attempt.ended {
         result.insert("ended", Variant::from(ended));
     }
     result
+}
+
+/// What the cashier does, and whom to call where it failed.
+fn with_help(action: &str, outcome: Outcome, help_line: &str, locale: Locale) -> String {
+    let failed = matches!(outcome, Outcome::Declined | Outcome::Failed | Outcome::Unknown);
+    match (failed && !help_line.is_empty(), locale) {
+        (false, _) => action.to_owned(),
+        (true, Locale::ZhCn) => format!("{action}。客服电话 {help_line}"),
+        (true, Locale::En) => format!("{action}. Help line {help_line}"),
+    }
 }
 
 /// What happened and what to do, where no response code of the host says it.
@@ -370,6 +435,22 @@ fn cause_texts(cause: Cause, locale: Locale) -> (&'static str, &'static str) {
             "Cards of this organisation are not taken offline",
             "Ask for another card, or wait for the line",
         ),
+        Cause::CardMistyped => (
+            "卡号或有效期有误",
+            "核对后重新输入",
+            "The card's number or expiry was typed wrong",
+            "Ask for it again, then try again",
+        ),
+        Cause::PinPadFault => {
+            ("密码键盘故障", "检查密码键盘", "The PIN pad is missing or in use", "Check the PIN pad")
+        }
+        Cause::CardDiffers => (
+            "与原交易卡号不一致",
+            "请使用原交易的银行卡",
+            "Not the card of the original",
+            "Ask for the card that paid",
+        ),
+        Cause::Resolved => ("主管已核实处理", "", "The supervisor resolved it", ""),
         Cause::Interrupted => (
             "终端中断，正在冲正",
             "等待结果，请勿重复收款",
@@ -489,6 +570,7 @@ pub(crate) fn currency(code: &str) -> Result<Currency, Refused> {
 /// The options of a create: an unknown key or a wrong type is refused, because this is money.
 pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, Refused> {
     let mut options = Options::default();
+    let mut original = NamedOriginal::default();
     for (key, value) in given {
         let wrong =
             |expected: &str| Refused::new("InvalidOption", format!("option {key:?} must be {expected}"));
@@ -504,34 +586,36 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
             ("locale", _) => return Err(wrong("a string")),
             ("allow-partial", value) => options.allow_partial = flag(value)?,
             ("no-wait", value) => options.no_wait = flag(value)?,
+            ("sign-on-screen", value) => options.sign_on_screen = flag(value)?,
             ("note", Variant::Str(text)) => {
                 let fits = text.chars().count() <= 60;
                 let good = posd_receipt::allow_listed(text).filter(|_| fits);
                 options.note = Some(good.ok_or_else(|| wrong("at most 60 printable characters"))?);
             }
             ("note", _) => return Err(wrong("a string")),
-            ("original" | "original-trace" | "original-rrn", _) if options.original.is_some() => {
-                return Err(Refused::new("InvalidOption", "an original is named in one way"));
+            ("goods", value) => {
+                options.goods = goods(value).ok_or_else(|| {
+                    wrong("1 to 40 lines a(sut): a name of 1 to 40 printable characters, thousandths, minor units")
+                })?;
             }
             ("original", Variant::Str(name)) => {
-                let name = Reference::new(name).ok_or_else(|| wrong("a reference"))?;
-                options.original = Some(OriginalName::Reference(name));
+                original.reference = Some(Reference::new(name).ok_or_else(|| wrong("a reference"))?);
             }
+            ("original", _) => return Err(wrong("a reference")),
             ("wallet", Variant::Str(name)) if (1..=64).contains(&name.len()) => {
                 options.wallet = Some(name.to_string());
             }
             ("wallet", _) => return Err(wrong("the name of a wallet")),
             ("original-trace", Variant::U32(trace)) if (1..=999_999).contains(trace) => {
-                options.original = Some(OriginalName::Trace(*trace));
+                original.trace = Some(*trace);
             }
             ("original-trace", _) => return Err(wrong("a number from 1 to 999999")),
-            ("original-rrn", Variant::Str(rrn))
-                if rrn.len() == 12 && rrn.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
-            {
-                options.original = Some(OriginalName::Rrn(rrn.to_string()));
+            ("original-batch", Variant::U32(batch)) if (1..=999_999).contains(batch) => {
+                original.batch = Some(*batch);
             }
+            ("original-batch", _) => return Err(wrong("a number from 1 to 999999")),
+            ("original-rrn", Variant::Str(rrn)) if is_rrn(rrn) => original.rrn = Some(rrn.to_string()),
             ("original-rrn", _) => return Err(wrong("12 letters and digits")),
-            ("original", _) => return Err(wrong("a reference")),
             ("offline-total", Variant::U64(total)) => {
                 options.offline.get_or_insert_default().total = Some(*total);
             }
@@ -542,6 +626,17 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
                 options.offline.get_or_insert_default().silence_h = Some(*hours);
             }
             ("offline-total" | "offline-count" | "offline-hours", _) => return Err(wrong("a number")),
+            ("original-authorisation-code", Variant::Str(code)) if is_authorisation_code(code) => {
+                original.authorisation_code = Some(code.to_string());
+            }
+            ("original-authorisation-code", _) => return Err(wrong("6 letters and digits")),
+            ("original-date", Variant::Str(date)) if is_date(date) => original.date = Some(date.to_string()),
+            ("original-date", _) => return Err(wrong("a month and a day, as MMDD")),
+            ("instalments", Variant::U32(count)) => {
+                let count = u8::try_from(*count).ok().filter(|count| (2..=99).contains(count));
+                options.instalments = Some(count.ok_or_else(|| wrong("2 to 99"))?);
+            }
+            ("instalments", _) => return Err(wrong("a number from 2 to 99")),
             _ => {
                 return Err(Refused::new(
                     "UnknownOption",
@@ -550,7 +645,129 @@ pub(crate) fn options(given: HashMap<String, OwnedVariant>) -> Result<Options, R
             }
         }
     }
+    options.original = original.name()?;
     Ok(options)
+}
+
+/// What options say of the original.
+#[derive(Default)]
+struct NamedOriginal {
+    reference: Option<Reference>,
+    trace: Option<u32>,
+    batch: Option<u32>,
+    rrn: Option<String>,
+    authorisation_code: Option<String>,
+    date: Option<String>,
+}
+
+impl NamedOriginal {
+    /// One way to name it: one that this terminal knows, or with its date as the host's records have it.
+    fn name(self) -> Result<Option<OriginalName>, Refused> {
+        Ok(Some(match self {
+            NamedOriginal { reference: None, trace, batch, rrn, authorisation_code, date: Some(date) } => {
+                OriginalName::External(Linked {
+                    batch: batch.unwrap_or_default(),
+                    trace: trace.unwrap_or_default(),
+                    date,
+                    rrn,
+                    authorisation_code,
+                })
+            }
+            NamedOriginal { batch: None, authorisation_code: None, date: None, reference, trace, rrn } => {
+                match (reference, trace, rrn) {
+                    (None, None, None) => return Ok(None),
+                    (Some(reference), None, None) => OriginalName::Reference(reference),
+                    (None, Some(trace), None) => OriginalName::Trace(trace),
+                    (None, None, Some(rrn)) => OriginalName::Rrn(rrn),
+                    _ => return Err(Refused::new("InvalidOption", ONE_WAY)),
+                }
+            }
+            _ => return Err(Refused::new("InvalidOption", ONE_WAY)),
+        }))
+    }
+}
+
+const ONE_WAY: &str = "an original is named in one way: by original, original-trace or original-rrn alone, or with \
+                       original-date as the host's records have it";
+
+fn is_rrn(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn is_authorisation_code(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// MMDD.
+fn is_date(text: &str) -> bool {
+    let part = |range| text.get(range).and_then(|part: &str| part.parse::<u8>().ok());
+    let digits = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        && part(0..2).is_some_and(|month| (1..=12).contains(&month))
+        && part(2..4).is_some_and(|day| (1..=31).contains(&day))
+}
+
+/// The host's numbers of a transaction that is resolved; as strict as options.
+pub(crate) fn numbers(given: HashMap<String, OwnedVariant>) -> Result<HostNumbers, Refused> {
+    let mut numbers = HostNumbers::default();
+    for (key, value) in given {
+        let value: &Variant<'_> = &value;
+        let wrong = |expected: &str| {
+            let text = format!("number {:?} must be {expected}", shorten(&key));
+            Refused::new("InvalidOption", text)
+        };
+        match (key.as_str(), value) {
+            ("rrn", Variant::Str(rrn)) if is_rrn(rrn) => numbers.rrn = Some(rrn.to_string()),
+            ("rrn", _) => return Err(wrong("12 letters and digits")),
+            ("authorisation-code", Variant::Str(code)) if is_authorisation_code(code) => {
+                numbers.authorisation_code = Some(code.to_string());
+            }
+            ("authorisation-code", _) => return Err(wrong("6 letters and digits")),
+            ("date", Variant::Str(date)) if is_date(date) => numbers.date = Some(date.to_string()),
+            ("date", _) => return Err(wrong("a month and a day, as MMDD")),
+            _ => {
+                let text = format!("there is no number {:?}; see {}.Resolve", shorten(&key), names::NAME);
+                return Err(Refused::new("UnknownOption", text));
+            }
+        }
+    }
+    Ok(numbers)
+}
+
+/// The largest body that strokes within their bounds have: each point takes eight bytes on the wire, each stroke eight
+/// more. A larger one is not even read.
+const STROKES_BODY: usize = 8 * (Strokes::MOST_POINTS + Strokes::MOST_STROKES) + 16;
+
+/// A signature as points. There is no image to decode.
+pub(crate) fn strokes(body: &zbus::message::Body) -> Result<Strokes, Refused> {
+    let refused = |text: String| Refused::new("InvalidArgument", text);
+    if body.len() > STROKES_BODY {
+        return Err(refused("a signature has at most 64 strokes and 2048 points".to_owned()));
+    }
+    let points: Vec<Vec<(u8, u8)>> =
+        body.deserialize().map_err(|_| refused("a signature is an array of arrays of (x, y)".to_owned()))?;
+    Strokes::new(points).map_err(|error| refused(error.to_string()))
+}
+
+/// Most lines of goods, and characters of a name.
+const GOODS_LINES: usize = 40;
+const GOODS_NAME: usize = 40;
+/// Largest quantity in thousandths, and largest amount in minor units.
+const GOODS_QUANTITY: u32 = 999_999_999;
+const GOODS_AMOUNT: u64 = 999_999_999_999;
+
+/// The goods, if each line is within bounds and may be printed.
+fn goods(value: &Variant<'_>) -> Option<Vec<Goods>> {
+    let lines = <Vec<(String, u32, u64)>>::try_from(value.try_clone().ok()?).ok()?;
+    if !(1..=GOODS_LINES).contains(&lines.len()) {
+        return None;
+    }
+    let line = |(name, quantity, amount): (String, u32, u64)| {
+        let name = posd_receipt::allow_listed(&name).filter(|name| name.chars().count() <= GOODS_NAME)?;
+        let good = (1..=GOODS_QUANTITY).contains(&quantity) && amount <= GOODS_AMOUNT;
+        good.then_some(Goods { name, quantity, amount })
+    };
+    lines.into_iter().map(line).collect()
 }
 
 /// What a caller sent, fit for a message back.

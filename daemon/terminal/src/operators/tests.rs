@@ -5,8 +5,8 @@
 use super::*;
 use crate::{
     Advice, AdviceId, Amount, AtRisk, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, CardKey,
-    Currency, Device, Event, Kind, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey,
-    Settings, StorageFault, StoredSet, Timer, TransactionId, Write,
+    Currency, Device, Event, Kind, LocalTime, Moment, Options, Outcome, PrintJob, Records, Reference,
+    Reversal, SaleKey, Settings, Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -15,8 +15,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// A journal in memory.
 #[derive(Default)]
-struct Memory {
-    device: Device,
+pub(crate) struct Memory {
+    pub(crate) device: Device,
     attempts: BTreeMap<TransactionId, Attempt>,
     rows: Vec<AuditRow>,
 }
@@ -34,7 +34,19 @@ impl Records for Memory {
     fn attempt_by_trace(&self, _: u32, _: u32) -> Result<Option<Attempt>, StorageFault> {
         Ok(None)
     }
+    fn batch(&self, _: u32, _: u32, _: u32) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn batch_size(&self, _: u32) -> Result<u32, StorageFault> {
+        Ok(0)
+    }
     fn attempts_by_rrn(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn attempts_by_authorisation(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
+        Ok(Vec::new())
+    }
+    fn external_followers(&self, _: &str) -> Result<Vec<Attempt>, StorageFault> {
         Ok(Vec::new())
     }
     fn followers(&self, _: TransactionId) -> Result<Vec<Attempt>, StorageFault> {
@@ -55,6 +67,16 @@ impl Records for Memory {
     fn open_advices(&self) -> Result<Vec<Advice>, StorageFault> {
         Ok(Vec::new())
     }
+    fn settlement(&self, _: Option<u32>) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+    fn settlement_by_id(&self, _: u64) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+    fn open_settlement(&self) -> Result<Option<Settlement>, StorageFault> {
+        Ok(None)
+    }
+
     fn advices_to_look_at(&self) -> Result<Vec<Advice>, StorageFault> {
         Ok(Vec::new())
     }
@@ -119,7 +141,10 @@ impl Till {
         let mut till = Till {
             terminal: Terminal::new(settings),
             memory: Memory::default(),
-            now: Moment::default(),
+            now: Moment {
+                local: LocalTime { year: 2027, month: 1, day: 15, ..LocalTime::default() },
+                ..Moment::default()
+            },
             calls: 0,
             steps: Vec::new(),
             replies: Vec::new(),

@@ -3,7 +3,8 @@
 use super::{ProfileError, Tag};
 use serde::{Deserialize, Serialize};
 
-/// Estimated merchant fees, in parts per 100,000 of the amount. They are examples: the contract has the real ones.
+/// Estimated merchant fees, in parts per 100,000 of the amount, with a cap on the fee of one transaction where the
+/// contract has one. They are examples: the contract has the real ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fees {
@@ -11,24 +12,32 @@ pub struct Fees {
     pub card: u32,
     /// Of QR payments. Default 380 (0.38 %).
     pub qr: u32,
+    /// Most for one card transaction, in minor units; 0 for no cap. Default 0.
+    pub card_cap: u64,
+    /// Most for one QR payment, in minor units; 0 for no cap. Default 0.
+    pub qr_cap: u64,
 }
 
 impl Default for Fees {
     fn default() -> Self {
-        Self { card: 600, qr: 380 }
+        Self { card: 600, qr: 380, card_cap: 0, qr_cap: 0 }
     }
 }
 
 impl Fees {
-    /// Estimated fee of a card transaction in minor units, rounded half up.
+    /// Estimated fee of a card transaction in minor units, rounded half up, then capped.
     pub fn of_card(&self, amount: u64) -> u64 {
-        share(amount, self.card)
+        capped(share(amount, self.card), self.card_cap)
     }
 
-    /// Estimated fee of a QR payment in minor units, rounded half up.
+    /// Estimated fee of a QR payment in minor units, rounded half up, then capped.
     pub fn of_qr(&self, amount: u64) -> u64 {
-        share(amount, self.qr)
+        capped(share(amount, self.qr), self.qr_cap)
     }
+}
+
+fn capped(fee: u64, cap: u64) -> u64 {
+    if cap == 0 { fee } else { fee.min(cap) }
 }
 
 fn share(amount: u64, rate: u32) -> u64 {
@@ -89,6 +98,51 @@ impl Default for ESignature {
             part_bytes: 900,
             mac: true,
         }
+    }
+}
+
+/// Payment in instalments (分期).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Instalments {
+    /// Into how many instalments an amount may be split, each 2 to 99; empty where they are not offered. Default 3, 6, 9,
+    /// 12, 18, 24.
+    pub counts: Vec<u8>,
+    /// How the request tells the number (field 62). Default `count`.
+    pub layout: InstalmentLayout,
+}
+
+/// How an instalment payment tells the number of instalments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstalmentLayout {
+    /// Field 62 is two ASCII digits.
+    Count,
+    /// The same, 30 blanks for a code of goods, and `0` for a fee that is paid by instalments too.
+    CountGoodsFee,
+    /// No field 62: the acquirer knows the number from elsewhere.
+    None,
+}
+
+impl Default for Instalments {
+    fn default() -> Self {
+        Self { counts: vec![3, 6, 9, 12, 18, 24], layout: InstalmentLayout::Count }
+    }
+}
+
+impl Instalments {
+    /// Field 62 of a payment in `count` instalments.
+    pub fn field62(&self, count: u8) -> Option<String> {
+        match self.layout {
+            InstalmentLayout::Count => Some(format!("{count:02}")),
+            InstalmentLayout::CountGoodsFee => Some(format!("{count:02}{:30}0", "")),
+            InstalmentLayout::None => None,
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), ProfileError> {
+        let good = self.counts.iter().all(|count| (2..=99).contains(count));
+        must(good, "instalments.counts", "each must lie in 2 to 99")
     }
 }
 

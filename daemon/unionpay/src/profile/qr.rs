@@ -69,6 +69,9 @@ pub struct QrDialect {
     pub maximum: u64,
     /// Days after the payment in which it can be refunded, 1 to 999.
     pub refund_days: u16,
+    /// Whether its payments stand in the totals of a settlement (field 48). Default true.
+    #[serde(default = "yes")]
+    pub in_totals: bool,
     /// What is done after a payment that was not answered.
     pub silence: Silence,
     /// The terminal scans the customer's code (被扫).
@@ -89,6 +92,10 @@ pub struct QrDialect {
     /// Pays back; without it no refund is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund: Option<QrCoding>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn shown_tag() -> String {
@@ -409,6 +416,7 @@ impl Default for Qr {
             minimum: 1,
             maximum: 5_000_000,
             refund_days: 30,
+            in_totals: true,
             silence: Silence::Reverse,
             sale: coding(Mti::FINANCIAL, "000000", "22"),
             show: None,
@@ -421,6 +429,7 @@ impl Default for Qr {
             name: "channel".to_owned(),
             terminal_info: false,
             shown_code: ShownCode::Host,
+            in_totals: false,
             silence: Silence::QueryThenCancel { first_wait_s: 5, wait_s: 5, queries: 12, cancels: 3 },
             sale: coding(Mti::FINANCIAL, "700000", "60"),
             show: coding(Mti::FINANCIAL, "710000", "60"),

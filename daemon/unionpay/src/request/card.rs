@@ -80,8 +80,8 @@ impl Linked {
 
 /// A transaction's own request (0100, 0200 or 0220): one message for every [`Kind`], by its row.
 ///
-/// Fields 2 3 4 11 14 22 23 25 26 35 37 38 41 42 49 52 53 55 60 61 63 64; of these 4, 37, 38, 61 and 63 as the row
-/// says, 14, 23, 35 and 55 only where there is a value, 26, 52 and 53 only with a PIN.
+/// Fields 2 3 4 11 14 22 23 25 26 35 37 38 41 42 49 52 53 55 60 61 62 63 64; of these 4, 37, 38, 61 and 63 as the row
+/// says, 14, 23, 35, 55 and 62 only where there is a value, 26, 52 and 53 only with a PIN.
 pub struct Financial {
     /// The transaction type.
     pub kind: Kind,
@@ -103,6 +103,38 @@ pub struct Financial {
     pub linked: Option<Linked>,
     /// Whether a part of the amount may be approved (60.6).
     pub allow_partial: bool,
+    /// Into how many instalments the amount is split (field 62, as the profile lays it out).
+    pub instalments: Option<u8>,
+    /// The goods; sent only where the profile says so.
+    pub goods: Vec<GoodsLine>,
+}
+
+/// One line of the goods (商品信息).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodsLine {
+    /// Its name.
+    pub name: String,
+    /// How many, in thousandths.
+    pub quantity: u32,
+    /// Its price for this quantity, in minor units.
+    pub amount: u64,
+}
+
+/// Most bytes of field 57.
+const GOODS_BYTES: usize = 999;
+
+/// The goods as field 57 carries them: `name*quantity*amount;` each, in GBK. What does not fit is left out.
+fn goods57(goods: &[GoodsLine]) -> Vec<u8> {
+    let mut field = Vec::new();
+    for GoodsLine { name, quantity, amount } in goods {
+        let line = format!("{name}*{}.{:03}*{amount};", quantity / 1000, quantity % 1000);
+        let (bytes, _, _) = encoding_rs::GBK.encode(&line);
+        if field.len() + bytes.len() > GOODS_BYTES {
+            break;
+        }
+        field.extend_from_slice(&bytes);
+    }
+    field
 }
 
 impl core::fmt::Debug for Financial {
@@ -134,7 +166,7 @@ impl Financial {
                 card.sequence,
                 card.pin_block.is_some(),
             )?;
-            message.put(25, self.kind.condition(self.family))?;
+            put_condition(message, self.kind, self.family)?;
             put_amount(message, amount, self.currency)?;
             put_some(message, 14, card.expiry.as_deref())?;
             put_bytes(message, 55, &card.field55)?;
@@ -148,8 +180,14 @@ impl Financial {
                     .put(53, &profile.field53)?;
             }
             put_linked(message, row, self.linked.as_ref())?;
+            if let Some(text) = self.instalments.and_then(|count| profile.instalments.field62(count)) {
+                message.put(62, text.as_bytes())?;
+            }
             if row.organisation {
                 message.put(63, profile.organisation(card.pan.reveal()))?;
+            }
+            if profile.goods_in_57 {
+                put_bytes(message, 57, &goods57(&self.goods))?;
             }
             message.put(60, code)?;
             Ok(())
@@ -233,7 +271,7 @@ impl Reversal {
                 self.card_sequence,
                 self.pin_entered,
             )?;
-            message.put(25, self.kind.condition(self.family))?;
+            put_condition(message, self.kind, self.family)?;
             put_amount(message, Some(self.amount), self.currency)?;
             put_some(message, 14, self.expiry.as_deref())?;
             put_bytes(message, 55, &self.field55)?;
@@ -311,7 +349,17 @@ impl ScriptResult {
     }
 }
 
-fn put_card(
+/// Field 22.
+pub(super) fn entry_mode(profile: &Profile, entry: Entry, has_pin: bool) -> &str {
+    match (entry, has_pin) {
+        (Entry::Chip, true) => &profile.field22_chip_pin,
+        (Entry::Chip, false) => &profile.field22_chip,
+        (Entry::Manual, true) => &profile.field22_manual_pin,
+        (Entry::Manual, false) => &profile.field22_manual,
+    }
+}
+
+pub(super) fn put_card(
     message: &mut MessageBuilder<'_>,
     profile: &Profile,
     kind: Kind,
@@ -320,13 +368,10 @@ fn put_card(
     sequence: Option<u8>,
     has_pin: bool,
 ) -> Result<(), EncodeError> {
-    let mode = match (entry, has_pin) {
-        (Entry::Chip, true) => &profile.field22_chip_pin,
-        (Entry::Chip, false) => &profile.field22_chip,
-        (Entry::Manual, true) => &profile.field22_manual_pin,
-        (Entry::Manual, false) => &profile.field22_manual,
-    };
-    message.put(2, pan.reveal())?.put(3, kind.row().processing)?.put(22, mode)?;
+    message
+        .put(2, pan.reveal())?
+        .put(3, kind.row().processing)?
+        .put(22, entry_mode(profile, entry, has_pin))?;
     if let Some(sequence) = sequence {
         in_range(23, sequence.into(), 0, 99)?;
         message.put_number(23, sequence.into())?;
@@ -334,21 +379,39 @@ fn put_card(
     Ok(())
 }
 
-fn put_some(message: &mut MessageBuilder<'_>, field: u8, value: Option<&str>) -> Result<(), EncodeError> {
+pub(super) fn put_condition(
+    message: &mut MessageBuilder<'_>,
+    kind: Kind,
+    family: Family,
+) -> Result<(), EncodeError> {
+    let condition = kind.condition(family).ok_or(EncodeError::new(25, EncodeErrorKind::Missing))?;
+    message.put(25, condition)?;
+    Ok(())
+}
+
+pub(super) fn put_some(
+    message: &mut MessageBuilder<'_>,
+    field: u8,
+    value: Option<&str>,
+) -> Result<(), EncodeError> {
     if let Some(value) = value {
         message.put(field, value)?;
     }
     Ok(())
 }
 
-fn put_bytes(message: &mut MessageBuilder<'_>, field: u8, value: &[u8]) -> Result<(), EncodeError> {
+pub(super) fn put_bytes(
+    message: &mut MessageBuilder<'_>,
+    field: u8,
+    value: &[u8],
+) -> Result<(), EncodeError> {
     if !value.is_empty() {
         message.put(field, value)?;
     }
     Ok(())
 }
 
-fn put_linked(
+pub(super) fn put_linked(
     message: &mut MessageBuilder<'_>,
     row: &Row,
     linked: Option<&Linked>,
@@ -374,7 +437,7 @@ fn put_original(
     Ok(())
 }
 
-fn put_amount(
+pub(super) fn put_amount(
     message: &mut MessageBuilder<'_>,
     amount: Option<u64>,
     currency: u16,
@@ -389,7 +452,7 @@ fn put_amount(
 }
 
 /// 60.1 to 60.5 of a transaction and its reversal (n13).
-fn financial_field60(profile: &Profile, kind: Kind, batch: u32) -> Result<String, EncodeError> {
+pub(super) fn financial_field60(profile: &Profile, kind: Kind, batch: u32) -> Result<String, EncodeError> {
     in_range(60, batch.into(), 1, 999_999)?;
     Ok(format!("{}{}0", field60(kind.row().message_kind, batch, "000")?, profile.read_capability))
 }

@@ -3,13 +3,19 @@
 //! None carries a MAC unless the profile says so. What is uploaded after which answer is the terminal's decision; here
 //! stands how it is said.
 
+use super::card::{
+    Entry, Linked, entry_mode, financial_field60, put_amount, put_bytes, put_card, put_condition, put_linked,
+    put_some,
+};
 use super::{Draft, Identity, Request, field60, in_range};
-use crate::error::{EncodeError, EncodeErrorKind};
+use crate::error::EncodeError;
+use crate::kind::{Family, Kind};
 use crate::message::MessageBuilder;
 use crate::mti::Mti;
 use crate::pan::Pan;
 use crate::profile::Profile;
 use crate::totals::Totals;
+use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Largest number of records in one message of details.
@@ -126,7 +132,8 @@ impl BatchDetails {
 }
 
 /// How an online chip transaction ended at the card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ChipEnd {
     /// The card confirmed it with a TC.
     Certified,
@@ -151,8 +158,8 @@ pub struct ChipRecord {
     pub pan: Pan,
     /// Card sequence number (5F34), 0 to 99.
     pub card_sequence: Option<u8>,
-    /// Field 22 of the transaction, three digits.
-    pub entry_mode: String,
+    /// Whether the transaction carried a PIN.
+    pub pin_entered: bool,
     /// Whose card it was.
     pub organisation: Organisation,
     /// Amount in minor units, 1 to 999999999999.
@@ -186,7 +193,8 @@ impl ChipRecord {
         let summary = format!("6100{}{:012}{:03}", self.organisation.digits(), self.amount, self.currency);
         let code = field60("00", self.batch, code)?;
         card_draft(profile, &self.identity, self.trace).build(|message| {
-            message.put(2, self.pan.reveal())?.put(22, &self.entry_mode)?;
+            let mode = entry_mode(profile, Entry::Chip, self.pin_entered);
+            message.put(2, self.pan.reveal())?.put(22, mode)?;
             put_sequence(message, self.card_sequence)?;
             message.put(55, &self.field55)?.put(60, code)?.put(62, summary)?;
             Ok(())
@@ -195,39 +203,35 @@ impl ChipRecord {
 }
 
 /// Batch upload of a refund or another advice of the batch (0320, 60.3 = 000): the advice once more under another
-/// message type. Fields 2 3 4 11 14 22 23 25 37 38 41 42 49 55 60 61; of these 14, 23, 37, 38, 55 and 61 only where
-/// there is a value.
+/// message type, without PIN, track and MAC. Fields 2 3 4 11 14 22 23 25 37 38 41 42 49 55 60 61 63; of these 37, 38,
+/// 61 and 63 as the kind's row says, 14, 23 and 55 only where there is a value.
 pub struct AdviceAgain {
+    /// The transaction type.
+    pub kind: Kind,
+    /// What it is a case of.
+    pub family: Family,
     /// Who the terminal is.
     pub identity: Identity,
     /// Trace number of the advice.
     pub trace: u32,
     /// The batch that is settled, 1 to 999999.
     pub batch: u32,
-    /// Field 3 of the advice, six digits.
-    pub processing_code: String,
-    /// Field 25 of the advice, two digits.
-    pub condition: String,
-    /// 60.1 of the advice, two digits.
-    pub kind: String,
-    /// Field 22 of the advice, three digits.
-    pub entry_mode: String,
     /// Amount in minor units, 1 to 999999999999.
     pub amount: u64,
     /// ISO 4217 numeric code.
     pub currency: u16,
+    /// How the card's data came in.
+    pub entry: Entry,
     /// Card number.
     pub pan: Pan,
     /// Expiry, YYMM.
     pub expiry: Option<String>,
     /// Card sequence number (5F34), 0 to 99.
     pub card_sequence: Option<u8>,
-    /// Retrieval reference number (field 37).
-    pub rrn: Option<String>,
-    /// Authorisation code (field 38).
-    pub authorisation_code: Option<String>,
-    /// Field 61 of the advice.
-    pub original: Option<String>,
+    /// Whether the advice carried a PIN.
+    pub pin_entered: bool,
+    /// The original, where the kind has one.
+    pub linked: Option<Linked>,
     /// Chip data; empty for none.
     pub field55: Vec<u8>,
 }
@@ -240,7 +244,7 @@ impl Drop for AdviceAgain {
 
 impl core::fmt::Debug for AdviceAgain {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "AdviceAgain(batch {}, trace {}, kind {})", self.batch, self.trace, self.kind)
+        write!(f, "AdviceAgain({}, batch {}, trace {})", self.kind, self.batch, self.trace)
     }
 }
 
@@ -248,34 +252,31 @@ impl AdviceAgain {
     /// The message.
     ///
     /// # Errors
-    /// Where a value does not fit its field.
+    /// Where a value does not fit its field, or the original is missing.
     pub fn build(&self, profile: &Profile) -> Result<Request, EncodeError> {
-        if self.kind.len() != 2 {
-            let kind = EncodeErrorKind::TooShort { length: self.kind.len(), expected: 2 };
-            return Err(EncodeError::new(60, kind));
+        let row = self.kind.row();
+        let mut code = financial_field60(profile, self.kind, self.batch)?;
+        if profile.field60_always_partial {
+            code.push('0');
         }
-        in_range(4, self.amount, 1, 999_999_999_999)?;
-        in_range(49, self.currency.into(), 1, 999)?;
-        let code = field60(&self.kind, self.batch, "000")?;
         card_draft(profile, &self.identity, self.trace).build(|message| {
-            message
-                .put(2, self.pan.reveal())?
-                .put(3, &self.processing_code)?
-                .put_number(4, self.amount)?
-                .put(22, &self.entry_mode)?
-                .put(25, &self.condition)?
-                .put(49, format!("{:03}", self.currency))?
-                .put(60, code)?;
-            put_sequence(message, self.card_sequence)?;
-            for (field, value) in
-                [(14, &self.expiry), (37, &self.rrn), (38, &self.authorisation_code), (61, &self.original)]
-            {
-                if let Some(value) = value {
-                    message.put(field, value)?;
-                }
-            }
-            if !self.field55.is_empty() {
-                message.put(55, &self.field55)?;
+            put_card(
+                message,
+                profile,
+                self.kind,
+                self.entry,
+                &self.pan,
+                self.card_sequence,
+                self.pin_entered,
+            )?;
+            put_condition(message, self.kind, self.family)?;
+            message.put(60, code)?;
+            put_amount(message, Some(self.amount), self.currency)?;
+            put_some(message, 14, self.expiry.as_deref())?;
+            put_bytes(message, 55, &self.field55)?;
+            put_linked(message, row, self.linked.as_ref())?;
+            if row.organisation {
+                message.put(63, profile.organisation(self.pan.reveal()))?;
             }
             Ok(())
         })

@@ -14,9 +14,13 @@ use posd_journal::Journal;
 use posd_receipt::Copy;
 use posd_runner::{Report, Runner};
 use posd_terminal::{
-    Answer, CancelAnswer, Deadlines, Event, OfflineLimits, OfflinePolicy, PrintState, Settings, Terminal,
+    Answer, CancelAnswer, Deadlines, Event, OfflineLimits, OfflinePolicy, PrintState, Records, Settings,
+    Terminal,
 };
-use posd_unionpay::{Profile, profile::Silence};
+use posd_unionpay::{
+    Profile,
+    profile::{Downloads as Ages, Silence},
+};
 use posd_vault_core::Input;
 use posd_vault_protocol::DeviceState;
 use std::{
@@ -25,7 +29,12 @@ use std::{
 };
 
 pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
-    let mut profile = Profile { reply_timeout_s: 10, connect_timeout_s: 5, ..Profile::default() };
+    let mut profile =
+        Profile { reply_timeout_s: 10, connect_timeout_s: 5, parameters_flag: true, ..Profile::default() };
+    profile.phone_orders = true;
+    // No set grows old: its timer would never let anything come to rest.
+    profile.downloads =
+        Ages { parameters_days: 0, ca_keys_days: 0, aids_days: 0, contactless_days: 0, blacklist_days: 0 };
     profile.qr.enabled = true;
     for dialect in profile.qr.dialects.iter_mut().filter(|dialect| dialect.show.is_some()) {
         // As the test host has it.
@@ -91,12 +100,19 @@ impl World {
         if self.crashes > 0 {
             let attempts = all_attempts(&journal).unwrap_or_default();
             self.oracle.borrow_mut().reopened(&attempts);
+            self.oracle.borrow_mut().reopened_sets(&journal.sets().unwrap_or_default());
         }
         if self.faults_on && self.random.percent(10) {
             let within = 1 + self.random.below(40);
             self.shared.borrow_mut().crash_in = Some(within);
         }
-        if let (Faults::Sweep(_, Some(again)), 1) = (self.plan.faults.clone(), self.crashes) {
+        let again = match self.plan.faults {
+            Faults::Sweep(_, again) | Faults::SweepSettlement { again, .. } | Faults::Downloads(_, again) => {
+                again
+            }
+            _ => None,
+        };
+        if let (Some(again), 1) = (again, self.crashes) {
             self.shared.borrow_mut().crash_in = Some(again);
         }
         self.shared.borrow_mut().effects = 0;
@@ -122,6 +138,7 @@ impl World {
         let watched = Watched { journal, oracle: Rc::clone(&self.oracle) };
         self.runner = Some(Runner::new(flow, watched, Wires(Rc::clone(&self.shared))));
         self.connection += 1;
+        self.downloads.asked_at = None;
         self.app.restart();
         self.tell(Event::Started);
         self.tell(Event::JournalChecked(Ok(())));
@@ -212,6 +229,7 @@ impl World {
                 Done::Reply(call, answer) => {
                     if let Ok(posd_terminal::Answer::Transaction(view)) = &answer {
                         self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
+                        self.look_for_supervisor(view);
                     }
                     if let (Some(id), Ok(Answer::Cancel(CancelAnswer::Accepted))) =
                         (self.cancels.remove(&call), &answer)
@@ -239,11 +257,13 @@ impl World {
                 Done::Report(Report::Transaction(view)) => {
                     self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
                     self.customer(view.state);
+                    self.look_for_supervisor(&view);
                     self.paying_customer(&view);
                     if self.app.follows() == Some(view.id()) {
                         self.app.look(&view);
                     }
                 }
+                Done::Report(Report::Settlement(view)) => self.app.look_settlement(&view),
                 Done::Report(_) => {}
                 Done::Print(job) => {
                     let end = if self.printer_works { PrintState::Done } else { PrintState::Failed };

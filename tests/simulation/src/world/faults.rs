@@ -1,12 +1,24 @@
 //! What goes wrong, as the seed draws it.
 
 use super::{
-    Coming, Faults, World,
+    Coming, Faults, World, chain,
     host::{host_kind, host_kind_is_financial},
-    plan::begins,
 };
 use posd_acquirer::{Fault, MessageKind, Rule};
 use posd_card::{Misbehaviour, When};
+
+/// These carry no MAC.
+fn of_settlement(kind: MessageKind) -> bool {
+    matches!(
+        kind,
+        MessageKind::Settlement
+            | MessageKind::BatchUpload
+            | MessageKind::AdviceUpload
+            | MessageKind::ChipUpload
+            | MessageKind::FailureUpload
+            | MessageKind::BatchEnd
+    )
+}
 
 impl World {
     pub(super) fn stop_faults(&mut self) {
@@ -21,16 +33,20 @@ impl World {
     /// What will go wrong with the next sale.
     pub(super) fn draw_faults(&mut self) {
         self.card.behave();
-        let first = if begins(self.plan.kind) { 1 } else { 2 };
-        if self.app.begun == first {
+        if self.app.begun == chain(self.plan.kind).len() {
             match self.plan.faults.clone() {
-                Faults::Host(fault) => self.host.add_fault(Rule::once(fault, host_kind(self.plan.kind))),
+                Faults::Host(fault) => {
+                    self.host.add_fault(Rule::once(fault, host_kind(self.plan.kind, self.plan.kind.family())))
+                }
                 Faults::Card(misbehaviour) => self.card.misbehave(misbehaviour),
                 _ => {}
             }
         }
         if !self.faults_on {
             return;
+        }
+        if self.random.percent(20) {
+            self.draw_download();
         }
         self.printer_works = !self.random.percent(10);
         if self.random.percent(25) {
@@ -102,11 +118,14 @@ impl World {
             Fault::CloseAfter,
             Fault::Header { digit: 3 },
         ];
-        if kind != MessageKind::SignIn {
+        if kind != MessageKind::SignIn && !of_settlement(kind) {
             all.extend([Fault::WrongMac, Fault::MissingMac]);
         }
         let fault = self.random.pick(&all);
-        if host_kind_is_financial(kind) && matches!(fault, Fault::WrongMac | Fault::MissingMac) {
+        // A wallet's payment whose answer came to nobody is asked for, and approved on a good MAC.
+        let asked_for = matches!(kind, MessageKind::WalletPayment | MessageKind::WalletCode);
+        if host_kind_is_financial(kind) && !asked_for && matches!(fault, Fault::WrongMac | Fault::MissingMac)
+        {
             self.oracle.borrow_mut().tainted.insert(trace);
         }
         self.host.add_fault(Rule::once(fault, kind));

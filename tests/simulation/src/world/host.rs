@@ -3,6 +3,7 @@
 use super::{Coming, World, daemon::PROFILE};
 use posd_acquirer::{Action, Delivery, MessageKind};
 use posd_terminal::{HostResult, Kind};
+use posd_unionpay::Family;
 use posd_vault_protocol::Secret;
 
 impl World {
@@ -15,6 +16,8 @@ impl World {
         self.open.insert(exchange);
         if let Some((kind, trace)) = left {
             self.draw_host_fault(kind, trace);
+        } else if self.faults_on && self.random.percent(10) {
+            return self.later(20, Coming::FromHost(exchange, HostResult::Lost));
         }
         let after = 20 + self.random.below(100);
         self.later(after, Coming::Arrives(exchange, frame.expose().to_vec(), false));
@@ -42,20 +45,33 @@ impl World {
     }
 }
 
-/// The host's word for a kind.
-pub(crate) fn host_kind(kind: Kind) -> MessageKind {
-    match kind {
-        Kind::Void => MessageKind::Void,
-        Kind::PreAuth => MessageKind::PreAuth,
-        Kind::PreAuthCancel => MessageKind::PreAuthCancel,
-        Kind::OfflineSale => MessageKind::OfflineSale,
-        Kind::QrScan => MessageKind::WalletPayment,
-        Kind::QrShow => MessageKind::WalletCode,
+/// The host's word for a kind of a family.
+pub(crate) fn host_kind(kind: Kind, family: Family) -> MessageKind {
+    match (kind, family) {
+        (Kind::Void, Family::Plain) => MessageKind::Void,
+        (Kind::Void, Family::Instalment) => MessageKind::InstalmentVoid,
+        (Kind::Void, Family::PhoneOrder) => MessageKind::PhoneOrderVoid,
+        (Kind::Refund, Family::PhoneOrder) => MessageKind::PhoneOrderRefund,
+        (Kind::Refund, _) => MessageKind::Refund,
+        (Kind::PreAuth, _) => MessageKind::PreAuth,
+        (Kind::PreAuthCancel, _) => MessageKind::PreAuthCancel,
+        (Kind::Completion, _) => MessageKind::Completion,
+        (Kind::CompletionCancel, _) => MessageKind::CompletionCancel,
+        (Kind::BalanceInquiry, _) => MessageKind::BalanceInquiry,
+        (Kind::Instalment, _) => MessageKind::Instalment,
+        (Kind::PhoneOrder, _) => MessageKind::PhoneOrder,
+        (Kind::OfflineSale, _) => MessageKind::OfflineSale,
+        (Kind::QrScan, _) => MessageKind::WalletPayment,
+        (Kind::QrShow, _) => MessageKind::WalletCode,
         _ => MessageKind::Sale,
     }
 }
 
+/// Every family.
+pub(crate) const FAMILIES: [Family; 3] = [Family::Plain, Family::PhoneOrder, Family::Instalment];
+
 pub(super) fn host_kind_is_financial(kind: MessageKind) -> bool {
     matches!(kind, MessageKind::QrSale | MessageKind::QrVoid)
-        || posd_terminal::served().any(|served| host_kind(served) == kind)
+        || posd_terminal::served()
+            .any(|served| FAMILIES.into_iter().any(|family| host_kind(served, family) == kind))
 }

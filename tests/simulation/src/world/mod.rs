@@ -1,24 +1,27 @@
 //! The world: virtual time, and everything outside of the runner.
 
 mod daemon;
+mod downloads;
 mod faults;
 mod host;
 mod people;
 mod plan;
+mod settlement;
 mod vault;
 
 pub(crate) use daemon::OFFLINE_LIMITS;
-pub(crate) use host::host_kind;
-pub use plan::{Faults, Outcome, Plan};
+pub(crate) use host::{FAMILIES, host_kind};
+pub use plan::{Faults, Outcome, Plan, chain};
 
 use crate::{Violation, app::App, disk::Disk, oracle::Oracle, random::Random, wires::Shared};
 use daemon::SimRunner;
-use plan::job;
+use downloads::Downloads;
+use plan::{job, settles};
 use posd_acquirer::{Host, HostTime, Settings as HostSettings};
 use posd_card::{Card, Profile as CardProfile};
 use posd_journal::Journal;
 use posd_runner::Runner;
-use posd_terminal::{Attempt, Event, HostResult, PrintState, Records};
+use posd_terminal::{Attempt, Event, HostResult, PrintState, Records, TransactionId};
 use posd_vault_core::{Core, Input, Key};
 use posd_vault_protocol::Secret;
 use sha2::{Digest, Sha256};
@@ -43,7 +46,7 @@ enum Coming {
     CardOut,
     Key(Key),
     /// A code comes from the scanner.
-    Scan(&'static str),
+    Scan(String),
     /// The customer pays what the host waits for, by batch and trace.
     Pays(u32, u32),
     Arrives(u64, Vec<u8>, bool),
@@ -52,6 +55,8 @@ enum Coming {
     VaultGone,
     PowerOn,
     Printed(u64, PrintState),
+    /// Somebody has asked the acquirer about a transaction, and the supervisor says what came of it.
+    Supervisor(TransactionId),
 }
 
 /// One run.
@@ -81,6 +86,8 @@ pub struct World {
     /// Whether things still go wrong by the seed's draw.
     faults_on: bool,
     crashes: u64,
+    /// Where the downloads that go before the first sale stand.
+    downloads: Downloads,
     sale_effects: Option<u64>,
     last_effects: u64,
     printer_works: bool,
@@ -99,6 +106,7 @@ impl World {
     fn new(plan: Plan) -> World {
         let mut random = Random::new(plan.seed);
         let jobs = (0..plan.sales).map(|place| job(&mut random, &plan, place)).collect();
+        let settles = settles(&mut random, &plan);
         let shared = Rc::new(RefCell::new(Shared {
             now: 0,
             wall_offset: 0,
@@ -110,8 +118,11 @@ impl World {
             recent: Default::default(),
         }));
         let wallet = plan::wallet(&mut random, &plan);
-        let settings =
+        let mut settings =
             HostSettings { seed: plan.seed, pin_tries: 1_000_000, wallet, ..HostSettings::default() };
+        // As the profile has it: the host's parameters say how long to wait.
+        settings.downloads.parameters.insert("12".to_owned(), "10".to_owned());
+        settings.downloads.page = 3;
         let host =
             Host::new(settings).unwrap_or_else(|error| unreachable!("the default settings serve: {error}"));
         let store = Rc::new(RefCell::new(None));
@@ -135,7 +146,7 @@ impl World {
             vault_up: true,
             card,
             inserted: false,
-            app: App::new(jobs),
+            app: App::new(jobs, settles),
             connection: 1,
             next_call: 1,
             calls: BTreeSet::new(),
@@ -144,6 +155,7 @@ impl World {
             next_coming: 0,
             open: BTreeSet::new(),
             crashes: 0,
+            downloads: Downloads::default(),
             sale_effects: None,
             last_effects: 0,
             printer_works: true,
@@ -255,7 +267,7 @@ impl World {
                 }
             }
             Coming::Key(key) => self.vault(Input::Key(key)),
-            Coming::Scan(code) => self.tell(Event::Scanned(Secret::new(code.into()))),
+            Coming::Scan(code) => self.tell(Event::Scanned(Secret::new(code.into_bytes()))),
             Coming::Pays(batch, trace) => {
                 // Too late is no harm: the host knows.
                 self.host.decide_wallet("00000001", batch, trace, true);
@@ -292,6 +304,7 @@ impl World {
             }
             Coming::PowerOn => self.start(),
             Coming::Printed(job, state) => self.tell(Event::Printed(job, state)),
+            Coming::Supervisor(id) => self.supervisor(id),
         }
     }
 
@@ -304,6 +317,7 @@ impl World {
             && open(journal.open_reversals().map(|all| all.is_empty()))
             && open(journal.unresolved().map(|all| all.is_empty()))
             && open(journal.open_advices().map(|all| all.is_empty()))
+            && open(journal.open_settlement().map(|open| open.is_none()))
     }
 
     fn finish(&mut self) -> Result<Outcome, Violation> {
@@ -315,13 +329,17 @@ impl World {
         let refused = self.runner.as_ref().map(|runner| runner.journal().journal.advices_to_look_at());
         let refused = refused.and_then(Result::ok).unwrap_or_default();
         oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused, &refused);
+        oracle.signatures(&attempts, &self.app.signed);
         if self.app.sold_while_locked {
             return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
         }
         if let Some(violation) = oracle.violations.first() {
             return Err(Violation(format!("seed {}: {}", self.plan.seed, violation.0)));
         }
+        let mut settled = 0;
         if let Some(runner) = &self.runner {
+            settled = crate::books::check(&self.host, &runner.journal().journal, &attempts)
+                .map_err(|violation| Violation(format!("seed {}: {}", self.plan.seed, violation.0)))?;
             crate::audit::check(&runner.journal().journal, &attempts)
                 .map_err(|violation| Violation(format!("seed {}: {}", self.plan.seed, violation.0)))?;
         }
@@ -329,12 +347,14 @@ impl World {
         Ok(Outcome {
             trace: shared.trace.clone().finalize().into(),
             attempts: attempts.len(),
+            settled,
             charged: attempts
                 .iter()
                 .filter(|a| a.outcome.is_some_and(posd_terminal::Outcome::is_charged))
                 .count(),
             crashes: self.crashes,
             effects: shared.effects,
+            download_effects: self.downloads.effects,
             sale_effects: self.last_effects.saturating_sub(self.sale_effects.unwrap_or(0)),
             causes: attempts.iter().rev().map(|attempt| attempt.cause.word()).collect(),
             reasons: self.host.ledger().reversals.iter().map(|reversal| reversal.reason.clone()).collect(),

@@ -1,10 +1,11 @@
 //! The app at the till and the customer at the reader.
 
 use super::{Coming, Faults, UID, World};
-use posd_terminal::{Caller, Event, Kind, Prompt, State, TransactionView};
-
-/// Codes as the wallets make them: of one that is reversed, and of one that is asked for and cancelled.
-const CODES: [&str; 2] = ["6212340000000000019", "134567890123456789"];
+use crate::oracle::standing;
+use posd_terminal::{
+    Caller, Event, HostNumbers, Kind, Outcome, Prompt, Records, State, TransactionId, TransactionView,
+};
+use posd_vault_protocol::Secret;
 
 impl World {
     pub(super) fn call(&mut self, call: posd_terminal::Call, awaited: bool) {
@@ -18,6 +19,9 @@ impl World {
     }
 
     pub(super) fn app_acts(&mut self) {
+        if self.downloads_first() {
+            return;
+        }
         let begun = self.app.begun;
         let Some(call) = self.app.next_call() else { return };
         if self.app.begun > begun {
@@ -25,6 +29,7 @@ impl World {
         }
         let starts =
             matches!(call, posd_terminal::Call::Start { .. }) && self.app.kind() == Some(self.plan.kind);
+        let starts = starts && !matches!(self.plan.faults, Faults::SweepSettlement { .. });
         if starts {
             if let (Faults::Sweep(at, _), None) = (self.plan.faults.clone(), self.sale_effects) {
                 self.shared.borrow_mut().crash_in = Some(at);
@@ -32,6 +37,9 @@ impl World {
             if self.sale_effects.is_none() {
                 self.sale_effects = Some(self.shared.borrow().effects);
             }
+        }
+        if matches!(call, posd_terminal::Call::Settle) {
+            self.before_settlement();
         }
         self.call(call, true);
     }
@@ -42,10 +50,15 @@ impl World {
         let name = view.attempt.batch.zip(view.attempt.trace);
         match (view.state, view.attempt.kind) {
             (State::WaitingCode, Kind::QrScan) if !stays_away => {
-                let code = self.random.pick(&CODES);
+                // A code pays once.
+                let number = self.random.below(100_000_000);
+                let code = match self.random.percent(50) {
+                    true => format!("62123400000{number:08}"),
+                    false => format!("1345678901{number:08}"),
+                };
                 let mut after = 200 + self.random.below(2_000);
                 if self.faults_on && self.random.percent(20) {
-                    self.later(after, Coming::Scan("4006381333931"));
+                    self.later(after, Coming::Scan("4006381333931".to_owned()));
                     after += 500;
                 }
                 self.later(after, Coming::Scan(code));
@@ -87,5 +100,44 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// A transaction whose outcome nothing tells needs the supervisor; now and then the supervisor is quicker than the
+    /// host with a reversal, too.
+    pub(super) fn look_for_supervisor(&mut self, view: &TransactionView) {
+        let id = view.id();
+        if view.state != State::Resolving
+            || self.has(|coming| matches!(coming, Coming::Supervisor(of) if *of == id))
+        {
+            return;
+        }
+        let by_hand = view.prompt == Prompt::ResolveByHand;
+        if by_hand || (self.faults_on && self.random.percent(10)) {
+            let after = 2_000 + self.random.below(20_000);
+            self.later(after, Coming::Supervisor(id));
+        }
+    }
+
+    /// The supervisor says what the host's books say, once nothing is on its way there any more.
+    pub(super) fn supervisor(&mut self, id: TransactionId) {
+        let attempt = self.runner.as_ref().map(|runner| runner.journal().journal.attempt(id));
+        let Some(Ok(Some(attempt))) = attempt else {
+            return self.later(2_000, Coming::Supervisor(id));
+        };
+        if attempt.outcome != Some(Outcome::Unknown) {
+            return;
+        }
+        if !self.has(|coming| matches!(coming, Coming::Arrives(..))) {
+            let booked = standing(&self.host, &attempt) > 0;
+            let call = posd_terminal::Call::Resolve {
+                id,
+                booked,
+                numbers: HostNumbers::default(),
+                authority: Some(Secret::new(b"1357".to_vec())),
+            };
+            self.call(call, false);
+        }
+        // It may be refused: the till is busy.
+        self.later(5_000, Coming::Supervisor(id));
     }
 }

@@ -4,6 +4,7 @@ use crate::{app::Job, plant::Plant, random::Random};
 use posd_acquirer::{Course, Fault, Wallet};
 use posd_card::Misbehaviour;
 use posd_terminal::Kind;
+use std::collections::BTreeSet;
 
 /// How much goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,19 @@ pub enum Faults {
     Drawn,
     /// The power goes before the n-th effect after the sale's start, and again before the m-th effect of the recovery.
     Sweep(u64, Option<u64>),
+    /// Everything is sold; then the power goes before the n-th effect after the call to settle, and again before the m-th
+    /// effect of the recovery.
+    SweepSettlement {
+        /// The n-th.
+        at: u64,
+        /// The m-th.
+        again: Option<u64>,
+        /// The host has forgotten a sale, so that the details are uploaded.
+        forget: bool,
+    },
+    /// Every set is downloaded first; the power goes before the n-th effect of that, and again before the m-th effect of
+    /// the recovery.
+    Downloads(u64, Option<u64>),
     /// The host does this with the first transaction of the plan's kind.
     Host(Fault),
     /// The card does this in the first sale.
@@ -31,7 +45,7 @@ pub struct Plan {
     pub faults: Faults,
     /// A fault planted on purpose.
     pub plant: Option<Plant>,
-    /// Sales only, or sales each followed by one of this kind. Drawn faults come with a drawn mixture of all kinds.
+    /// What is made, each after what it follows ([`chain`]). Drawn faults come with a drawn mixture of all kinds.
     pub kind: Kind,
 }
 
@@ -42,12 +56,16 @@ pub struct Outcome {
     pub trace: [u8; 32],
     /// Attempts in the journal at the end.
     pub attempts: usize,
+    /// Batches that were settled.
+    pub settled: usize,
     /// Of these, charged.
     pub charged: usize,
     /// Times the power went or the process died.
     pub crashes: u64,
     /// Effects after the last start, for sweeps.
     pub effects: u64,
+    /// Effects between the first download's start and the last one's end, for sweeps.
+    pub download_effects: u64,
     /// Effects between the sale's start and its end, for sweeps.
     pub sale_effects: u64,
     /// Reasons of the reversals that the host saw (field 39), in order.
@@ -56,47 +74,76 @@ pub struct Outcome {
     pub causes: Vec<&'static str>,
 }
 
+/// The kinds that lead to one of a kind, which comes last: each follows the one before it.
+pub fn chain(kind: Kind) -> &'static [Kind] {
+    match kind {
+        Kind::Void => &[Kind::Sale, Kind::Void],
+        Kind::Refund => &[Kind::Sale, Kind::Refund],
+        Kind::PreAuthCancel => &[Kind::PreAuth, Kind::PreAuthCancel],
+        Kind::Completion => &[Kind::PreAuth, Kind::Completion],
+        Kind::CompletionCancel => &[Kind::PreAuth, Kind::Completion, Kind::CompletionCancel],
+        Kind::PreAuth => &[Kind::PreAuth],
+        Kind::QrScan => &[Kind::QrScan],
+        Kind::QrShow => &[Kind::QrShow],
+        Kind::BalanceInquiry => &[Kind::BalanceInquiry],
+        Kind::Instalment => &[Kind::Instalment],
+        Kind::PhoneOrder => &[Kind::PhoneOrder],
+        Kind::OfflineSale => &[Kind::OfflineSale],
+        _ => &[Kind::Sale],
+    }
+}
+
 /// The job at a place: with drawn faults a drawn one, which may well be one that must be refused.
 pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
     let amount = amount(random, &plan.faults);
-    let follows = match plan.faults {
-        Faults::Drawn => place > 0 && random.percent(30),
-        _ => !begins(plan.kind) && place % 2 == 1,
-    };
-    if !follows {
-        let by_code = match plan.faults {
-            Faults::Drawn => random.percent(30).then(|| random.pick(&[Kind::QrScan, Kind::QrShow])),
-            _ => Some(plan.kind).filter(|kind| matches!(kind, Kind::QrScan | Kind::QrShow)),
-        };
-        if let Some(kind) = by_code {
-            return Job { kind, amount, original: None };
-        }
-        let holds = match plan.faults {
-            Faults::Drawn => random.percent(20),
-            _ => matches!(plan.kind, Kind::PreAuth | Kind::PreAuthCancel),
-        };
-        let offline = match plan.faults {
-            Faults::Drawn => random.percent(20),
-            _ => plan.kind == Kind::OfflineSale,
-        };
-        let kind = match (holds, offline) {
-            (true, _) => Kind::PreAuth,
-            (false, true) => Kind::OfflineSale,
-            (false, false) => Kind::Sale,
-        };
-        return Job { kind, amount, original: None };
+    if plan.faults != Faults::Drawn {
+        let chain = chain(plan.kind);
+        let link = place % chain.len();
+        let original = (link > 0).then(|| place - 1);
+        return Job { kind: chain[link], amount, original, percent: 100 };
     }
-    let (kind, original) = match plan.faults {
-        // Mostly a late one.
-        Faults::Drawn => (random.pick(&UNDOING), place - 1 - random.below(place.min(3) as u64) as usize),
-        _ => (plan.kind, place - 1),
+    if place == 0 || !random.percent(40) {
+        return Job { kind: random.pick(&FIRST), amount, original: None, percent: 100 };
+    }
+    let kind = random.pick(&FOLLOWING);
+    let percent = match kind {
+        Kind::Refund => random.pick(&[100, 30, 60, 101]),
+        Kind::Completion => random.pick(&[100, 70, 115, 116]),
+        _ => 100,
     };
-    Job { kind, amount, original: Some(original) }
+    // Mostly a late one.
+    let original = place - 1 - random.below(place.min(3) as u64) as usize;
+    Job { kind, amount, original: Some(original), percent }
 }
 
-/// Whether a kind follows no other.
-pub(super) fn begins(kind: Kind) -> bool {
-    matches!(kind, Kind::Sale | Kind::PreAuth | Kind::QrScan | Kind::QrShow | Kind::OfflineSale)
+/// What is drawn to follow nothing.
+const FIRST: [Kind; 17] = [
+    Kind::Sale,
+    Kind::Sale,
+    Kind::Sale,
+    Kind::Sale,
+    Kind::PreAuth,
+    Kind::PreAuth,
+    Kind::PreAuth,
+    Kind::QrScan,
+    Kind::QrScan,
+    Kind::QrShow,
+    Kind::QrShow,
+    Kind::BalanceInquiry,
+    Kind::Instalment,
+    Kind::PhoneOrder,
+    Kind::OfflineSale,
+    Kind::OfflineSale,
+    Kind::OfflineSale,
+];
+
+/// Before which jobs the app settles; the number of all of them stands for the end.
+pub(super) fn settles(random: &mut Random, plan: &Plan) -> BTreeSet<usize> {
+    match plan.faults {
+        Faults::Drawn => (0..=plan.sales).filter(|_| random.percent(5)).collect(),
+        Faults::SweepSettlement { .. } => BTreeSet::from([plan.sales]),
+        _ => BTreeSet::new(),
+    }
 }
 
 /// How wallets pay: at once, after some questions, or when the customer does.
@@ -111,7 +158,16 @@ pub(super) fn wallet(random: &mut Random, plan: &Plan) -> Wallet {
 }
 
 /// What is drawn to follow an earlier job.
-const UNDOING: [Kind; 2] = [Kind::Void, Kind::PreAuthCancel];
+const FOLLOWING: [Kind; 8] = [
+    Kind::Void,
+    Kind::Refund,
+    Kind::Refund,
+    Kind::PreAuthCancel,
+    Kind::Completion,
+    Kind::Completion,
+    Kind::CompletionCancel,
+    Kind::CompletionCancel,
+];
 
 fn amount(random: &mut Random, faults: &Faults) -> u64 {
     let cents = match faults {

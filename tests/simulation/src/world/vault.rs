@@ -92,12 +92,20 @@ impl World {
                 let pin: Option<&[u8]> = match prompt {
                     Some(PadPrompt::Pin { .. }) => Some(&[1, 2, 3, 4]),
                     Some(PadPrompt::OperatorPassword(_)) => Some(&[1, 3, 5, 7]),
+                    // A card that the host knows.
+                    Some(PadPrompt::CardNumber { .. }) => {
+                        Some(&[6, 2, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9])
+                    }
+                    Some(PadPrompt::CardExpiry) => Some(&[3, 0, 1, 2]),
                     _ => None,
                 };
                 if let Some(right) = pin {
                     let wrong = self.faults_on && self.random.percent(10);
                     let cancels = self.faults_on && self.random.percent(3);
                     let pin: &[u8] = if wrong { &[9, 9, 9, 9] } else { right };
+                    // Some cardholders sign instead, where the card lets them.
+                    let signs = self.faults_on && self.random.percent(10);
+                    let pin = if signs && matches!(prompt, Some(PadPrompt::Pin { .. })) { &[] } else { pin };
                     if matches!(prompt, Some(PadPrompt::OperatorPassword(_))) {
                         self.oracle.borrow_mut().supervisor_agreed = !wrong && !cancels;
                     }

@@ -84,16 +84,15 @@ async fn every_set_comes_down_is_confirmed_and_survives_a_restart() {
     let rows = posd_journal::audit_rows(&house.journal(), 0, 100).unwrap();
     let row = rows.iter().find(|row| row.event == "download" && row.detail.contains("aids")).unwrap();
     assert_eq!((row.uid, row.detail.as_str()), (Some(0), "set=aids entries=2 trigger=call"));
+    let sold = house.sell("after", 1234).await;
+    assert_eq!((sold.outcome.as_str(), cause(&sold).as_str()), ("approved", "none"));
+    let (slip, _) = house.terminal.get(sold.id).await.unwrap().receipt().await.unwrap();
+    assert_eq!(slip.merchant_name, "测试商户");
     house.restart();
     house.in_service().await;
     let again = house.terminal.state().await.unwrap();
     assert_eq!(stages(&again.downloads)[..5], all[..5]);
     assert_eq!(again.merchant_name, "测试商户");
-    house.log_in().await;
-    let sold = house.sell("after", 1234).await;
-    assert_eq!(sold.outcome, "approved");
-    let (slip, _) = house.terminal.get(sold.id).await.unwrap().receipt().await.unwrap();
-    assert_eq!(slip.merchant_name, "测试商户");
     assert!(!house.requests()[expected.len()..].iter().any(|kind| kind.contains("key")));
 }
 

@@ -1,7 +1,10 @@
 //! The interface files are the documentation: the daemon says the same of itself, and each of its words stands there.
 
 use posd_system_tests::{House, succeeded};
-use posd_terminal::{Cause, Outcome, PrintState, Prompt, ReversalReason, State};
+use posd_terminal::{
+    Cause, MismatchAction, MismatchKind, Outcome, PrintState, Prompt, ReversalReason, SettlementFault,
+    SettlementState, SettlementStep, State,
+};
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -51,13 +54,20 @@ async fn the_xml_is_what_the_daemon_says_of_itself() {
 
 #[test]
 fn every_word_of_the_daemon_stands_in_the_xml() {
-    let text = file("org.posd.Terminal1") + &file("org.posd.Terminal1.Transaction");
+    let text = file("org.posd.Terminal1")
+        + &file("org.posd.Terminal1.Transaction")
+        + &file("org.posd.Terminal1.Settlement");
     let words = State::ALL.iter().map(|word| word.word());
     let words = words.chain(Outcome::ALL.iter().map(|word| word.word()));
     let words = words.chain(Cause::ALL.iter().map(|word| word.word()));
     let words = words.chain(Prompt::ALL.iter().map(|word| word.word()));
     let words = words.chain(posd_terminal::served().map(|kind| kind.word()));
     let words = words.chain(PrintState::ALL.iter().map(|word| word.word()));
+    let words = words.chain(SettlementState::ALL.iter().map(|word| word.word()));
+    let words = words.chain(SettlementStep::ALL.iter().map(|word| word.word()));
+    let words = words.chain(SettlementFault::ALL.iter().map(|word| word.word()));
+    let words = words.chain(MismatchKind::ALL.iter().map(|word| word.word()));
+    let words = words.chain(MismatchAction::ALL.iter().map(|word| word.word()));
     for word in words {
         assert!(text.contains(&format!("\"{word}\"")), "{word} is not documented");
     }
@@ -71,7 +81,7 @@ fn every_word_of_the_daemon_stands_in_the_xml() {
 fn every_error_of_the_daemon_stands_in_the_xml_and_no_other() {
     let source = root().join("daemon/posd/src/bus");
     let mut raised = std::collections::BTreeSet::new();
-    for name in ["mod.rs", "values.rs"] {
+    for name in ["mod.rs", "values.rs", "settlement.rs"] {
         let text = std::fs::read_to_string(source.join(name)).unwrap();
         let (own, from_calls) =
             (text.split("Refused::new(\n").chain(text.split("Refused::new(")), text.split(" => \""));

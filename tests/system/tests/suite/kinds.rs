@@ -1,15 +1,39 @@
-//! Transactions that follow others: what undoes a sale, on the real daemon.
+//! Transactions that follow others: what undoes a sale, on the real daemon. Refunds and completions are in files of
+//! their own.
 
-use posd_client::{CreateOptions, Original, Transaction};
+use posd_client::{CreateOptions, Details, Original, Transaction};
 use posd_system_tests::{House, cause};
 use serde_json::{Value, json};
 
-fn of(original: Original) -> CreateOptions {
+pub(crate) fn of(original: Original) -> CreateOptions {
     CreateOptions { original: Some(original), ..CreateOptions::default() }
 }
 
-fn named(reference: &str) -> CreateOptions {
+pub(crate) fn named(reference: &str) -> CreateOptions {
     of(Original::Reference(reference.to_owned()))
+}
+
+/// Makes a transaction of a kind and follows it to its end, or until it waits for the supervisor.
+pub(crate) async fn done(
+    house: &House,
+    kind: &str,
+    reference: &str,
+    amount: u64,
+    original: Original,
+) -> Details {
+    let made = house.terminal.create_of(kind, reference, amount, &of(original)).await;
+    house.finish(&made.unwrap_or_else(|error| panic!("{kind} {reference}: {error}"))).await
+}
+
+/// By the app's own reference.
+pub(crate) fn own(reference: &str) -> Original {
+    Original::Reference(reference.to_owned())
+}
+
+/// The name of the error that a transaction of a kind is refused with.
+pub(crate) async fn refused_as(house: &House, kind: &str, amount: u64, options: &CreateOptions) -> String {
+    let refused = house.terminal.create_of(kind, "refused", amount, options).await.unwrap_err();
+    refused.refused().unwrap().to_owned()
 }
 
 async fn void(house: &House, reference: &str, amount: u64, options: &CreateOptions) -> Transaction {
@@ -17,13 +41,12 @@ async fn void(house: &House, reference: &str, amount: u64, options: &CreateOptio
 }
 
 /// The name of the error that a void is refused with.
-async fn refused(house: &House, reference: &str, amount: u64, options: &CreateOptions) -> String {
-    let refused = house.terminal.create_of("void", reference, amount, options).await.unwrap_err();
-    refused.refused().unwrap().to_owned()
+async fn refused(house: &House, amount: u64, options: &CreateOptions) -> String {
+    refused_as(house, "void", amount, options).await
 }
 
 /// The acquirer's bookings as kind, amount and state.
-fn bookings(house: &House) -> Vec<(String, u64, String)> {
+pub(crate) fn bookings(house: &House) -> Vec<(String, u64, String)> {
     let ledger = house.host(json!({"ledger": true}))["ledger"]["bookings"].clone();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let bookings = ledger.as_array().unwrap().iter();
@@ -36,7 +59,7 @@ pub(crate) fn bookings_of(house: &House, kind: &str) -> Vec<u64> {
     all.filter(|(of, _, state)| of == kind && state == "booked").map(|(_, amount, _)| amount).collect()
 }
 
-fn booking(kind: &str, amount: u64, state: &str) -> (String, u64, String) {
+pub(crate) fn booking(kind: &str, amount: u64, state: &str) -> (String, u64, String) {
     (kind.to_owned(), amount, state.to_owned())
 }
 
@@ -44,9 +67,9 @@ fn booking(kind: &str, amount: u64, state: &str) -> (String, u64, String) {
 async fn a_void_undoes_a_sale_with_the_supervisors_word_and_without_the_card() {
     let house = House::new().await.opened().await;
     let sale = house.sell("void-sale", 1234).await;
-    assert_eq!(refused(&house, "v", 1234, &named("other")).await, "OriginalNotFound");
-    assert_eq!(refused(&house, "v", 1233, &named("void-sale")).await, "AmountMismatch");
-    assert_eq!(refused(&house, "v", 1234, &CreateOptions::default()).await, "InvalidArgument");
+    assert_eq!(refused(&house, 1234, &named("other")).await, "OriginalNotFound");
+    assert_eq!(refused(&house, 1233, &named("void-sale")).await, "AmountMismatch");
+    assert_eq!(refused(&house, 1234, &CreateOptions::default()).await, "InvalidArgument");
     let transaction = void(&house, "void-1", 1234, &named("void-sale")).await;
     let end = house.finish(&transaction).await;
     assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("approved", "none"));
@@ -62,8 +85,8 @@ async fn a_void_undoes_a_sale_with_the_supervisors_word_and_without_the_card() {
     // The same name finds it again; another one is too late.
     let again = void(&house, "void-1", 1234, &named("void-sale")).await;
     assert_eq!(again.path(), transaction.path());
-    assert_eq!(refused(&house, "v", 1234, &named("void-sale")).await, "AlreadyVoided");
-    assert_eq!(refused(&house, "v", 1234, &named("void-1")).await, "OriginalOfOtherKind");
+    assert_eq!(refused(&house, 1234, &named("void-sale")).await, "AlreadyVoided");
+    assert_eq!(refused(&house, 1234, &named("void-1")).await, "OriginalOfOtherKind");
 }
 
 #[tokio::test]
@@ -110,7 +133,7 @@ async fn two_voids_of_one_sale_that_wait_together_undo_it_once() {
 }
 
 /// The audit rows about the supervisor's word, and whose they are.
-fn words_of_supervisor(house: &House) -> Vec<String> {
+pub(crate) fn words_of_supervisor(house: &House) -> Vec<String> {
     let rows = posd_journal::audit_rows(&house.journal(), 0, 1000).unwrap();
     let rows = rows.iter().filter(|row| row.event.starts_with("supervisor-"));
     rows.map(|row| format!("{} {} {}", row.operator, row.event, row.detail)).collect()
@@ -138,7 +161,7 @@ async fn a_pre_authorisation_holds_and_its_cancel_gives_the_hold_up() {
     let none = CreateOptions::default();
     let held = house.terminal.create_of("pre-auth", "hold-1", 5000, &none).await.unwrap();
     assert_eq!(house.finish(&held).await.outcome, "approved");
-    assert_eq!(refused(&house, "v", 5000, &named("hold-1")).await, "OriginalOfOtherKind");
+    assert_eq!(refused(&house, 5000, &named("hold-1")).await, "OriginalOfOtherKind");
     let cancel = house.terminal.create_of("pre-auth-cancel", "free-1", 5000, &named("hold-1")).await.unwrap();
     assert_eq!(house.finish(&cancel).await.outcome, "approved");
     assert_eq!(

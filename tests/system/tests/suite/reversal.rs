@@ -63,6 +63,29 @@ async fn rule_7_a_sale_while_a_reversal_is_pending_fails_and_sells_once_it_is_an
 }
 
 #[tokio::test]
+async fn rule_7_a_sale_that_comes_during_a_try_makes_one_of_its_own() {
+    let house = House::new().await.opened().await;
+    house.host(json!({"fault": "drop-answer", "message": "sale", "count": 1}));
+    house.host(json!({"fault": "drop-request", "message": "reversal", "count": 1}));
+    let mut app = Caller::own(&house);
+    let first = app.create("silent", 4200);
+    app.begin(&first).unwrap();
+    app.reaches(&first, "resolving");
+    let tried = || house.requests().iter().filter(|kind| *kind == "reversal").count();
+    while tried() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // That try is never answered. It is not the new sale's fault, and the next one is heard.
+    let second = app.create("behind", 700);
+    app.begin(&second).unwrap();
+    assert_eq!(app.terminal("PendingReversals", "", json!([])).unwrap()[0]["tries"], json!([]));
+    let end = app.reaches(&second, "finished");
+    assert_eq!((&end["Outcome"], &end["Result"]["cause"]), (&json!("approved"), &json!("none")));
+    assert_eq!(app.reaches(&first, "finished")["Result"]["cause"], "reversed");
+    assert_eq!((tried(), house.booked()), (2, vec![700]));
+}
+
+#[tokio::test]
 async fn rule_7_the_reader_is_free_while_a_reversal_is_pending() {
     let house = House::with_idle_customer().await.opened().await;
     house.host(json!({"fault": "drop-answer", "message": "sale", "count": 1}));

@@ -85,3 +85,55 @@ async fn rule_4_the_callers_death_at_the_signature_changes_nothing() {
     assert_approved(&house, &mut app, &path);
     assert_eq!(house.booked(), [8800]);
 }
+
+#[tokio::test]
+async fn a_signature_on_the_screen_is_kept_drawn_and_printed_after_it() {
+    let mut house = House::with_idle_customer().await.opened().await;
+    let mut app = Caller::own(&house);
+    house.devices(json!({"pin": "wait"}));
+    let path = app.try_create("signed-5", 8800, json!({"sign-on-screen": true})).unwrap();
+    app.begin(&path).unwrap();
+    app.reaches(&path, "waiting-card");
+    // Nobody signs before the approval.
+    let strokes = json!([[[10, 10], [200, 10], [200, 80]], [[0, 95], [255, 95]], [[50, 50]]]);
+    let early = app.transaction(&path, "Sign", "aa(yy)", json!([strokes]));
+    assert_eq!(early, Err("org.posd.Error.WrongState".to_owned()));
+    house.devices(json!({"card": "insert", "profile": "credit"}));
+    app.reaches(&path, "waiting-pin");
+    house.devices(json!({"key": "enter"}));
+    app.reaches(&path, "waiting-signature");
+    for bad in [
+        json!([]),
+        json!([[]]),
+        json!([[[0, 96]]]),
+        json!(vec![vec![[1, 1]]; 65]),
+        json!([vec![[1, 1]; 2049]]),
+    ] {
+        let refused = app.transaction(&path, "Sign", "aa(yy)", json!([bad]));
+        assert_eq!(refused, Err("org.posd.Error.InvalidArgument".to_owned()), "{bad}");
+    }
+    let huge = app.transaction(&path, "Sign", "aa(yy)", json!([vec![vec![[1, 1]; 100]; 64]]));
+    assert_eq!(huge, Err("org.posd.Error.InvalidArgument".to_owned()));
+    assert_eq!(app.properties(&path)["State"], "waiting-signature");
+    let merchant = |house: &House| {
+        let slips = house.devices(json!({"slips": true}))["slips"].clone();
+        slips.as_array().unwrap().iter().any(|slip| slip.to_string().contains("MERCHANT COPY"))
+    };
+    assert!(!merchant(&house), "what is to be signed is not printed yet");
+    app.transaction(&path, "Sign", "aa(yy)", json!([strokes])).unwrap();
+    assert_approved(&house, &mut app, &path);
+    for _ in 0..200 {
+        if merchant(&house) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(merchant(&house), "it is printed with the signature");
+    // The strokes are the transaction's for good.
+    house.restart();
+    house.in_service().await;
+    let receipt = house.terminal.find("signed-5").await.unwrap().receipt().await.unwrap();
+    assert_eq!(serde_json::to_value(receipt.0.strokes).unwrap(), strokes);
+    assert!(receipt.1.contains("已电子签名"), "{}", receipt.1);
+    assert_eq!(house.booked(), [8800]);
+}

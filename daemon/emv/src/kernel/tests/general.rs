@@ -1,7 +1,7 @@
 //! What holds in every step: status words, bounds, order of calls, what is told and what is not.
 
 use super::{
-    super::{Action, Input, Kernel, Reason, Verdict, session::MOST_COMMANDS},
+    super::{Action, Input, Kernel, Purpose, Reason, Verdict, session::MOST_COMMANDS},
     card::{DEBIT, fci, hex, ok, tlv},
     world::{PLAIN, PLAIN_INFORMATION, World},
 };
@@ -28,6 +28,21 @@ fn a_plain_sale_from_end_to_end() {
     assert_eq!(run.kernel.data(0x9F41), Some(hex("00000042")));
     assert_eq!(run.kernel.data(0x9F21), Some(hex("123059")));
     assert_eq!(run.kernel.data(0x9F06), Some(DEBIT.to_vec()));
+}
+
+#[test]
+fn a_card_that_is_only_read_is_asked_for_no_cryptogram_and_no_pin() {
+    let mut world = World::new();
+    world.transaction.purpose = Purpose::Read;
+    world.transaction.transaction_type = 0x20;
+    let run = world.run();
+    assert_eq!(*run.verdict(), Verdict::Read);
+    let instructions: Vec<u8> = run.commands.iter().map(|command| command[1]).collect();
+    assert_eq!(instructions, [0xA4, 0xA4, 0xA4, 0xA4, 0xA8, 0xB2, 0xB2]);
+    assert_eq!(run.kernel.pan().unwrap().as_str(), "6212340000000019");
+    assert!(run.kernel.track2().is_some() && run.kernel.expiry().is_some());
+    assert!(run.online.is_none() && run.online_pins == 0 && run.offline_pins.is_empty());
+    assert_eq!(run.outcome.cryptogram, None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{
     super::{
         Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, OnlineRequest, Outcome,
-        PinEntry, Transaction, Verdict,
+        PinEntry, Purpose, Transaction, Verdict,
     },
     card::Card,
 };
@@ -75,6 +75,7 @@ impl World {
                 date: [26, 11, 24],
                 time: [12, 30, 59],
                 transaction_type: 0,
+                purpose: Purpose::Authorise,
                 sequence_counter: 42,
                 offline: OfflineApproval::Never,
             },

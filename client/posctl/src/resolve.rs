@@ -1,0 +1,50 @@
+//! What came of a transaction whose outcome is unknown, by the supervisor's word.
+
+use crate::{Failure, exit::Exit, show, voice::Voice};
+use clap::Args;
+use posd_client::{HostNumbers, Terminal};
+use std::io::{self, Write};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The transaction's number.
+    id: u64,
+    /// The acquirer holds it.
+    #[arg(long, required_unless_present = "not_booked", conflicts_with = "not_booked")]
+    booked: bool,
+    /// The acquirer does not hold it.
+    #[arg(long)]
+    not_booked: bool,
+    /// Its reference number in the acquirer's records.
+    #[arg(long, requires = "booked")]
+    rrn: Option<String>,
+    /// Its authorisation code there.
+    #[arg(long, requires = "booked")]
+    authorisation_code: Option<String>,
+    /// Its date there, as MMDD.
+    #[arg(long, requires = "booked")]
+    date: Option<String>,
+    /// Read the supervisor's password from the standard input, where the device has no PIN pad.
+    #[arg(long)]
+    password_on_stdin: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
+    let terminal = Terminal::connect().await?;
+    let mut password = String::new();
+    if arguments.password_on_stdin {
+        io::stdin().read_line(&mut password)?;
+    } else {
+        voice.hint("请主管在密码键盘上输入密码", "the supervisor types the password on the PIN pad")?;
+    }
+    let Arguments { id, booked, rrn, authorisation_code, date, .. } = arguments;
+    let numbers = HostNumbers { rrn, authorisation_code, date };
+    terminal.resolve(id, booked, &numbers, password.trim_end_matches('\n')).await?;
+    let details = terminal.get(id).await?.details().await?;
+    let mut out = io::stdout();
+    match voice.json {
+        true => writeln!(out, "{}", details.json())?,
+        false => show::transaction(&mut out, &details, voice.language)?,
+    }
+    Ok(Exit::Done)
+}

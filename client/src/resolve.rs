@@ -1,0 +1,42 @@
+//! Saying what came of a transaction whose outcome nothing tells.
+
+use crate::{Error, Terminal};
+use std::collections::HashMap;
+use zbus::Variant;
+
+/// The numbers by which the host's records name a transaction, where somebody read them there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostNumbers {
+    /// Retrieval reference number, 12 characters.
+    pub rrn: Option<String>,
+    /// Authorisation code, 6 characters.
+    pub authorisation_code: Option<String>,
+    /// The host's date, MMDD.
+    pub date: Option<String>,
+}
+
+impl Terminal {
+    /// Says, by the supervisor's word, whether the acquirer holds a transaction whose outcome is unknown. An empty
+    /// password is typed on the PIN pad.
+    ///
+    /// # Errors
+    /// As `Resolve` documents.
+    pub async fn resolve(
+        &self,
+        id: u64,
+        booked: bool,
+        numbers: &HostNumbers,
+        authority: &str,
+    ) -> Result<(), Error> {
+        let all = [
+            ("rrn", &numbers.rrn),
+            ("authorisation-code", &numbers.authorisation_code),
+            ("date", &numbers.date),
+        ];
+        let given: HashMap<&str, Variant<'_>> = all
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, Variant::from(value.as_deref()?))))
+            .collect();
+        self.call("Resolve", &(id, booked, given, authority)).await.map(drop)
+    }
+}

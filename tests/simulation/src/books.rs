@@ -1,0 +1,79 @@
+//! After every settlement terminal, journal and host say the same of its batch.
+
+use crate::Violation;
+use posd_acquirer::{Host, Match, MessageKind};
+use posd_journal::Journal;
+use posd_terminal::{Attempt, BatchTotals, Kind, MismatchKind, Outcome, Records, Settlement, SettlementStep};
+use posd_unionpay::{Profile, Side, request::ChipEnd};
+
+/// The terminal's number at the host.
+pub(crate) const TERMINAL: &str = "00000001";
+
+/// Looks at every batch that is closed; how many there are.
+pub(crate) fn check(host: &Host, journal: &Journal, attempts: &[Attempt]) -> Result<usize, Violation> {
+    let broken = |what: String| Err(Violation(what));
+    let batch_now = journal.device().map_err(|fault| Violation(fault.to_string()))?.batch;
+    let mut closed = 0;
+    for batch in 1..batch_now {
+        let record = journal.settlement(Some(batch)).map_err(|fault| Violation(fault.to_string()))?;
+        let Some(record) = record else {
+            return broken(format!("batch {batch} was left without a settlement"));
+        };
+        if record.step != SettlementStep::Closed {
+            return broken(format!("batch {batch} was left {}", record.step));
+        }
+        batch_agrees(host, journal, &record, attempts)
+            .map_err(|what| Violation(format!("batch {batch}: {what}")))?;
+        closed += 1;
+    }
+    Ok(closed)
+}
+
+fn batch_agrees(
+    host: &Host,
+    journal: &Journal,
+    record: &Settlement,
+    attempts: &[Attempt],
+) -> Result<(), String> {
+    let held = host.ledger().totals(TERMINAL, record.batch);
+    let told = record.totals.totals;
+    let same = |ours: Side, theirs: posd_acquirer::Sums| {
+        (ours.debit_amount, u64::from(ours.debit_count), ours.credit_amount, u64::from(ours.credit_count))
+            == (theirs.debit_amount, theirs.debit_count, theirs.credit_amount, theirs.credit_count)
+    };
+    if !same(told.domestic, held.domestic) || !same(told.foreign, held.foreign) {
+        return Err(format!("the terminal counts {told:?}, the host {held:?}"));
+    }
+    let again = BatchTotals::of_batch(record.batch, journal, &Profile::default());
+    if again.map_err(|fault| fault.to_string())? != record.totals {
+        return Err("the journal counts something else than was settled".to_owned());
+    }
+    if let Some(wrong) = record.mismatches.iter().find(|m| m.kind != MismatchKind::Totals) {
+        return Err(format!("{wrong:?}"));
+    }
+    let ours = || attempts.iter().filter(|attempt| attempt.batch == Some(record.batch));
+    if let Some(kept) = ours().find(|a| a.card.is_some() && a.kind != Kind::PreAuth) {
+        return Err(format!("the card data of {} is kept", kept.id));
+    }
+    let mut settlements = host.ledger().settlements.iter();
+    let settlement = settlements
+        .find(|settlement| settlement.batch == record.batch)
+        .ok_or("the host knows no settlement")?;
+    if settlement.ended.map(|count| count as usize) != Some(settlement.uploads.len()) {
+        return Err(format!("{:?} rows told, {} uploaded", settlement.ended, settlement.uploads.len()));
+    }
+    if let Some(lost) = settlement.uploads.iter().find(|line| {
+        line.kind != MessageKind::FailureUpload && !matches!(line.result, Match::Matched | Match::Restored)
+    }) {
+        return Err(format!("the host found no booking for {lost:?}"));
+    }
+    let certified = ours()
+        .filter(|a| a.outcome.is_some_and(Outcome::is_charged))
+        .filter(|a| a.upload.as_ref().is_some_and(|upload| upload.end == Some(ChipEnd::Certified)))
+        .count();
+    let uploaded = settlement.uploads.iter().filter(|line| line.kind == MessageKind::ChipUpload).count();
+    if certified != uploaded {
+        return Err(format!("{uploaded} of {certified} certificates were uploaded"));
+    }
+    Ok(())
+}

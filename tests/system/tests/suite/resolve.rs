@@ -1,0 +1,120 @@
+//! Rules 5 and 7: what nothing tells by itself, the supervisor resolves after asking the acquirer.
+
+use crate::kinds::{booking, bookings, done, named, own, refused_as};
+use posd_client::{Details, HostNumbers};
+use posd_simulator::module::SUPERVISOR_PASSWORD as WORD;
+use posd_system_tests::{House, cause};
+use serde_json::json;
+
+/// A sale of 900 and a refund of 400 of it that was not answered.
+async fn silent_refund(house: &House, fault: &str) -> Details {
+    house.sell("bought", 900).await;
+    house.host(json!({"fault": fault, "message": "refund", "count": 1}));
+    let end = done(house, "refund", "silent", 400, own("bought")).await;
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("unknown", "no-answer"));
+    assert_eq!((end.state.as_str(), end.prompt.as_str()), ("resolving", "resolve-by-hand"));
+    end
+}
+
+async fn refused(house: &House, id: u64, booked: bool, numbers: &HostNumbers, word: &str) -> String {
+    house.terminal.resolve(id, booked, numbers, word).await.unwrap_err().refused().unwrap().to_owned()
+}
+
+fn rows(house: &House, event: &str) -> Vec<String> {
+    let rows = posd_journal::audit_rows(&house.journal(), 0, 1000).unwrap();
+    let rows = rows.iter().filter(|row| row.event == event);
+    rows.map(|row| format!("{} {}", row.operator, row.detail)).collect()
+}
+
+#[tokio::test]
+async fn rule_5_a_refund_without_an_answer_stays_unknown_and_blocks_refunds_of_its_original() {
+    let mut house = House::new().await.opened().await;
+    let silent = silent_refund(&house, "drop-answer").await;
+    assert_eq!(refused_as(&house, "refund", 1, &named("bought")).await, "OriginalUnresolved");
+    assert_eq!(refused_as(&house, "void", 900, &named("bought")).await, "OriginalUnresolved");
+    assert_eq!(house.terminal.state().await.unwrap().unresolved_refunds, 1);
+    // It keeps nobody else waiting, and is neither reversed nor sent again, across restarts too.
+    assert_eq!(house.sell("another", 100).await.outcome, "approved");
+    house.restart();
+    house.in_service().await;
+    house.log_in().await;
+    let found = house.terminal.find("silent").await.unwrap().details().await.unwrap();
+    assert_eq!((found.outcome.as_str(), found.prompt.as_str()), ("unknown", "resolve-by-hand"));
+    assert_eq!(house.sell("one-more", 100).await.outcome, "approved");
+    let requests = house.requests();
+    assert_eq!(requests.iter().filter(|kind| *kind == "refund").count(), 1, "{requests:?}");
+    assert!(!requests.iter().any(|kind| kind == "reversal"), "{requests:?}");
+
+    let none = HostNumbers::default();
+    assert_eq!(refused(&house, silent.id, true, &none, "000000").await, "WrongPassword");
+    assert_eq!(refused(&house, 999, true, &none, WORD).await, "NotFound");
+    let some = HostNumbers { rrn: Some("123456789012".to_owned()), ..none.clone() };
+    assert_eq!(refused(&house, silent.id, false, &some, WORD).await, "InvalidArgument");
+    let bad = HostNumbers { date: Some("1301".to_owned()), ..none.clone() };
+    assert_eq!(refused(&house, silent.id, true, &bad, WORD).await, "InvalidOption");
+    house.terminal.resolve(silent.id, true, &some, WORD).await.unwrap();
+    let found = house.terminal.find("silent").await.unwrap();
+    let end = found.details().await.unwrap();
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("approved", "resolved"));
+    assert_eq!((end.state.as_str(), end.result_number("charged")), ("finished", Some(400)));
+    assert_eq!(end.result_text("rrn"), some.rrn);
+    assert_eq!(rows(&house, "refund-resolved"), [format!("00 transaction={} booked=yes", silent.id)]);
+    let refusal = format!("00 transaction={} result=wrong-password", silent.id);
+    assert!(rows(&house, "supervisor-refused").contains(&refusal));
+    let (slip, text) = found.receipt().await.unwrap();
+    assert!(text.contains("退货") && slip.amount == 400, "{text}");
+    assert_eq!(refused(&house, silent.id, true, &none, WORD).await, "NotFound", "once is enough");
+    assert_eq!(refused_as(&house, "refund", 501, &named("bought")).await, "RefundExceedsOriginal");
+    assert_eq!(done(&house, "refund", "rest", 500, own("bought")).await.outcome, "approved");
+    assert_eq!(house.terminal.state().await.unwrap().unresolved_refunds, 0);
+}
+
+#[tokio::test]
+async fn a_refund_that_the_acquirer_does_not_hold_is_tried_again_by_a_new_attempt() {
+    let house = House::new().await.opened().await;
+    let silent = silent_refund(&house, "drop-request").await;
+    // The password is typed on the pad.
+    house.terminal.resolve(silent.id, false, &HostNumbers::default(), "").await.unwrap();
+    let end = house.terminal.find("silent").await.unwrap().details().await.unwrap();
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("failed", "resolved"));
+    assert_eq!(house.finish(&house.terminal.new_attempt("silent").await.unwrap()).await.outcome, "approved");
+    assert_eq!(bookings(&house), [booking("sale", 900, "booked"), booking("refund", 400, "booked")]);
+}
+
+#[tokio::test]
+async fn rule_8_a_refund_approved_with_a_bad_mac_is_not_believed() {
+    let house = House::new().await.opened().await;
+    house.sell("bought", 900).await;
+    house.host(json!({"fault": "wrong-mac", "message": "refund", "count": 1}));
+    let end = done(&house, "refund", "forged", 400, own("bought")).await;
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("unknown", "bad-mac"));
+}
+
+#[tokio::test]
+async fn rule_7_a_reversal_that_the_host_never_answers_is_resolved_by_the_supervisor() {
+    for booked in [false, true] {
+        let house = House::new().await.opened().await;
+        house.host(json!({"fault": if booked { "drop-answer" } else { "drop-request" }, "message": "sale", "count": 1}));
+        house.host(json!({"fault": "hold-request", "ms": 600_000, "message": "reversal"}));
+        let sale = house.create("mute", 4200).await;
+        house.start_until(&sale, "resolving").await;
+        let id = sale.details().await.unwrap().id;
+        let none = HostNumbers::default();
+        // While a try is out, the host may still answer it.
+        while let Err(error) = house.terminal.resolve(id, booked, &none, WORD).await {
+            assert_eq!(error.refused(), Some("Busy"), "{error}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        let end = sale.details().await.unwrap();
+        let expected = if booked { ("approved", "resolved") } else { ("failed", "resolved") };
+        assert_eq!((end.outcome.as_str(), cause(&end).as_str()), expected);
+        assert_eq!(rows(&house, "reversal-resolved").len(), 1);
+        assert!(house.terminal.pending_reversals().await.unwrap().is_empty());
+        house.host(json!({"clear": true}));
+        assert_eq!(house.sell("next", 100).await.outcome, "approved");
+        assert_eq!(house.booked(), if booked { vec![4200, 100] } else { vec![100] });
+        if booked {
+            assert_eq!(refused_as(&house, "void", 4200, &named("mute")).await, "OriginalWithoutReference");
+        }
+    }
+}

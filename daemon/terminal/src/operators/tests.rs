@@ -5,8 +5,8 @@
 use super::*;
 use crate::{
     Advice, AdviceId, Amount, AtRisk, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, CardKey,
-    Currency, Device, Event, Kind, LocalTime, Moment, Options, Outcome, PrintJob, Records, Reference,
-    Reversal, SaleKey, Settings, Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
+    Currency, Device, Event, Kind, LocalTime, Moment, Outcome, PrintJob, Records, Reference, Reversal,
+    SaleKey, Settings, Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;
@@ -234,7 +234,7 @@ impl Till {
     fn create(&mut self, reference: &str) -> Result<Answer, CallError> {
         let reference = Reference::new(reference).unwrap();
         let amount = Amount::new(1234, Currency::Cny).unwrap();
-        self.at_once(Call::Create { reference, kind: Kind::Sale, amount, options: Options::default() })
+        self.at_once(Call::Create { reference, kind: Kind::Sale, amount, options: Box::default() })
     }
 
     /// Every row after that of the start.

@@ -421,10 +421,10 @@ impl Terminal {
             Heard::Approved(answer, charged) if completed => {
                 let partial = answer.response_code() == "10";
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
-                jobs = self.charge(id, &answer, charged, card.as_ref());
                 if let Some(active) = self.active.as_mut() {
-                    active.signature = card.is_some_and(|card| card.signature_required);
+                    active.signature = card.as_ref().is_some_and(|card| card.signature_required);
                 }
+                jobs = self.charge(id, &answer, charged, card.as_ref());
                 writes.extend(self.script_result(id, &answer, scripts));
                 writes.extend(self.reversal_closed(id, ReversalState::Disarmed));
                 writes.extend(self.decide(id, outcome, Cause::None));

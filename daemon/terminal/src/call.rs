@@ -41,7 +41,7 @@ pub enum Call {
         /// What to charge.
         amount: Amount,
         /// The app's choices.
-        options: Options,
+        options: Box<Options>,
     },
     /// Open attempt n+1 of a sale whose attempt n ended without a charge. Answer: [`Answer::Transaction`].
     NewAttempt {

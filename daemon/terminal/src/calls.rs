@@ -33,7 +33,7 @@ impl Terminal {
         match call {
             Call::Create { reference, kind, amount, options } => {
                 let key = SaleKey { uid: caller.uid, reference };
-                self.create(id, key, kind, amount, options, records)
+                self.create(id, key, kind, amount, *options, records)
             }
             Call::NewAttempt { reference } => {
                 self.new_attempt(id, SaleKey { uid: caller.uid, reference }, records)

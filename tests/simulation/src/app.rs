@@ -138,13 +138,13 @@ impl App {
             reference: self.reference(),
             kind: job.kind,
             amount,
-            options: Options {
+            options: Box::new(Options {
                 allow_partial: self.allow_partial,
                 sign_on_screen: true,
                 original: job.original.map(|place| OriginalName::Reference(name_of(place + 1))),
                 instalments: (job.kind == Kind::Instalment).then_some(6),
                 ..Options::default()
-            },
+            }),
         })
     }
 

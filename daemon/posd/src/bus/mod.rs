@@ -202,7 +202,7 @@ impl Service {
                 let id = self.next_call;
                 self.next_call += 1;
                 self.pending.insert(id, Pending { message: message.clone(), sender, shape });
-                self.events.send(Event::Call { id, caller, call: *call });
+                self.events.send(Event::Call { id, caller, call });
                 Ok(())
             }
             Ok(Served::Introspection(node)) => {
@@ -505,11 +505,11 @@ impl Service {
         }
         match (interface.name, node) {
             (names::INTROSPECTABLE, Node::Transaction(id)) => {
-                Ok(Served::Asked(Box::new(Call::Get { id }), Shape::Introspection(node)))
+                Ok(Served::Asked(Call::Get { id }, Shape::Introspection(node)))
             }
             (names::INTROSPECTABLE, Node::Settlement(batch)) => {
                 let call = Call::Settlement { batch: Some(batch), asked: SettlementCall::Get };
-                Ok(Served::Asked(Box::new(call), Shape::Introspection(node)))
+                Ok(Served::Asked(call, Shape::Introspection(node)))
             }
             (names::INTROSPECTABLE, _) => Ok(Served::Introspection(node)),
             (names::PEER, _) => peer(member),
@@ -523,7 +523,7 @@ impl Service {
 
 /// What a call comes to before the runner.
 enum Served {
-    Asked(Box<Call>, Shape),
+    Asked(Call, Shape),
     Introspection(Node),
     Text(String),
     Nothing,
@@ -612,7 +612,7 @@ fn properties(member: &str, node: Node, body: &zbus::message::Body) -> Result<Se
     };
     // The specification lets an empty name stand for any interface.
     if interface == own || interface.is_empty() {
-        Ok(Served::Asked(Box::new(call), shape))
+        Ok(Served::Asked(call, shape))
     } else {
         let text = format!("there is no interface {:?} with properties here", values::shorten(&interface));
         Err(Failure::Standard("UnknownInterface", text))
@@ -658,7 +658,7 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
             let amount = amount.ok_or_else(|| {
                 Refused::new("InvalidAmount", "an amount is 1 to 999,999,999,999 minor units, or 0 for none")
             })?;
-            let options = values::options(given)?;
+            let options = Box::new(values::options(given)?);
             (Call::Create { reference, kind, amount, options }, Shape::Path)
         }
         "NewAttempt" => {
@@ -744,7 +744,7 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         }
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };
-    Ok(Served::Asked(Box::new(call), shape))
+    Ok(Served::Asked(call, shape))
 }
 
 fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body) -> Result<Served, Failure> {
@@ -766,7 +766,7 @@ fn transaction_call(member: &str, id: TransactionId, body: &zbus::message::Body)
         "Receipt" => (Call::Get { id }, Shape::Receipt),
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };
-    Ok(Served::Asked(Box::new(call), shape))
+    Ok(Served::Asked(call, shape))
 }
 
 /// What differs from what was told before; everything where nothing was.

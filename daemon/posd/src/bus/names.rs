@@ -77,9 +77,9 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ListOperators"() -> ("operators": "a(sbb)");
         "AuditHead"() -> ("sequence": "t", "hash": "s");
         "Download"("set": "s") -> ();
+        "Diagnose"() -> ("checks": "a(sbsa{ss}a{ss})");
         "Settle"() -> ("settlement": "o");
         "GetSettlement"("batch": "u") -> ("settlement": "o");
-        "Diagnose"() -> ("checks": "a(sbsa{ss}a{ss})");
     },
     properties: &[
         ("State", "s"),

@@ -25,7 +25,7 @@ pub(super) fn call(member: &str, batch: u32, body: &zbus::message::Body) -> Resu
         "Print" => (SettlementCall::Print(slip(&body.deserialize::<String>()?)?), Shape::Job),
         _ => return Err(Failure::Standard("UnknownMethod", "no such method".to_owned())),
     };
-    Ok(Served::Asked(Box::new(Call::Settlement { batch: Some(batch), asked }), shape))
+    Ok(Served::Asked(Call::Settlement { batch: Some(batch), asked }, shape))
 }
 
 fn line((trace, kind, amount, rrn): (u32, String, u64, String)) -> Result<DetailLine, Refused> {

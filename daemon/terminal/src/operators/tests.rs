@@ -5,7 +5,7 @@
 use super::*;
 use crate::{
     Advice, AdviceId, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device,
-    Event, Kind, LocalTime, Moment, Options, Outcome, PrintJob, Records, Reference, Reversal, SaleKey,
+    Event, Kind, LocalTime, Moment, Outcome, PrintJob, Records, Reference, Reversal, SaleKey,
     Settings, Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
@@ -230,7 +230,7 @@ impl Till {
     fn create(&mut self, reference: &str) -> Result<Answer, CallError> {
         let reference = Reference::new(reference).unwrap();
         let amount = Amount::new(1234, Currency::Cny).unwrap();
-        self.at_once(Call::Create { reference, kind: Kind::Sale, amount, options: Options::default() })
+        self.at_once(Call::Create { reference, kind: Kind::Sale, amount, options: Box::default() })
     }
 
     /// Every row after that of the start.

@@ -63,8 +63,8 @@ fn is_advice(attempt: &Attempt) -> bool {
 
 /// Whether an attempt is a row of a step.
 fn belongs(attempt: &Attempt, step: SettlementStep, record: &Settlement, profile: &Profile) -> bool {
-    // No source says how a payment by code is uploaded.
-    if is_qr(attempt) {
+    // No source says how a payment by code is uploaded. What has no amount has no row either.
+    if is_qr(attempt) || !attempt.kind.row().amount {
         return false;
     }
     let domestic = is_domestic(attempt, profile);

@@ -98,7 +98,7 @@ async fn a_queued_advice_survives_the_death_of_the_daemon() {
     queue_is(&house, 1, 0).await;
     house.host(json!({"clear": true}));
     queue_is(&house, 0, 0).await;
-    let notices = house.host(json!({"ledger": true}))["ledger"]["script-notices"].clone();
+    let notices = house.host(json!({"ledger": true}))["ledger"]["script_notices"].clone();
     let taken = notices.as_array().unwrap().iter().filter(|notice| notice["code"] == "00").count();
     assert_eq!(taken, 1, "{notices}");
 }

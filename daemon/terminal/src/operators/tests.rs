@@ -5,8 +5,8 @@
 use super::*;
 use crate::{
     Advice, AdviceId, Amount, Attempt, AuditChain, AuditFault, AuditHead, AuditRow, Call, Currency, Device,
-    Event, Kind, LocalTime, Moment, Outcome, PrintJob, Records, Reference, Reversal, SaleKey,
-    Settings, Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
+    Event, Kind, LocalTime, Moment, Outcome, PrintJob, Records, Reference, Reversal, SaleKey, Settings,
+    Settlement, StorageFault, StoredSet, Timer, TransactionId, Write,
 };
 use posd_emv::configuration::Configuration;
 use posd_unionpay::Profile;

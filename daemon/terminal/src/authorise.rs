@@ -26,6 +26,8 @@ use crate::terminal::Asked;
 
 /// DF31, issuer script results as field 55 carries them.
 const SCRIPT_RESULTS: u32 = 0xDF31;
+/// 95, terminal verification results.
+const TVR: u32 = 0x95;
 
 /// Response code: the host has met this trace number before.
 const DUPLICATE: &str = "94";
@@ -485,6 +487,23 @@ impl Terminal {
         let kernel = self.kernel()?;
         let get = |tag| if tag == SCRIPT_RESULTS { scripts.clone() } else { kernel.data(tag) };
         field55::build(tags, &get).ok()
+    }
+
+    /// The chip data that the last cryptogram certifies. What scripts did after it is not in it (EMV Book 3, section
+    /// 10.10, and annex C5, byte 5 of the TVR).
+    pub(crate) fn certified55(&self) -> Option<Vec<u8>> {
+        const LATE_SCRIPT_FAILED: u8 = 0x10;
+        let kernel = self.kernel()?;
+        let get = |tag| {
+            let mut value = kernel.data(tag)?;
+            if tag == TVR
+                && let Some(last) = value.last_mut()
+            {
+                *last &= !LATE_SCRIPT_FAILED;
+            }
+            Some(value)
+        };
+        field55::build(&self.settings.profile.field55_request, &get).ok()
     }
 
     /// Issuer scripts ran: their results go to the host in a message of their own (0620).

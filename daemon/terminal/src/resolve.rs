@@ -8,7 +8,7 @@ use crate::{
     exchange::Purpose,
     kinds::{self, Silence},
     operators::Task,
-    record::{ReversalState, TransactionId, Write},
+    record::{Reversal, ReversalState, TransactionId, Write},
     state::{Cause, Outcome, State},
     supervisor::SUPERVISOR,
     terminal::{Live, Terminal},
@@ -53,6 +53,13 @@ impl Terminal {
         }
         if !booked && numbers != HostNumbers::default() {
             return Err(CallError::InvalidArgument("what the host does not hold has no numbers there"));
+        }
+        let closing = |reversal: &Reversal| reversal.transaction == id && reversal.closing.is_some();
+        if !booked && self.reversals.iter().any(closing) {
+            // Nobody can say that it will not be paid later: it is ended at the host until that answers.
+            return Err(CallError::InvalidArgument(
+                "a payment by code can still be paid until the host has ended it",
+            ));
         }
         self.refuse_if_locked()?;
         self.ready_for_password()?;

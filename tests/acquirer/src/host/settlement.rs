@@ -9,8 +9,9 @@ use crate::message::Message;
 use crate::settlement::{Balance, Settlement};
 
 impl Host {
-    /// Compares the terminal's totals with the books. Asked again, it compares again, until the batch ends; after
-    /// that it says what it said.
+    /// Compares the terminal's totals with the books. Asked again, it compares again, until the first row of the upload
+    /// has come: what a late copy of the question finds then is not what the upload follows. After that it says what
+    /// it said.
     pub(super) fn settlement(
         &mut self,
         message: &Message,
@@ -21,7 +22,8 @@ impl Host {
         let number = terminal_of(message).to_owned();
         let batch = message.part(60, 2, 8).unwrap_or_default();
         let known = self.settlement_of(&number, batch);
-        let ended = known.is_some_and(|place| self.ledger.settlements[place].ended.is_some());
+        let settled = known.map(|place| &self.ledger.settlements[place]);
+        let ended = settled.is_some_and(|known| known.ended.is_some() || !known.uploads.is_empty());
         let in_force = self.terminal(message).map(|terminal| terminal.batch);
         if !ended && in_force != Some(batch) {
             return Err(refused("77", "another batch is in force"));

@@ -83,6 +83,8 @@ pub(super) type SimRunner = Runner<Planted, Watched, Wires>;
 impl World {
     /// The daemon starts.
     pub(super) fn start(&mut self) {
+        // What was drawn while the power was off meets no disk.
+        self.disk.heal();
         let path = self.disk.path("journal.db");
         let opened = if self.plan.plant == Some(Plant::DropFsync) {
             Journal::open_without_fsync(&path, self.disk.vfs_name())

@@ -43,6 +43,10 @@ impl World {
         let Some(runner) = &self.runner else { return };
         let journal = &runner.journal().journal;
         let Ok(batch) = journal.device().map(|device| device.batch) else { return };
+        // What it forgets after the comparison no settlement can tell it of.
+        if self.host.ledger().settlements.iter().any(|settlement| settlement.batch == batch) {
+            return;
+        }
         let standing: Vec<u32> = self
             .host
             .ledger()

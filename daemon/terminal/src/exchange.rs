@@ -116,7 +116,8 @@ impl Terminal {
 
     /// Begins the next exchange that may begin now.
     pub(crate) fn begin_exchange(&mut self, records: &dyn Records) {
-        while self.exchange.is_none() && !self.is_selling() {
+        // The rows that are being opened go out next, on an exchange that nothing else may have taken.
+        while self.exchange.is_none() && !self.is_selling() && !self.is_opening_rows() {
             if let Some(purpose) = self.wanted.pop_front() {
                 self.begin_session_exchange(purpose);
             } else if let Some(due) = self.next_due() {

@@ -215,7 +215,7 @@ fn a_crash_at_every_effect_of_a_shown_code_and_again_in_its_recovery() {
 #[test]
 fn every_planted_bug_is_found() {
     for plant in Plant::ALL {
-        let found = (1..400).find_map(|seed| World::run(Plan { plant: Some(plant), ..plan(seed) }).err());
+        let found = (1..2_000).find_map(|seed| World::run(Plan { plant: Some(plant), ..plan(seed) }).err());
         assert!(found.is_some(), "{plant:?} was not found");
     }
 }

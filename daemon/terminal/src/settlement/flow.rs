@@ -164,6 +164,11 @@ impl Terminal {
         Ok(())
     }
 
+    /// Whether the secure module opens cards for the next message of a settlement.
+    pub(crate) fn is_opening_rows(&self) -> bool {
+        self.settling.as_ref().is_some_and(|settling| matches!(settling.stage, Stage::Opening(_)))
+    }
+
     /// The next thing to do for the settlement, when the line is free. `false` where there is nothing to do now.
     pub(crate) fn settle_on(&mut self, records: &dyn Records) -> bool {
         let Some(settling) = self.settling.as_ref().filter(|_| self.journal == JournalState::Good) else {

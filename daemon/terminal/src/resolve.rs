@@ -8,7 +8,7 @@ use crate::{
     exchange::Purpose,
     kinds::{self, Silence},
     operators::Task,
-    record::{Reversal, ReversalState, TransactionId, Write},
+    record::{Reversal, ReversalState, TransactionId, Try, Write},
     state::{Cause, Outcome, State},
     supervisor::SUPERVISOR,
     terminal::{Live, Terminal},
@@ -21,6 +21,9 @@ pub(crate) struct Resolution {
     pub(crate) id: TransactionId,
     booked: bool,
     numbers: HostNumbers,
+    /// The last try to undo it when the word was begun: the supervisor asked the acquirer before, and a later try may
+    /// have changed what the host holds.
+    tried: Option<Try>,
 }
 
 /// The user whose word reaches other users' transactions: one that keeps the device, whose app may be gone.
@@ -34,6 +37,18 @@ impl Terminal {
                 && kinds::rule(live.attempt.kind).silence == Silence::Ask
         };
         u32::try_from(self.live.values().filter(asks).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the host is being told to undo it, or asked for it.
+    fn is_trying(&self, id: TransactionId) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| {
+            exchange.purpose == Purpose::Reversal(id)
+                || matches!(exchange.purpose, Purpose::Closing(of, _) if of == id)
+        })
+    }
+
+    fn last_try(&self, id: TransactionId) -> Option<Try> {
+        self.reversals.iter().find(|reversal| reversal.transaction == id)?.tries.last().cloned()
     }
 
     pub(crate) fn call_resolve(
@@ -61,9 +76,13 @@ impl Terminal {
                 "a payment by code can still be paid until the host has ended it",
             ));
         }
+        if self.is_trying(id) {
+            return Err(CallError::Busy);
+        }
         self.refuse_if_locked()?;
         self.ready_for_password()?;
-        let word = Task::Resolve(Resolution { id, booked, numbers });
+        let tried = self.last_try(id);
+        let word = Task::Resolve(Resolution { id, booked, numbers, tried });
         self.check_password(call, caller, SUPERVISOR.to_owned(), authority, word);
         Ok(None)
     }
@@ -71,9 +90,9 @@ impl Terminal {
     /// The supervisor has given the word: one commit makes it the outcome. The host may have spoken in the meantime,
     /// and is believed first.
     pub(crate) fn resolve(&mut self, word: &Resolution, uid: u32) -> Result<(), CallError> {
-        let Resolution { id, booked, numbers } = word;
+        let Resolution { id, booked, numbers, tried } = word;
         let unknown = |live: &&mut Live| live.attempt.outcome == Some(Outcome::Unknown);
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.purpose == Purpose::Reversal(*id)) {
+        if self.is_trying(*id) || self.last_try(*id) != *tried {
             return Err(CallError::Busy);
         }
         let now = self.now.wall;

@@ -5,15 +5,21 @@ use posd_acquirer::{Host, Match, MessageKind};
 use posd_journal::Journal;
 use posd_terminal::{
     AdviceKind, Attempt, BatchTotals, Kind, MismatchKind, Outcome, Records, Settlement, SettlementStep,
+    TransactionId,
 };
 use posd_unionpay::{Profile, Side, request::ChipEnd};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The terminal's number at the host.
 pub(crate) const TERMINAL: &str = "00000001";
 
 /// Looks at every batch that is closed; how many there are.
-pub(crate) fn check(host: &Host, journal: &Journal, attempts: &[Attempt]) -> Result<usize, Violation> {
+pub(crate) fn check(
+    host: &Host,
+    journal: &Journal,
+    attempts: &[Attempt],
+    damaged: &BTreeSet<TransactionId>,
+) -> Result<usize, Violation> {
     let broken = |what: String| Err(Violation(what));
     let batch_now = journal.device().map_err(|fault| Violation(fault.to_string()))?.batch;
     let mut closed = 0;
@@ -25,7 +31,7 @@ pub(crate) fn check(host: &Host, journal: &Journal, attempts: &[Attempt]) -> Res
         if record.step != SettlementStep::Closed {
             return broken(format!("batch {batch} was left {}", record.step));
         }
-        batch_agrees(host, journal, &record, attempts)
+        batch_agrees(host, journal, &record, attempts, damaged)
             .map_err(|what| Violation(format!("batch {batch}: {what}")))?;
         closed += 1;
     }
@@ -37,6 +43,7 @@ fn batch_agrees(
     journal: &Journal,
     record: &Settlement,
     attempts: &[Attempt],
+    damaged: &BTreeSet<TransactionId>,
 ) -> Result<(), String> {
     let held = host.ledger().totals(TERMINAL, record.batch);
     // What the host refused when it was told of it stands in the terminal's books only, until somebody has looked.
@@ -62,12 +69,17 @@ fn batch_agrees(
         return Err("the journal counts something else than was settled".to_owned());
     }
     let is_refused = |trace: Option<u32>| trace.is_some_and(|trace| refused.contains_key(&trace));
-    if let Some(wrong) = record.mismatches.iter().find(|m| {
-        m.kind != MismatchKind::Totals && !(m.kind == MismatchKind::AdviceNotAccepted && is_refused(m.trace))
+    let ours = || attempts.iter().filter(|attempt| attempt.batch == Some(record.batch));
+    let is_damaged = |attempt: &&Attempt| damaged.contains(&attempt.id);
+    let refused_certificates: Vec<Option<u32>> = ours().filter(is_damaged).map(|a| a.trace).collect();
+    if let Some(wrong) = record.mismatches.iter().find(|m| match m.kind {
+        MismatchKind::Totals => false,
+        MismatchKind::AdviceNotAccepted => !is_refused(m.trace),
+        MismatchKind::UploadRefused => !refused_certificates.contains(&m.trace),
+        _ => true,
     }) {
         return Err(format!("{wrong:?}"));
     }
-    let ours = || attempts.iter().filter(|attempt| attempt.batch == Some(record.batch));
     if let Some(kept) = ours().find(|a| a.card.is_some() && a.kind != Kind::PreAuth) {
         return Err(format!("the card data of {} is kept", kept.id));
     }
@@ -90,6 +102,7 @@ fn batch_agrees(
         .filter(|a| a.kind.row().amount && a.kind != Kind::OfflineSale)
         .filter(|a| a.outcome.is_some_and(Outcome::is_charged))
         .filter(|a| a.upload.as_ref().is_some_and(|upload| upload.end == Some(ChipEnd::Certified)))
+        .filter(|a| !is_damaged(a))
         .count();
     let uploaded = settlement.uploads.iter().filter(|line| line.kind == MessageKind::ChipUpload).count();
     if certified != uploaded {

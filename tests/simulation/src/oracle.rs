@@ -257,10 +257,11 @@ impl Oracle {
         attempts: &[Attempt],
         references: usize,
         refused: &[Advice],
+        damaged: &BTreeSet<TransactionId>,
     ) {
         // A card that garbles its certificate is found out by the issuer only: the one refusal that an advice may meet.
         let bad_certificate = |advice: &&Advice| advice.tries.last().is_some_and(|last| last.result == "59");
-        let lied: BTreeSet<TransactionId> =
+        let mut lied: BTreeSet<TransactionId> =
             refused.iter().filter(bad_certificate).map(|advice| advice.transaction).collect();
         for advice in refused.iter().filter(|advice| !lied.contains(&advice.transaction)) {
             self.broken(format!(
@@ -268,6 +269,13 @@ impl Oracle {
                 advice.id, advice.transaction, advice.tries
             ));
         }
+        // What the host has lost it takes again by its certificate only; a settlement's list shows that it did not.
+        let lost = |attempt: &&Attempt| {
+            let own = |b: &&Booking| Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace;
+            damaged.contains(&attempt.id)
+                && host.ledger().bookings.iter().find(own).is_some_and(|b| b.forgotten)
+        };
+        lied.extend(attempts.iter().filter(lost).map(|attempt| attempt.id));
         let mut charged: BTreeMap<String, usize> = BTreeMap::new();
         let known: BTreeMap<(u32, u32), &Attempt> =
             attempts.iter().filter_map(|a| Some(((a.batch?, a.trace?), a))).collect();
@@ -483,6 +491,13 @@ pub(crate) fn standing(host: &Host, attempt: &Attempt) -> usize {
     bookings
         .filter(|b| b.counts() && Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace)
         .count()
+}
+
+/// Whether the acquirer says that it holds an attempt: a payment that was ended there is none.
+pub(crate) fn holds(host: &Host, attempt: &Attempt) -> bool {
+    let own = |b: &&Booking| Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace;
+    let ended = host.ledger().bookings.iter().filter(own).any(is_undone_payment);
+    !ended && standing(host, attempt) > 0
 }
 
 /// The sale that the app meant, also where a planted fault files it under another name.

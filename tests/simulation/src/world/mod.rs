@@ -74,6 +74,8 @@ pub struct World {
     vault_up: bool,
     card: Card,
     inserted: bool,
+    /// The unpredictable numbers of those certificates that did not come over as the card made them.
+    damaged: BTreeSet<[u8; 4]>,
     app: App,
     connection: u64,
     next_call: u64,
@@ -146,6 +148,7 @@ impl World {
             vault_up: true,
             card,
             inserted: false,
+            damaged: BTreeSet::new(),
             app: App::new(jobs, settles),
             connection: 1,
             next_call: 1,
@@ -328,7 +331,14 @@ impl World {
         let mut oracle = self.oracle.borrow_mut();
         let refused = self.runner.as_ref().map(|runner| runner.journal().journal.advices_to_look_at());
         let refused = refused.and_then(Result::ok).unwrap_or_default();
-        oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused, &refused);
+        // Field 55 has the unpredictable number as the terminal gave it, after its tag and length.
+        let is_damaged = |attempt: &&Attempt| {
+            let sent = attempt.upload.as_ref().map_or(&[][..], |upload| &upload.field55);
+            let number = sent.windows(7).find(|window| window.starts_with(&[0x9F, 0x37, 4]));
+            number.is_some_and(|number| self.damaged.iter().any(|of| number.ends_with(of)))
+        };
+        let damaged: BTreeSet<u64> = attempts.iter().filter(is_damaged).map(|a| a.id).collect();
+        oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused, &refused, &damaged);
         oracle.signatures(&attempts, &self.app.signed);
         if self.app.sold_while_locked {
             return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
@@ -338,7 +348,7 @@ impl World {
         }
         let mut settled = 0;
         if let Some(runner) = &self.runner {
-            settled = crate::books::check(&self.host, &runner.journal().journal, &attempts)
+            settled = crate::books::check(&self.host, &runner.journal().journal, &attempts, &damaged)
                 .map_err(|violation| Violation(format!("seed {}: {}", self.plan.seed, violation.0)))?;
             crate::audit::check(&runner.journal().journal, &attempts)
                 .map_err(|violation| Violation(format!("seed {}: {}", self.plan.seed, violation.0)))?;

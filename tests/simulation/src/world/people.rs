@@ -1,7 +1,7 @@
 //! The app at the till and the customer at the reader.
 
 use super::{Coming, Faults, UID, World};
-use crate::oracle::standing;
+use crate::oracle::holds;
 use posd_terminal::{
     Caller, Event, HostNumbers, Kind, Outcome, Prompt, Records, State, TransactionId, TransactionView,
 };
@@ -128,7 +128,7 @@ impl World {
             return;
         }
         if !self.has(|coming| matches!(coming, Coming::Arrives(..))) {
-            let booked = standing(&self.host, &attempt) > 0;
+            let booked = holds(&self.host, &attempt);
             let call = posd_terminal::Call::Resolve {
                 id,
                 booked,

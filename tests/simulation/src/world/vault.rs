@@ -10,6 +10,15 @@ use posd_vault_protocol::{DeviceState, Request, Secret, VERSION};
 use std::{cell::RefCell, rc::Rc, sync::LazyLock};
 
 impl World {
+    /// A terminal cannot see that a certificate is damaged; the host does.
+    fn look_at_certificate(&mut self, before: Option<[u8; 8]>, answer: &[u8]) {
+        let Some(made) = self.card.last_tc().filter(|made| Some(made.value) != before) else { return };
+        let whole = |part: &[u8]| answer.windows(part.len()).any(|window| window == part);
+        if !(whole(&made.value) && whole(&made.issuer_data) && whole(&made.input.atc.to_be_bytes())) {
+            self.damaged.insert(made.input.unpredictable_number);
+        }
+    }
+
     /// Two made-up custodians load the host's master key.
     pub(super) fn load_keys(&mut self) {
         let master: [u8; 16] = 0x5D3B_7A1C_9E2F_4860_8CA4_B6D0_1357_F92E_u128.to_be_bytes();
@@ -63,7 +72,9 @@ impl World {
             })),
             Output::PowerOff | Output::Custodian(_) => None,
             Output::Transmit(command) => {
+                let before = self.card.last_tc().map(|made| made.value);
                 let answer = if self.inserted { self.card.transmit(&command) } else { Vec::new() };
+                self.look_at_certificate(before, &answer);
                 Some(Input::Answered(if !answer.is_empty() {
                     Ok(answer.into())
                 } else if self.inserted && self.card.present() {

@@ -73,7 +73,11 @@ impl Terminal {
     pub(crate) fn resolve(&mut self, word: &Resolution, uid: u32) -> Result<(), CallError> {
         let Resolution { id, booked, numbers } = word;
         let unknown = |live: &&mut Live| live.attempt.outcome == Some(Outcome::Unknown);
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.purpose == Purpose::Reversal(*id)) {
+        let about_it = |purpose: &Purpose| match purpose {
+            Purpose::Reversal(of) | Purpose::Closing(of, _) => of == id,
+            _ => false,
+        };
+        if self.exchange.as_ref().is_some_and(|exchange| about_it(&exchange.purpose)) {
             return Err(CallError::Busy);
         }
         let now = self.now.wall;

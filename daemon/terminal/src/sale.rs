@@ -130,6 +130,8 @@ pub(crate) struct Recorded {
     pub(crate) sealed: Option<(Sealed, TransactionId)>,
     pub(crate) masked_pan: Option<String>,
     pub(crate) application_label: Option<String>,
+    /// What the original moved, in minor units.
+    pub(crate) charged: Option<u64>,
     /// Expiry and PAN, from their opening or typing to the request.
     pub(crate) clear: Option<Secret>,
 }
@@ -241,6 +243,7 @@ impl Terminal {
                 sealed: original.card.map(|card| (card, original.id)),
                 masked_pan: original.masked_pan,
                 application_label: original.application_label,
+                charged: original.charged,
                 clear: None,
             });
         }

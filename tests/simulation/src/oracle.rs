@@ -260,8 +260,15 @@ impl Oracle {
     ) {
         // A card that garbles its certificate is found out by the issuer only: the one refusal that an advice may meet.
         let bad_certificate = |advice: &&Advice| advice.tries.last().is_some_and(|last| last.result == "59");
-        let lied: BTreeSet<TransactionId> =
+        let mut lied: BTreeSet<TransactionId> =
             refused.iter().filter(bad_certificate).map(|advice| advice.transaction).collect();
+        // The host knows of nothing that a tip on such a sale could be added to.
+        let on = |a: &&Attempt| {
+            let original = a.original.as_ref().and_then(|link| link.transaction);
+            a.kind == Kind::Tip && original.is_some_and(|original| lied.contains(&original))
+        };
+        let orphans: Vec<_> = attempts.iter().filter(on).map(|attempt| attempt.id).collect();
+        lied.extend(orphans);
         for advice in refused.iter().filter(|advice| !lied.contains(&advice.transaction)) {
             self.broken(format!(
                 "advice {} of {} needs action: {:?}",
@@ -310,7 +317,7 @@ impl Oracle {
                 self.broken(format!("{} is approved, and the host does not hold it", attempt.id));
             }
         }
-        self.nothing_is_undone_twice(host, attempts);
+        self.nothing_is_undone_twice(host, attempts, &lied);
         if found.len() < references {
             self.broken(format!("{} of {references} sales are in the journal", found.len()));
         }
@@ -332,17 +339,20 @@ impl Oracle {
     /// What voids and refunds give back is never more than what was paid, in both books; each stands at the host on
     /// the original that it is meant for; and the terminal asks for nothing that the host refuses for the original's
     /// sake.
-    fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt]) {
+    fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt], lied: &BTreeSet<TransactionId>) {
         let ledger = host.ledger();
         for original in attempts {
             let mut back = 0;
             let mut taken = Vec::new();
+            let mut tips = Vec::new();
             let follow =
                 |id| move |a: &&Attempt| a.original.as_ref().is_some_and(|l| l.transaction == Some(id));
             let stands = |a: &&Attempt| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown);
             for follower in attempts.iter().filter(follow(original.id)).filter(stands) {
                 let amount = follower.charged.unwrap_or(follower.amount.minor());
-                if !matches!(follower.kind, Kind::Completion | Kind::CompletionAdvice) {
+                if follower.kind == Kind::Tip {
+                    tips.push(amount);
+                } else if !matches!(follower.kind, Kind::Completion | Kind::CompletionAdvice) {
                     back += amount;
                 } else if !attempts
                     .iter()
@@ -355,6 +365,9 @@ impl Oracle {
             let moved = original.charged.unwrap_or(0);
             if back > moved {
                 self.broken(format!("{back} of {moved} was given back of {}", original.id));
+            }
+            if tips.len() > 1 || tips.iter().any(|tip| tip * 10 > moved) {
+                self.broken(format!("{tips:?} was added to {moved} of {}", original.id));
             }
             let over = taken.iter().any(|amount| amount * 100 > moved * 115);
             if over || taken.len() > 1 || (back > 0 && !taken.is_empty()) {
@@ -412,7 +425,11 @@ impl Oracle {
             }
         }
         for refusal in &ledger.refusals {
-            let linked = FOLLOWING.contains(&refusal.kind);
+            let orphan = attempts
+                .iter()
+                .find(|a| a.batch == Some(refusal.batch) && a.trace == Some(refusal.trace))
+                .is_some_and(|attempt| lied.contains(&attempt.id));
+            let linked = FOLLOWING.contains(&refusal.kind) && !orphan;
             if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
                 self.broken(format!(
                     "the host refused {:?} {} with {}",
@@ -424,7 +441,8 @@ impl Oracle {
 }
 
 /// What is about an earlier transaction.
-const FOLLOWING: [MessageKind; 10] = [
+const FOLLOWING: [MessageKind; 11] = [
+    MessageKind::Adjustment,
     MessageKind::Void,
     MessageKind::QrVoid,
     MessageKind::InstalmentVoid,
@@ -438,11 +456,12 @@ const FOLLOWING: [MessageKind; 10] = [
 ];
 
 /// What is stored and told to the host until it has it, under one trace number.
-const TOLD_LATER: [MessageKind; 2] = [MessageKind::OfflineSale, MessageKind::CompletionAdvice];
+const TOLD_LATER: [MessageKind; 3] =
+    [MessageKind::OfflineSale, MessageKind::CompletionAdvice, MessageKind::Adjustment];
 
-/// Whether it takes what a pre-authorisation holds.
+/// Whether it takes what a pre-authorisation holds, or adds to a sale: it gives nothing back.
 fn takes(kind: MessageKind) -> bool {
-    matches!(kind, MessageKind::Completion | MessageKind::CompletionAdvice)
+    matches!(kind, MessageKind::Completion | MessageKind::CompletionAdvice | MessageKind::Adjustment)
 }
 
 /// The kind of a transaction's own request, by message type, fields 3 and 25, and 60.1.
@@ -465,7 +484,7 @@ fn by_code(message: &Message) -> bool {
 }
 
 /// Whether it is a wallet's payment that was paid and ended: a void of one has no booking of its own.
-fn is_undone_payment(booking: &Booking) -> bool {
+pub(crate) fn is_undone_payment(booking: &Booking) -> bool {
     matches!(booking.kind, MessageKind::WalletPayment | MessageKind::WalletCode)
         && booking.state == BookingState::Voided
 }

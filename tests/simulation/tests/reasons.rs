@@ -69,7 +69,7 @@ fn not_reversed(fault: Fault) {
 /// once, and never reversed.
 #[test]
 fn an_advice_is_told_again_through_every_fault_and_booked_once() {
-    for kind in [Kind::CompletionAdvice] {
+    for kind in [Kind::CompletionAdvice, Kind::Tip] {
         for fault in [
             Fault::DropRequest,
             Fault::DropAnswer,

@@ -169,6 +169,7 @@ pub const KINDS: &[Kind] = &[
         help_en: "Take what was reserved, and tell the host later",
         originals: &["pre-auth"],
         amount: AmountOf::UpToOriginal,
+        external: true,
         ..UNDO
     },
     Kind {

@@ -59,7 +59,7 @@ pub(crate) enum Silence {
     Ask,
     /// It moved nothing: it failed.
     Fail,
-    /// The host is not asked: the transaction is stored, and forwarded until the host has answered (rule 14).
+    /// The host is not asked: the transaction is stored, and forwarded until the host has answered.
     Forward,
 }
 
@@ -85,6 +85,14 @@ pub(crate) struct Rule {
     pub(crate) slip: TransactionType,
 }
 
+impl Rule {
+    /// Whether card and terminal approve it by themselves, within the offline policy: of what is stored and forwarded
+    /// the rest rests on what the host has approved before.
+    pub(crate) fn sells_offline(&self) -> bool {
+        self.silence == Silence::Forward && self.card == CardUse::Full
+    }
+}
+
 /// The row that the others differ from.
 const SALE: Rule = Rule {
     card: CardUse::Full,
@@ -103,9 +111,9 @@ const SALE: Rule = Rule {
 const UNDO: Rule =
     Rule { card: CardUse::Recorded, supervisor: true, amount: AmountRule::Whole, partial: false, ..SALE };
 
-/// The row of a kind; `None` for those that are not served.
-pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
-    Some(match kind {
+/// The row of a kind.
+pub(crate) const fn rule(kind: Kind) -> &'static Rule {
+    match kind {
         Kind::Sale => &SALE,
         Kind::QrScan => &Rule { card: CardUse::ScannedCode, partial: false, ..SALE },
         Kind::QrShow => &Rule { card: CardUse::ShownCode, partial: false, ..SALE },
@@ -118,7 +126,13 @@ pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
         Kind::Refund => &Rule {
             card: CardUse::Read,
             supervisor: true,
-            originals: &[Kind::Sale, Kind::Completion, Kind::PhoneOrder],
+            originals: &[
+                Kind::Sale,
+                Kind::Completion,
+                Kind::CompletionAdvice,
+                Kind::PhoneOrder,
+                Kind::OfflineSale,
+            ],
             same_batch: false,
             amount: AmountRule::Part,
             silence: Silence::Ask,
@@ -148,6 +162,18 @@ pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
             slip: TransactionType::Completion,
             ..SALE
         },
+        // No cancel undoes it (reference 1): what it took is refunded.
+        Kind::CompletionAdvice => &Rule {
+            card: CardUse::Recorded,
+            originals: &[Kind::PreAuth],
+            same_batch: false,
+            amount: AmountRule::Share,
+            silence: Silence::Forward,
+            partial: false,
+            external: true,
+            slip: TransactionType::CompletionAdvice,
+            ..SALE
+        },
         Kind::CompletionCancel => {
             &Rule { originals: &[Kind::Completion], slip: TransactionType::CompletionCancel, ..UNDO }
         }
@@ -163,13 +189,12 @@ pub(crate) const fn rule(kind: Kind) -> Option<&'static Rule> {
         Kind::PhoneOrder => {
             &Rule { card: CardUse::Typed, partial: false, slip: TransactionType::PhoneOrder, ..SALE }
         }
-        _ => return None,
-    })
+    }
 }
 
 /// The kinds that this terminal serves, where its acquirer's profile offers them.
 pub fn served() -> impl Iterator<Item = Kind> {
-    Kind::ALL.iter().copied().filter(|kind| rule(*kind).is_some())
+    Kind::ALL.iter().copied()
 }
 
 /// Whether the acquirer's profile offers a kind.
@@ -193,6 +218,11 @@ pub enum Unfit {
     /// It was not approved.
     #[error("the original was not approved")]
     NotApproved,
+    /// It was stored to be forwarded, and the host does not have it yet.
+    #[error(
+        "the host has not taken the original yet; call ForwardNow, or wait until the queue has delivered it"
+    )]
+    NotForwarded,
     /// Its outcome, or that of something that follows it, is not known yet.
     #[error("the original, or what follows it, is not resolved yet")]
     Unresolved,
@@ -217,8 +247,12 @@ pub enum Unfit {
     /// More than the profile's share of what was reserved.
     #[error("this pre-authorisation may be completed over {0} minor units at most")]
     ExceedsHold(u64),
-    /// The supervisor said that the host has it; the host's answer, with the numbers that name it, never came.
-    #[error("the host's numbers of the original are not known, as its answer never came")]
+    /// The supervisor, or a repeated answer, said that the host has it; the answer with the numbers that name it never
+    /// came.
+    #[error(
+        "the host's numbers of the original are not known, as its answer never came; give them as for one that is \
+             elsewhere"
+    )]
     NoReference,
 }
 
@@ -249,7 +283,7 @@ pub(crate) struct Asked {
 /// Whether a transaction may follow `original`, which `followers` follow already. A follower that was itself undone is
 /// not among them.
 pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> Result<(), Unfit> {
-    let Some(rule) = rule(asked.kind) else { return Err(Unfit::Kind) };
+    let rule = rule(asked.kind);
     if !rule.originals.contains(&original.kind) {
         return Err(Unfit::Kind);
     }
@@ -270,6 +304,9 @@ pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> R
     let row = asked.kind.row();
     let by_code = row.original_code && row.condition == Condition::PreAuth;
     let by_rrn = row.original_rrn && original.wallet.is_none();
+    if by_rrn && original.outcome == Some(Outcome::ApprovedOffline) && original.response_code.is_none() {
+        return Err(Unfit::NotForwarded);
+    }
     if (by_rrn && original.rrn.is_none()) || (by_code && original.authorisation_code.is_none()) {
         return Err(Unfit::NoReference);
     }
@@ -299,11 +336,11 @@ fn given_back(own: Option<TransactionId>, followers: &[Attempt]) -> Result<u64, 
     }
     let mut refunded = 0;
     for follower in others().filter(|follower| is_done(follower)) {
-        match rule(follower.kind).map(|rule| rule.amount) {
-            Some(AmountRule::Whole) => return Err(Unfit::AlreadyVoided),
-            Some(AmountRule::Share) => return Err(Unfit::AlreadyCompleted),
-            Some(AmountRule::Part) => refunded += follower.charged.unwrap_or(0),
-            Some(AmountRule::Free | AmountRule::Nothing) | None => {}
+        match rule(follower.kind).amount {
+            AmountRule::Whole => return Err(Unfit::AlreadyVoided),
+            AmountRule::Share => return Err(Unfit::AlreadyCompleted),
+            AmountRule::Part => refunded += follower.charged.unwrap_or(0),
+            AmountRule::Free | AmountRule::Nothing => {}
         }
     }
     Ok(refunded)
@@ -481,16 +518,42 @@ mod tests {
     }
 
     #[test]
+    fn a_pre_authorisation_is_completed_by_request_or_by_advice_and_an_advice_is_only_refunded() {
+        let held = approved(1, Kind::PreAuth);
+        let advise =
+            |amount, followers: &[Attempt]| fits(asked(Kind::CompletionAdvice, amount), &held, followers);
+        assert_eq!((advise(1150, &[]), advise(1151, &[])), (Ok(()), Err(Unfit::ExceedsHold(1150))));
+        let stored =
+            Attempt { rrn: None, ..attempt(2, Kind::CompletionAdvice, Some(Outcome::ApprovedOffline)) };
+        for kind in [Kind::Completion, Kind::CompletionAdvice, Kind::PreAuthCancel] {
+            let again = fits(asked(kind, 1000), &held, std::slice::from_ref(&stored));
+            assert_eq!(again, Err(Unfit::AlreadyCompleted), "{kind}");
+        }
+        assert_eq!(advise(1, &[part(2, Kind::Completion, 700)]), Err(Unfit::AlreadyCompleted));
+        assert_eq!(fits(asked(Kind::CompletionCancel, 1000), &stored, &[]), Err(Unfit::Kind));
+        // The host finds what is refunded by its own numbers, which come with its answer.
+        assert_eq!(fits(asked(Kind::Refund, 1), &stored, &[]), Err(Unfit::NotForwarded));
+        let taken = Attempt {
+            rrn: Some("000000000002".to_owned()),
+            response_code: Some("00".to_owned()),
+            ..stored.clone()
+        };
+        assert_eq!(fits(asked(Kind::Refund, 1000), &taken, &[]), Ok(()));
+        let lost = Attempt { response_code: Some("94".to_owned()), ..stored };
+        assert_eq!(fits(asked(Kind::Refund, 1), &lost, &[]), Err(Unfit::NoReference));
+    }
+
+    #[test]
     fn rules_1_and_5_whatever_is_served_has_a_way_out_of_not_knowing() {
         for kind in served() {
-            let reversed = rule(kind).map(|rule| rule.silence) == Some(Silence::Reverse);
+            let reversed = rule(kind).silence == Silence::Reverse;
             assert_eq!(reversed, kind.row().reversible, "{kind}: on the line and in the flow");
         }
-        let of = |silence| {
-            served().filter(move |kind| rule(*kind).is_some_and(|r| r.silence == silence)).collect::<Vec<_>>()
-        };
+        let of = |silence| served().filter(move |kind| rule(*kind).silence == silence).collect::<Vec<_>>();
         assert_eq!(of(Silence::Ask), [Kind::Refund]);
-        assert_eq!(of(Silence::Forward), [Kind::OfflineSale]);
+        assert_eq!(of(Silence::Forward), [Kind::CompletionAdvice, Kind::OfflineSale]);
+        let offline = |kind: &Kind| rule(*kind).sells_offline();
+        assert_eq!(served().filter(offline).collect::<Vec<_>>(), [Kind::OfflineSale]);
         // What moves no money needs none.
         assert_eq!(of(Silence::Fail), [Kind::BalanceInquiry]);
         assert!(served().all(|kind| kind.row().amount == (kind != Kind::BalanceInquiry)));

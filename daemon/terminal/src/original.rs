@@ -237,9 +237,7 @@ impl Terminal {
         let mut standing = Vec::new();
         for mut follower in self.followers_of(original, records)? {
             let own = self.followers_of(follower.id, records)?;
-            let mut undoing = own
-                .iter()
-                .filter(|other| kinds::rule(other.kind).is_some_and(|rule| rule.amount == AmountRule::Whole));
+            let mut undoing = own.iter().filter(|other| kinds::rule(other.kind).amount == AmountRule::Whole);
             if undoing.clone().any(kinds::is_done) {
                 continue;
             }
@@ -270,7 +268,8 @@ impl Terminal {
 
     /// The row of a kind that this terminal serves, for this acquirer.
     pub(crate) fn rule_of(&self, kind: Kind) -> Result<&'static Rule, CallError> {
-        kinds::rule(kind).filter(|_| kinds::offered(kind, self.profile())).ok_or(CallError::UnknownKind)
+        let offered = kinds::offered(kind, self.profile());
+        if offered { Ok(kinds::rule(kind)) } else { Err(CallError::UnknownKind) }
     }
 }
 

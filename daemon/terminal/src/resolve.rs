@@ -31,7 +31,7 @@ impl Terminal {
     pub(crate) fn unresolved_refunds(&self) -> u32 {
         let asks = |live: &&Live| {
             live.attempt.outcome == Some(Outcome::Unknown)
-                && kinds::rule(live.attempt.kind).is_some_and(|rule| rule.silence == Silence::Ask)
+                && kinds::rule(live.attempt.kind).silence == Silence::Ask
         };
         u32::try_from(self.live.values().filter(asks).count()).unwrap_or(u32::MAX)
     }

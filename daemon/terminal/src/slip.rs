@@ -2,7 +2,7 @@
 
 use crate::{
     event::LocalTime,
-    kinds::{self, CardUse},
+    kinds::{self, AmountRule, CardUse},
     prompt,
     record::{Attempt, Link},
     state::Outcome,
@@ -27,7 +27,7 @@ impl Terminal {
         charged: u64,
         card: Option<(&Kernel, &CardOutcome)>,
     ) -> Option<Receipt> {
-        let rule = kinds::rule(attempt.kind)?;
+        let rule = kinds::rule(attempt.kind);
         let by_code = attempt.wallet.is_some();
         let link = attempt.original.as_ref();
         let typed = rule.card == CardUse::Typed;
@@ -77,7 +77,9 @@ impl Terminal {
             original: link.map_or_else(Original::default, printed),
             wallet: attempt.wallet.clone(),
             voucher: attempt.voucher.clone(),
-            not_yet_authorised: attempt.outcome == Some(Outcome::ApprovedOffline),
+            // What a pre-authorisation has reserved the host has authorised.
+            not_yet_authorised: attempt.outcome == Some(Outcome::ApprovedOffline)
+                && rule.amount != AmountRule::Share,
             goods: attempt.options.goods.clone(),
             strokes: None,
             mask_cardholder_copy: false,

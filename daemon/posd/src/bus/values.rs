@@ -69,6 +69,7 @@ impl From<CallError> for Refused {
             CallError::Original(Unfit::NotFound) => "OriginalNotFound",
             CallError::Original(Unfit::Kind) => "OriginalOfOtherKind",
             CallError::Original(Unfit::NotApproved) => "OriginalNotApproved",
+            CallError::Original(Unfit::NotForwarded) => "OriginalNotForwarded",
             CallError::Original(Unfit::Unresolved) => "OriginalUnresolved",
             CallError::Original(Unfit::AlreadyVoided) => "AlreadyVoided",
             CallError::Original(Unfit::OtherBatch) => "OtherBatch",

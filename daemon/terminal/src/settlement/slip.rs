@@ -214,7 +214,8 @@ impl Terminal {
     ) -> Result<Slip, StorageFault> {
         let mut details = Vec::new();
         each_of_batch(record.batch, 0, records, |attempt| {
-            if let (Some(amount), Some(transaction_type)) = (counted(attempt), slip_type(attempt.kind)) {
+            if let Some(amount) = counted(attempt) {
+                let transaction_type = kinds::rule(attempt.kind).slip;
                 details.push(Detail {
                     trace: attempt.trace.unwrap_or_default(),
                     transaction_type,
@@ -284,10 +285,6 @@ fn batch_lines(batch: u32, records: &dyn Records, profile: &Profile) -> Result<V
     Ok(lines)
 }
 
-fn slip_type(kind: Kind) -> Option<TransactionType> {
-    kinds::rule(kind).map(|rule| rule.slip)
-}
-
 fn slip_side(side: Side, result: HostResult) -> SlipSide {
     SlipSide {
         debit_count: side.debit_count.into(),
@@ -301,8 +298,6 @@ fn slip_side(side: Side, result: HostResult) -> SlipSide {
 fn by_type(kinds: &std::collections::BTreeMap<Kind, Sum>) -> Vec<Total<TransactionType>> {
     kinds
         .iter()
-        .filter_map(|(kind, sum)| {
-            slip_type(*kind).map(|of| Total { of, count: sum.count, amount: sum.amount })
-        })
+        .map(|(kind, sum)| Total { of: kinds::rule(*kind).slip, count: sum.count, amount: sum.amount })
         .collect()
 }

@@ -56,6 +56,7 @@ pub(crate) fn host_kind(kind: Kind, family: Family) -> MessageKind {
         (Kind::PreAuth, _) => MessageKind::PreAuth,
         (Kind::PreAuthCancel, _) => MessageKind::PreAuthCancel,
         (Kind::Completion, _) => MessageKind::Completion,
+        (Kind::CompletionAdvice, _) => MessageKind::CompletionAdvice,
         (Kind::CompletionCancel, _) => MessageKind::CompletionCancel,
         (Kind::BalanceInquiry, _) => MessageKind::BalanceInquiry,
         (Kind::Instalment, _) => MessageKind::Instalment,

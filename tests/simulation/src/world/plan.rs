@@ -81,6 +81,7 @@ pub fn chain(kind: Kind) -> &'static [Kind] {
         Kind::Refund => &[Kind::Sale, Kind::Refund],
         Kind::PreAuthCancel => &[Kind::PreAuth, Kind::PreAuthCancel],
         Kind::Completion => &[Kind::PreAuth, Kind::Completion],
+        Kind::CompletionAdvice => &[Kind::PreAuth, Kind::CompletionAdvice],
         Kind::CompletionCancel => &[Kind::PreAuth, Kind::Completion, Kind::CompletionCancel],
         Kind::PreAuth => &[Kind::PreAuth],
         Kind::QrScan => &[Kind::QrScan],
@@ -108,7 +109,7 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
     let kind = random.pick(&FOLLOWING);
     let percent = match kind {
         Kind::Refund => random.pick(&[100, 30, 60, 101]),
-        Kind::Completion => random.pick(&[100, 70, 115, 116]),
+        Kind::Completion | Kind::CompletionAdvice => random.pick(&[100, 70, 115, 116]),
         _ => 100,
     };
     // Mostly a late one.
@@ -158,13 +159,15 @@ pub(super) fn wallet(random: &mut Random, plan: &Plan) -> Wallet {
 }
 
 /// What is drawn to follow an earlier job.
-const FOLLOWING: [Kind; 8] = [
+const FOLLOWING: [Kind; 10] = [
     Kind::Void,
     Kind::Refund,
     Kind::Refund,
     Kind::PreAuthCancel,
     Kind::Completion,
     Kind::Completion,
+    Kind::CompletionAdvice,
+    Kind::CompletionAdvice,
     Kind::CompletionCancel,
     Kind::CompletionCancel,
 ];

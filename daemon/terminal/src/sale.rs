@@ -535,6 +535,8 @@ impl Terminal {
             Action::Confirm(candidate) => {
                 self.offer(&[candidate], State::WaitingConfirmation, Prompt::ConfirmApplication);
             }
+            // Only a tap asks for it.
+            Action::ReleaseCard => self.resume(Input::Released),
             Action::EnterOnlinePin => self.ask_online_pin(),
             Action::VerifyOfflinePin { tries_left, .. } => self.ask_offline_pin(tries_left),
             Action::GoOnline(request) => self.go_online(request),
@@ -770,7 +772,11 @@ impl Terminal {
                 CardRefusal::Refused => (Outcome::Cancelled, Cause::CancelledByCustomer),
                 CardRefusal::ServiceNotAllowed => (Outcome::Declined, Cause::DeclinedByCard),
             },
-            CardVerdict::Terminated(Reason::CardLost) => (Outcome::Failed, Cause::CardRemoved),
+            // Only a tap ends so.
+            CardVerdict::AnotherInterface => (Outcome::Failed, Cause::NoApplication),
+            CardVerdict::TryAgain(_) | CardVerdict::Terminated(Reason::CardLost) => {
+                (Outcome::Failed, Cause::CardRemoved)
+            }
             CardVerdict::Terminated(_) => (Outcome::Failed, Cause::CardFault),
         }
     }

@@ -93,13 +93,16 @@ impl Terminal {
     }
 
     /// Whether an advice waits for another one, so that the host knows what it is about: a tip for the sale that it adds
-    /// to.
+    /// to, a signature for the transaction that was signed.
     fn waits(&self, advice: &Advice) -> bool {
-        let Some(linked) = &advice.original.linked else { return false };
-        self.advices.iter().any(|other| {
-            other.kind == AdviceKind::Transaction
-                && (other.original.batch, other.original.trace) == (linked.batch, linked.trace)
-        })
+        let about = |other: &Advice| match advice.kind {
+            AdviceKind::ScriptResult => false,
+            AdviceKind::Signature => other.transaction == advice.transaction,
+            AdviceKind::Transaction => advice.original.linked.as_ref().is_some_and(|linked| {
+                (other.original.batch, other.original.trace) == (linked.batch, linked.trace)
+            }),
+        };
+        self.advices.iter().any(|other| other.kind == AdviceKind::Transaction && about(other))
     }
 
     /// All that is due in the order of the reference; what was tried longest ago first.
@@ -188,6 +191,16 @@ impl Terminal {
         self.turns.last.remove(&due);
         if let Some(round) = self.round.as_mut() {
             round.silent = 0;
+        }
+        self.try_at_once();
+        self.effect(Effect::StopTimer(Timer::Retry));
+    }
+
+    /// The host has a part of it, and may have the next: a round goes on with it.
+    pub(crate) fn part_delivered(&mut self, due: Due) {
+        if let Some(round) = self.round.as_mut() {
+            round.silent = 0;
+            round.tried.remove(&due);
         }
         self.try_at_once();
         self.effect(Effect::StopTimer(Timer::Retry));
@@ -296,12 +309,14 @@ impl Terminal {
 /// The place of reversals among the classes of [`class`].
 const REVERSALS: u8 = 1;
 
-/// The order of the reference: script results, reversals, then transactions without a chip, then those with one.
+/// The order of the reference: script results, reversals, then transactions without a chip, then those with one; what is
+/// no transaction comes last.
 fn class(advice: &Advice) -> u8 {
     match advice.kind {
         AdviceKind::ScriptResult => 0,
         AdviceKind::Transaction if advice.original.field55.is_empty() => 2,
         AdviceKind::Transaction => 3,
+        AdviceKind::Signature => 4,
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) struct Told {
     pub(crate) authorisation_code: Option<String>,
     pub(crate) response_code: String,
     pub(crate) host_date: Option<String>,
+    pub(crate) settlement_date: Option<String>,
 }
 
 impl Terminal {
@@ -183,7 +184,9 @@ impl Terminal {
             attempt.authorisation_code = told.authorisation_code.clone();
             attempt.response_code = Some(told.response_code.clone());
             attempt.host_date = told.host_date.clone();
+            attempt.settlement_date = told.settlement_date.clone();
         };
+        writes.extend(self.sign_for(advice.transaction, told));
         if let Some(live) = self.live.get_mut(&advice.transaction) {
             take(&mut live.attempt);
             writes.push(live.record());

@@ -4,8 +4,8 @@ mod day;
 mod qr;
 
 pub use day::{
-    ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureTooLong, TipAmount,
-    Tips,
+    ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureForm,
+    SignatureTooLong, TipAmount, Tips,
 };
 pub use qr::{Qr, QrCoding, QrDialect, QrStep, RefundOriginal, ShownCode, ShownPayload, Silence, Wallet};
 

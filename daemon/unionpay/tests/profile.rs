@@ -67,6 +67,11 @@ fn what_types_do_not_catch_is_named() {
         ("tips.percent = 101", "tips.percent"),
         ("tips.kind = \"4\"", "tips.kind"),
         ("e_signature.kind = \"7\"", "e_signature.kind"),
+        ("e_signature.enabled = true\ne_signature.most_parts = 3", "e_signature.most_parts"),
+        (
+            "e_signature.enabled = true\ne_signature.most_parts = 4\ne_signature.form = \"strokes\"",
+            "e_signature.most_parts",
+        ),
         ("e_signature.last_part = \"80\"", "e_signature.last_part"),
         ("e_signature.last_part = \"803\"", "e_signature.last_part"),
         ("e_signature.first_part = \"995\"", "e_signature.most_parts"),

@@ -4,7 +4,8 @@ use crate::Violation;
 use posd_acquirer::{Host, Match, MessageKind};
 use posd_journal::Journal;
 use posd_terminal::{
-    AdviceKind, Attempt, BatchTotals, Kind, MismatchKind, Outcome, Records, Settlement, SettlementStep,
+    AdviceKind, Attempt, BatchTotals, Kind, Mismatch, MismatchKind, Outcome, Records, Settlement,
+    SettlementStep,
 };
 use posd_unionpay::{Profile, Side, request::ChipEnd};
 use std::collections::BTreeMap;
@@ -62,8 +63,11 @@ fn batch_agrees(
         return Err("the journal counts something else than was settled".to_owned());
     }
     let is_refused = |trace: Option<u32>| trace.is_some_and(|trace| refused.contains_key(&trace));
+    // What a card garbled of its certificate the issuer finds out.
+    let garbled = |m: &&Mismatch| m.kind == MismatchKind::UploadRefused && m.code.as_deref() == Some("59");
     if let Some(wrong) = record.mismatches.iter().find(|m| {
-        m.kind != MismatchKind::Totals && !(m.kind == MismatchKind::AdviceNotAccepted && is_refused(m.trace))
+        let known = m.kind == MismatchKind::AdviceNotAccepted && is_refused(m.trace);
+        m.kind != MismatchKind::Totals && !known && !garbled(m)
     }) {
         return Err(format!("{wrong:?}"));
     }
@@ -92,7 +96,7 @@ fn batch_agrees(
         .filter(|a| a.upload.as_ref().is_some_and(|upload| upload.end == Some(ChipEnd::Certified)))
         .count();
     let uploaded = settlement.uploads.iter().filter(|line| line.kind == MessageKind::ChipUpload).count();
-    if certified != uploaded {
+    if certified != uploaded + record.mismatches.iter().filter(garbled).count() {
         return Err(format!("{uploaded} of {certified} certificates were uploaded"));
     }
     Ok(())

@@ -3,7 +3,9 @@
 use crate::app::signature;
 use crate::world::{FAMILIES, host_kind};
 use posd_acquirer::{Booking, BookingState, Host, MessageKind};
-use posd_terminal::{Advice, Attempt, Cause, Kind, Outcome, SetContent, StoredSet, TransactionId, Write};
+use posd_terminal::{
+    Advice, AdviceKind, Attempt, Cause, Kind, Outcome, SetContent, StoredSet, TransactionId, Write,
+};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,6 +193,9 @@ impl Oracle {
         let kind = match (mti.as_str(), processing.as_deref()) {
             ("0400", _) => MessageKind::Reversal,
             ("0620", _) => MessageKind::ScriptResult,
+            ("0820", _) if code.as_deref().is_some_and(|code| code.starts_with("80")) => {
+                MessageKind::Signature
+            }
             ("0800", _) => MessageKind::SignIn,
             ("0500", _) => MessageKind::Settlement,
             ("0320", _) => match code.as_deref() {
@@ -237,6 +242,8 @@ impl Oracle {
             "0400" => {}
             // A row carries its transaction's trace, and a repeated message of details its own again.
             "0320" if kind != MessageKind::BatchEnd => {}
+            // So does each part of a signature.
+            "0820" => {}
             // An advice keeps its own trace from try to try.
             "0620" => {
                 self.own.insert((batch, trace));
@@ -259,7 +266,10 @@ impl Oracle {
         refused: &[Advice],
     ) {
         // A card that garbles its certificate is found out by the issuer only: the one refusal that an advice may meet.
-        let bad_certificate = |advice: &&Advice| advice.tries.last().is_some_and(|last| last.result == "59");
+        let bad_certificate = |advice: &&Advice| {
+            advice.kind == AdviceKind::Transaction
+                && advice.tries.last().is_some_and(|last| last.result == "59")
+        };
         let mut lied: BTreeSet<TransactionId> =
             refused.iter().filter(bad_certificate).map(|advice| advice.transaction).collect();
         // The host knows of nothing that a tip on such a sale could be added to.
@@ -269,7 +279,10 @@ impl Oracle {
         };
         let orphans: Vec<_> = attempts.iter().filter(on).map(|attempt| attempt.id).collect();
         lied.extend(orphans);
-        for advice in refused.iter().filter(|advice| !lied.contains(&advice.transaction)) {
+        // Of one that the host had already, the number that its signature would name came to nobody.
+        let repeated = |id| attempts.iter().any(|a| a.id == id && a.response_code.as_deref() == Some("94"));
+        let nameless = |advice: &Advice| advice.kind == AdviceKind::Signature && repeated(advice.transaction);
+        for advice in refused.iter().filter(|a| !lied.contains(&a.transaction) && !nameless(a)) {
             self.broken(format!(
                 "advice {} of {} needs action: {:?}",
                 advice.id, advice.transaction, advice.tries
@@ -325,10 +338,29 @@ impl Oracle {
 }
 
 impl Oracle {
-    /// A signature that the terminal has taken is in the journal, as it was drawn.
-    pub(crate) fn signatures(&mut self, attempts: &[Attempt], signed: &[TransactionId]) {
+    /// A signature that the terminal has taken is in the journal, as it was drawn, and at the host: each part of it, once.
+    pub(crate) fn signatures(&mut self, attempts: &[Attempt], signed: &[TransactionId], host: &Host) {
+        let form = posd_unionpay::profile::ESignature::default();
         for id in signed {
             let attempt = attempts.iter().find(|attempt| attempt.id == *id);
+            // One without a number names nothing that the host could keep it with.
+            if let Some(attempt) = attempt.filter(|attempt| attempt.rrn.is_some()) {
+                let drawn = signature(*id).map(|strokes| strokes.raster().to_vec()).unwrap_or_default();
+                let wanted = form.parts(&drawn).unwrap_or_default();
+                let wanted: Vec<(String, String)> =
+                    wanted.into_iter().map(|(part, data)| (part, hex(data))).collect();
+                let here: Vec<(String, String)> = host
+                    .ledger()
+                    .signatures
+                    .iter()
+                    .filter(|part| Some(&part.rrn) == attempt.rrn.as_ref())
+                    .map(|part| (part.part.clone(), part.image.clone()))
+                    .collect();
+                if here != wanted {
+                    let parts: Vec<_> = here.iter().map(|(part, _)| part.as_str()).collect();
+                    self.broken(format!("{id}: the host has the parts {parts:?} of its signature"));
+                }
+            }
             let kept = attempt.and_then(|attempt| attempt.receipt.as_ref()?.strokes.clone());
             if kept.is_none() || kept != signature(*id) {
                 self.broken(format!("{id}: the signature that was taken is not there"));
@@ -438,6 +470,11 @@ impl Oracle {
             }
         }
     }
+}
+
+/// Upper-case hexadecimal, as the host's books have it.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// What is about an earlier transaction.

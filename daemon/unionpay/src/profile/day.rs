@@ -85,6 +85,28 @@ pub struct ESignature {
     pub part_bytes: u16,
     /// Whether the message carries a MAC. Default true.
     pub mac: bool,
+    /// What field 62 holds. Default `bitmap`.
+    pub form: SignatureForm,
+}
+
+/// What the data of a signature are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureForm {
+    /// 96 rows of 32 bytes: 256 dots each, the highest bit at the left, 1 is ink.
+    Bitmap,
+    /// For each stroke the number of its points (two bytes, the high one first), and for each point x and y, a byte each.
+    Strokes,
+}
+
+impl SignatureForm {
+    /// Most bytes of a signature in this form: a drawing of 256 by 96 dots, or 64 strokes of 2048 points together.
+    pub const fn most_bytes(self) -> usize {
+        match self {
+            Self::Bitmap => 256 / 8 * 96,
+            Self::Strokes => 64 * 2 + 2_048 * 2,
+        }
+    }
 }
 
 impl Default for ESignature {
@@ -97,6 +119,7 @@ impl Default for ESignature {
             most_parts: 10,
             part_bytes: 900,
             mac: true,
+            form: SignatureForm::Bitmap,
         }
     }
 }
@@ -220,6 +243,9 @@ impl ESignature {
         must(digits(&self.last_part, 3), "e_signature.last_part", "must be three digits")?;
         must((1..=99).contains(&self.most_parts), "e_signature.most_parts", "must lie in 1 to 99")?;
         must((1..=999).contains(&self.part_bytes), "e_signature.part_bytes", "must lie in 1 to 999")?;
+        let room = usize::from(self.most_parts) * usize::from(self.part_bytes);
+        let enough = !self.enabled || room >= self.form.most_bytes();
+        must(enough, "e_signature.most_parts", "leaves too little room for a signature in that form")?;
         let first = self.first_part.parse::<u16>().unwrap_or_default();
         let last = self.last_part.parse::<u16>().unwrap_or_default();
         // Numbers of parts before the last: none where there is one part only.

@@ -329,7 +329,7 @@ impl World {
         let refused = self.runner.as_ref().map(|runner| runner.journal().journal.advices_to_look_at());
         let refused = refused.and_then(Result::ok).unwrap_or_default();
         oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused, &refused);
-        oracle.signatures(&attempts, &self.app.signed);
+        oracle.signatures(&attempts, &self.app.signed, &self.host);
         if self.app.sold_while_locked {
             return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
         }
@@ -357,6 +357,7 @@ impl World {
             download_effects: self.downloads.effects,
             sale_effects: self.last_effects.saturating_sub(self.sale_effects.unwrap_or(0)),
             causes: attempts.iter().rev().map(|attempt| attempt.cause.word()).collect(),
+            signature_parts: self.host.ledger().signatures.len(),
             reasons: self.host.ledger().reversals.iter().map(|reversal| reversal.reason.clone()).collect(),
         })
     }

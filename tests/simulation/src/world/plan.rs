@@ -1,7 +1,7 @@
 //! What one run does, and what came of it.
 
 use crate::{app::Job, plant::Plant, random::Random};
-use posd_acquirer::{Course, Fault, Wallet};
+use posd_acquirer::{Course, Fault, MessageKind, Wallet};
 use posd_card::Misbehaviour;
 use posd_terminal::Kind;
 use std::collections::BTreeSet;
@@ -30,6 +30,8 @@ pub enum Faults {
     Downloads(u64, Option<u64>),
     /// The host does this with the first transaction of the plan's kind.
     Host(Fault),
+    /// The host does this with the first message of a kind.
+    HostTo(Fault, MessageKind),
     /// The card does this in the first sale.
     Card(Misbehaviour),
 }
@@ -68,6 +70,8 @@ pub struct Outcome {
     pub download_effects: u64,
     /// Effects between the sale's start and its end, for sweeps.
     pub sale_effects: u64,
+    /// Parts of signatures that the host has.
+    pub signature_parts: usize,
     /// Reasons of the reversals that the host saw (field 39), in order.
     pub reasons: Vec<String>,
     /// Causes of the attempts' outcomes, oldest first.

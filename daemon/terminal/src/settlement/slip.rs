@@ -298,11 +298,33 @@ fn slip_side(side: Side, result: HostResult) -> SlipSide {
     }
 }
 
+/// One line for each name of the slip: payments by code have that of their type.
 fn by_type(kinds: &std::collections::BTreeMap<Kind, Sum>) -> Vec<Total<TransactionType>> {
-    kinds
-        .iter()
-        .filter_map(|(kind, sum)| {
-            slip_type(*kind).map(|of| Total { of, count: sum.count, amount: sum.amount })
-        })
-        .collect()
+    let mut lines: Vec<Total<TransactionType>> = Vec::new();
+    for (kind, sum) in kinds {
+        let Some(of) = slip_type(*kind) else { continue };
+        match lines.iter_mut().find(|line| line.of == of) {
+            Some(line) => {
+                line.count = line.count.saturating_add(sum.count);
+                line.amount = line.amount.saturating_add(sum.amount);
+            }
+            None => lines.push(Total { of, count: sum.count, amount: sum.amount }),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_one_name_are_one_line() {
+        let sum = |count, amount| Sum { count, amount };
+        let kinds = [(Kind::Sale, sum(2, 300)), (Kind::QrScan, sum(1, 50)), (Kind::QrShow, sum(1, 7))];
+        let lines = by_type(&kinds.into_iter().chain([(Kind::Void, sum(1, 100))]).collect());
+        let sale = Total { of: TransactionType::Sale, count: 4, amount: 357 };
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.contains(&sale), "{lines:?}");
+    }
 }

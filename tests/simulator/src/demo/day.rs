@@ -247,8 +247,10 @@ async fn the_next_day(till: &Till) -> Result<(), DemoError> {
     say("   消费撤销 void  CNY 1200.00 → 拒绝 refused: OtherBatch")?;
     till.approved("sale", "breakfast", 1500, &CreateOptions::default()).await?;
     let journal = till.stack.directory().join("journal.db").display().to_string();
-    let whole = till.posctl(&["audit", "verify", &journal, "--lang", "zh-CN"]).await?;
-    say(&format!("   {}", whole.trim_end()))?;
+    let head = till.terminal.audit_head().await?;
+    let kept = format!("{}:{}", head.sequence, head.hash);
+    till.posctl(&["audit", "verify", &journal, "--head", &kept]).await?;
+    say(&format!("   审计链完整 the audit chain is whole: {} 行 rows", head.sequence))?;
     Ok(())
 }
 

@@ -169,6 +169,7 @@ pub const KINDS: &[Kind] = &[
         help_en: "Take what was reserved, and tell the host later",
         originals: &["pre-auth"],
         amount: AmountOf::UpToOriginal,
+        external: true,
         ..UNDO
     },
     Kind {
@@ -220,6 +221,17 @@ pub const KINDS: &[Kind] = &[
                 en: "Tighter limit of hours since the host was heard",
             },
         ],
+        ..SALE
+    },
+    Kind {
+        word: "tip",
+        zh: "小费",
+        en: "tip",
+        help_zh: "给本批次的一笔消费加小费，不用再刷卡，稍后通知主机",
+        help_en: "Add a tip to a sale of this batch without the card, and tell the host later",
+        follows: true,
+        originals: &["sale", "offline-sale"],
+        partial: false,
         ..SALE
     },
     Kind {

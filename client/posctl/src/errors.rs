@@ -33,7 +33,22 @@ const CHINESE: &[(&str, &str)] = &[
     ("OriginalOfOtherKind", "原交易的类型不能这样操作"),
     ("OriginalNotApproved", "原交易没有成功"),
     ("OriginalUnresolved", "原交易的结果还不确定，请等待"),
+    ("OriginalNotForwarded", "主机尚未受理原交易，请先上送（posctl queue forward）"),
     ("AlreadyVoided", "原交易已撤销"),
+    ("AlreadyRefunded", "原交易已退货（全部或部分），只能继续退货"),
+    ("AlreadyCompleted", "预授权已完成，可撤销或退还该完成交易"),
+    ("AlreadyTipped", "原交易已加小费，只能退货"),
+    ("TipExceedsLimit", "小费超过上限"),
+    ("RefundExceedsOriginal", "超过原交易可退金额"),
+    ("CompletionExceedsOriginal", "超过预授权可完成的金额"),
+    ("OriginalWithoutReference", "原交易缺少主机参考号，须向收单行办理"),
+    ("OfflineRefused", "现在不能脱机收款"),
+    ("UnknownCode", "不是可受理的付款码，请重扫"),
+    ("NoActionNeeded", "这一行不需要处理"),
+    ("ReversalPending", "有冲正未应答，暂不能结算"),
+    ("AdvicesPending", "有通知未上送，暂不能结算"),
+    ("NoSettlement", "没有这个批次的结算"),
+    ("KindSwitchedOff", "收单机构已关闭本终端的这种交易"),
     ("OtherBatch", "原交易不在本批次，只能退货"),
     ("AmountMismatch", "金额与原交易不符，须全额"),
     ("StorageFailed", "流水无法使用，请联系维修"),
@@ -52,7 +67,15 @@ pub(crate) fn text(name: &str, text: &str, language: Language) -> String {
     match (language, chinese) {
         (Language::ZhCn, Some(chinese)) => match name {
             // These end in what only the terminal knows.
-            "NotReady" | "LockedOut" | "HostRefused" | "InvalidArgument" | "AmountMismatch" => {
+            "NotReady"
+            | "LockedOut"
+            | "HostRefused"
+            | "InvalidArgument"
+            | "AmountMismatch"
+            | "RefundExceedsOriginal"
+            | "CompletionExceedsOriginal"
+            | "TipExceedsLimit"
+            | "OfflineRefused" => {
                 format!("{chinese}（{text}）")
             }
             _ => chinese.to_owned(),

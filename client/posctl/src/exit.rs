@@ -78,9 +78,13 @@ impl Exit {
             Error::Refused { name, .. } => match name.as_str() {
                 "InvalidArgument" | "InvalidReference" | "InvalidAmount" | "InvalidOption"
                 | "UnknownOption" | "UnknownCurrency" | "UnknownKind" => Exit::Usage,
-                "Busy" | "NotReady" | "Locked" | "HostUnreachable" | "ReversalPending" | "AdvicesPending" => {
-                    Exit::Later
-                }
+                "Busy"
+                | "NotReady"
+                | "Locked"
+                | "HostUnreachable"
+                | "ReversalPending"
+                | "AdvicesPending"
+                | "OriginalNotForwarded" => Exit::Later,
                 "WrongPassword" | "PromptEnded" => Exit::Password,
                 "LockedOut" => Exit::LockedOut,
                 "PasswordMustBeChanged" => Exit::ChangePassword,

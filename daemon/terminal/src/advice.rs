@@ -7,14 +7,14 @@ use crate::{
     event::{Effect, Note},
     exchange::End,
     forward::{Due, note_try},
-    offline::Told,
     record::{
         Advice, AdviceId, AdviceKind, AdviceState, Original, Records, Sealed, TransactionId, WallTime, Write,
     },
+    stored::Told,
     terminal::Terminal,
 };
 use posd_unionpay::{
-    Answer, Pan,
+    Answer, Pan, Profile,
     request::{self, Card, Linked, Request},
 };
 
@@ -147,7 +147,8 @@ impl Terminal {
             End::Answered(answer)
                 if state == AdviceState::Accepted && advice.kind == AdviceKind::Transaction =>
             {
-                self.accepted.push((advice, told(answer)));
+                let told = told(answer, self.profile());
+                self.accepted.push((advice, told));
             }
             _ => self.effect(Effect::Commit(vec![
                 Write::Device(self.device.clone()),
@@ -211,10 +212,14 @@ impl Terminal {
     }
 }
 
-fn told(answer: &Answer) -> Told {
+/// What an answer says of the transaction that the advice tells. The numbers in one that only says that the host has it
+/// already (94) are that answer's own, not those under which it was booked: they name nothing.
+fn told(answer: &Answer, profile: &Profile) -> Told {
+    let books = profile.approves(answer.response_code());
+    let number = |number: Option<&str>| number.filter(|_| books).map(str::to_owned);
     Told {
-        rrn: answer.rrn().map(str::to_owned),
-        authorisation_code: answer.authorisation_code().map(str::to_owned),
+        rrn: number(answer.rrn()),
+        authorisation_code: number(answer.authorisation_code()),
         response_code: answer.response_code().to_owned(),
         host_date: answer.local_date().map(str::to_owned),
     }

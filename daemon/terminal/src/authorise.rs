@@ -46,12 +46,12 @@ pub(crate) enum Heard {
 }
 
 /// What a message tells of the card, and what of it its reversal repeats.
-struct Presented {
-    card: request::Card,
+pub(crate) struct Presented {
+    pub(crate) card: request::Card,
     /// Chip data of the reversal.
-    reversal55: Vec<u8>,
-    masked_pan: Option<String>,
-    application_label: Option<String>,
+    pub(crate) reversal55: Vec<u8>,
+    pub(crate) masked_pan: Option<String>,
+    pub(crate) application_label: Option<String>,
 }
 
 impl Terminal {
@@ -70,9 +70,14 @@ impl Terminal {
         self.active_rule().map_or(Silence::Reverse, |rule| rule.silence)
     }
 
+    /// Whether card and terminal approve the running transaction by themselves.
+    pub(crate) fn sells_offline(&self) -> bool {
+        self.active_rule().is_some_and(kinds::Rule::sells_offline)
+    }
+
     /// The card wants the issuer asked.
     pub(crate) fn go_online(&mut self, _request: OnlineRequest) {
-        if self.silence() == Silence::Forward {
+        if self.sells_offline() {
             // An offline sale asks nobody: where the card will not have that, it ends here.
             return self.resume(Input::UnableToGoOnline);
         }
@@ -98,6 +103,11 @@ impl Terminal {
                 // The profile's dialect does not have the step, or the code no request can carry.
                 self.abort(Outcome::Failed, Cause::WalletNotServed);
             }
+        } else if self.silence() == Silence::Forward {
+            if self.store_told(Sealed(sealed)).is_none() {
+                // The record of the original gave something that no message can carry.
+                self.abort(Outcome::Failed, Cause::CardFault);
+            }
         } else if self.make_request(sealed).is_none() {
             // The card gave something that no message can carry.
             self.abort(Outcome::Failed, Cause::CardFault);
@@ -105,7 +115,7 @@ impl Terminal {
     }
 
     /// The card as the kind's request tells of it.
-    fn presented(&self) -> Option<Presented> {
+    pub(crate) fn presented(&self) -> Option<Presented> {
         let active = self.active.as_ref()?;
         if matches!(active.card, CardUse::Recorded | CardUse::Typed) {
             let recorded = active.recorded.as_ref()?;
@@ -337,7 +347,7 @@ impl Terminal {
 
     /// The kernel has ended.
     pub(crate) fn card_finished(&mut self, outcome: CardOutcome) {
-        if self.silence() == Silence::Forward && outcome.verdict == CardVerdict::Approved {
+        if self.sells_offline() && outcome.verdict == CardVerdict::Approved {
             self.approved_by_card(outcome);
         } else if outcome.verdict == CardVerdict::Read {
             self.card_read();
@@ -374,7 +384,7 @@ impl Terminal {
         let Some(live) = self.live.get_mut(&id) else { return Vec::new() };
         let attempt = &mut live.attempt;
         let rule = kinds::rule(attempt.kind);
-        if rule.is_none_or(|rule| rule.amount != AmountRule::Nothing) {
+        if rule.amount != AmountRule::Nothing {
             attempt.charged = Some(charged);
         } else {
             attempt.balance = answer.balance(attempt.amount.currency().numeric());
@@ -388,7 +398,7 @@ impl Terminal {
         if let Some(live) = self.live.get_mut(&id) {
             live.attempt.receipt = receipt;
         }
-        if rule.is_none_or(|rule| rule.prints) { self.print_by_itself(id) } else { Vec::new() }
+        if rule.prints { self.print_by_itself(id) } else { Vec::new() }
     }
 
     /// Card and host have said all they will: one commit makes the outcome durable, with everything that follows.

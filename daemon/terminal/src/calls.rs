@@ -299,7 +299,7 @@ impl Terminal {
         self.refuse_if_locked()?;
         self.refuse_if_settling()?;
         self.refuse_if_batch_is_full(attempt.kind, records)?;
-        if stored {
+        if rule.sells_offline() {
             self.may_begin_offline(&attempt, records)?;
         }
         let busy = self.active.is_some() || self.login.is_some() || !self.queue.is_empty();

@@ -48,17 +48,17 @@ impl Terminal {
     /// to be shown takes the amount.
     pub(crate) fn check_code(&self, kind: Kind, amount: Amount, options: &Options) -> Result<(), CallError> {
         let refused = |why| Err(CallError::InvalidArgument(why));
-        let card = kinds::rule(kind).map(|rule| rule.card);
+        let card = kinds::rule(kind).card;
         match card {
-            Some(CardUse::ShownCode) => {}
+            CardUse::ShownCode => {}
             _ if options.wallet.is_some() => return refused("only \"qr-show\" names a wallet"),
-            Some(CardUse::ScannedCode) => {}
+            CardUse::ScannedCode => {}
             _ => return Ok(()),
         }
         if !self.profile().qr.enabled {
             return refused("the acquirer's profile has no QR payments");
         }
-        if card == Some(CardUse::ScannedCode) {
+        if card == CardUse::ScannedCode {
             return Ok(());
         }
         match self.showing_wallet(options) {

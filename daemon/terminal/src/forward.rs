@@ -3,7 +3,8 @@
 //! Reversals (`reversal.rs`) and advices (`advice.rs`) are sent before a new online transaction, and in the background
 //! with growing waits. A row ends only with an answer that says so; none is ever deleted. Script results go before
 //! reversals, those before transactions, and transactions without a chip before those with one (reference 4). Within
-//! that the one that was tried longest ago comes next, so that one that never gets through holds up no other.
+//! that the one that was tried longest ago comes next, so that one that never gets through holds up no other but those
+//! that are about it.
 
 use crate::{
     call::{Answer, CallError, CallId},
@@ -91,9 +92,20 @@ impl Terminal {
         self.turns.last.get(due).copied().unwrap_or(0)
     }
 
+    /// Whether an advice waits for another one, so that the host knows what it is about: a tip for the sale that it adds
+    /// to.
+    fn waits(&self, advice: &Advice) -> bool {
+        let Some(linked) = &advice.original.linked else { return false };
+        self.advices.iter().any(|other| {
+            other.kind == AdviceKind::Transaction
+                && (other.original.batch, other.original.trace) == (linked.batch, linked.trace)
+        })
+    }
+
     /// All that is due in the order of the reference; what was tried longest ago first.
     fn in_order(&self) -> impl Iterator<Item = Due> {
-        let advices = self.advices.iter().map(|advice| (class(advice), Due::Advice(advice.id)));
+        let ready = self.advices.iter().filter(|advice| !self.waits(advice));
+        let advices = ready.map(|advice| (class(advice), Due::Advice(advice.id)));
         let reversals = self.pending().map(|r| (REVERSALS, Due::Reversal(r.transaction)));
         let mut all: Vec<(u8, u64, Due)> =
             advices.chain(reversals).map(|(class, due)| (class, self.turn_of(&due), due)).collect();

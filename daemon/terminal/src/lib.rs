@@ -42,6 +42,7 @@ mod settings;
 mod settlement;
 mod slip;
 mod state;
+mod stored;
 mod supervisor;
 mod terminal;
 mod typed_card;

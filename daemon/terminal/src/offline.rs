@@ -9,14 +9,10 @@
 use crate::{
     call::{Answer, CallError},
     event::Effect,
-    kinds::{self, Silence},
-    record::{
-        Advice, AdviceKind, AdviceState, Attempt, CardKey, Options, Original, PrintJob, Records, Sealed,
-        StorageFault, Write,
-    },
-    sale::Step,
-    settlement::Upload,
+    kinds,
+    record::{Attempt, CardKey, Options, Original, Records, Sealed, StorageFault, Write},
     state::{Cause, Outcome},
+    stored::Tale,
     terminal::{Asked, Terminal},
 };
 use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
@@ -167,14 +163,6 @@ pub struct OfflineReadiness {
     pub at_risk_count: u32,
 }
 
-/// A sale that card and terminal have approved, from there to its commit.
-#[derive(Debug)]
-pub(crate) struct Storing {
-    attempt: Attempt,
-    advice: Advice,
-    jobs: Vec<PrintJob>,
-}
-
 /// A clock that was set back by more than this hides how long the host was silent, in milliseconds.
 const CLOCK_TOLERANCE: i64 = 10 * 60_000;
 
@@ -216,15 +204,7 @@ impl Terminal {
     /// Whether the policy wants the supervisor's word for a sale.
     pub(crate) fn offline_needs_supervisor(&self, attempt: &Attempt) -> bool {
         let above = self.settings.offline.as_ref().and_then(|policy| policy.supervisor_above);
-        kinds::rule(attempt.kind).is_some_and(|rule| rule.silence == Silence::Forward)
-            && above.is_some_and(|above| attempt.amount.minor() > above)
-    }
-
-    /// A transaction that is stored waits for nothing of the host.
-    pub(crate) fn begin_stored(&mut self, records: &dyn Records) {
-        if self.is_clearing() && self.silence() == Silence::Forward {
-            self.meet_original(records);
-        }
+        kinds::rule(attempt.kind).sells_offline() && above.is_some_and(|above| attempt.amount.minor() > above)
     }
 
     /// What the card kernel is told for an offline sale: no PIN can be verified online.
@@ -245,7 +225,7 @@ impl Terminal {
     /// Whether the card in the reader, as soon as it has told its number, is of an organisation that the policy does not
     /// take offline.
     pub(crate) fn is_not_taken_offline(&self) -> bool {
-        if self.silence() != Silence::Forward {
+        if !self.sells_offline() {
             return false;
         }
         let active = self.active.as_ref().filter(|active| !active.decided);
@@ -274,8 +254,9 @@ impl Terminal {
 
     fn try_store(&mut self, key: CardKey) -> Option<()> {
         let id = self.active.as_ref()?.id;
-        let live = self.live.get(&id)?;
-        let mut attempt = live.attempt.clone();
+        let attempt = &self.live.get(&id)?.attempt;
+        let (kind, minor, currency) = (attempt.kind, attempt.amount.minor(), attempt.amount.currency());
+        let operator = attempt.operator.clone().unwrap_or_default();
         let Some(limits) = self.limits(&attempt.options) else {
             self.abort(Outcome::Declined, Cause::OfflineOff);
             return Some(());
@@ -285,93 +266,56 @@ impl Terminal {
             return Some(());
         }
         let trace = self.allocate_trace();
-        let amount = attempt.amount.minor();
         let active = self.active.as_ref()?;
         let kernel = active.kernel.as_deref()?;
         let card = active.approved.clone()?;
-        let sealed = active.sealed.clone()?;
-        let field55 = field55::build(&self.profile().field55_offline, &|tag| kernel.data(tag)).ok()?;
-        attempt.batch = Some(self.device.batch);
-        attempt.trace = Some(trace);
-        attempt.masked_pan = Some(posd_receipt::mask(&kernel.pan()?));
-        attempt.application_label = kernel.label();
-        attempt.entry = Some(Entry::Chip);
-        attempt.card_sequence = kernel.pan_sequence();
-        attempt.card = Some(sealed.clone());
-        attempt.transaction_certificate = card.cryptogram.map(|tc| crate::slip::hex(&tc));
-        attempt.charged = Some(amount);
-        attempt.outcome = Some(Outcome::ApprovedOffline);
-        attempt.cause = Cause::None;
-        attempt.ended = Some(self.now.wall);
         let original = Original {
-            kind: attempt.kind,
-            family: attempt.kind.family(),
+            kind,
+            family: kind.family(),
             entry: Entry::Chip,
             linked: None,
             batch: self.device.batch,
             trace,
-            amount,
-            currency: attempt.amount.currency().numeric(),
+            amount: minor,
+            currency: currency.numeric(),
             card_sequence: kernel.pan_sequence(),
             pin_entered: false,
             authorisation_code: None,
             rrn: None,
-            field55,
+            field55: field55::build(&self.profile().field55_offline, &|tag| kernel.data(tag)).ok()?,
             voucher: None,
             wallet: None,
         };
-        attempt.upload = Some(Upload {
-            field55: original.field55.clone(),
+        let told = Tale {
+            sealed: active.sealed.clone()?,
+            masked_pan: Some(posd_receipt::mask(&kernel.pan()?)),
+            application_label: kernel.label(),
+            certificate: card.cryptogram.map(|tc| crate::slip::hex(&tc)),
             end: Some(ChipEnd::Certified),
-            ..Upload::of(&original)
-        });
-        attempt.receipt = self.slip(&attempt, None, amount, Some((kernel, &card)));
-        let operator = attempt.operator.clone().unwrap_or_default();
-        let admission = Admission { limits, amount, card: Some(key), operator: operator.clone() };
-        let advice = self.new_advice(AdviceKind::Transaction, id, original, sealed, "0000".to_owned());
-        let signature = card.signature_required;
+            original,
+        };
         if let Some(active) = self.active.as_mut() {
-            active.signature = signature;
+            active.signature = card.signature_required;
         }
-        let jobs = self.print_by_itself(id);
-        let live = self.live.get_mut(&id)?;
-        attempt.sequence = live.sequence + crate::settings::SEQUENCE_RESERVE;
-        let mut writes = vec![
-            Write::Device(self.device.clone()),
-            Write::Attempt(Box::new(attempt.clone())),
-            Write::Advice(Box::new(advice.clone())),
-            Write::OfflineSale { transaction: id, amount, operator, card: key },
-        ];
-        writes.extend(jobs.iter().cloned().map(Write::PrintJob));
-        let active = self.active.as_mut()?;
-        active.storing = Some(Box::new(Storing { attempt, advice, jobs }));
-        active.step = Step::Storing;
+        let admission = Admission { limits, amount: minor, card: Some(key), operator: operator.clone() };
+        let mut writes = self.storing(told, Some(&card))?;
+        writes.push(Write::OfflineSale { transaction: id, amount: minor, operator, card: key });
         self.effect(Effect::CommitIf(Box::new(admission), writes));
         Some(())
     }
 
     /// The journal's answer: the sale is durable, or a limit refuses it and nothing was written.
     pub(crate) fn admitted(&mut self, answer: Result<(), Cause>) {
-        let Some(storing) = self.active.as_mut().and_then(|active| active.storing.take()) else { return };
         if let Err(cause) = answer {
             // The rows that went with it were not written either.
             self.audit_head = self.audit_head_before;
-            if let Some(active) = self.active.as_mut() {
-                active.signature = false;
-                active.copies_to_sign.clear();
-            }
+            let Some(active) = self.active.as_mut() else { return };
+            active.storing = None;
+            active.signature = false;
+            active.copies_to_sign.clear();
             return self.abort(Outcome::Declined, cause);
         }
-        let Storing { attempt, advice, jobs } = *storing;
-        let id = attempt.id;
-        self.advices.push(advice);
-        if let Some(live) = self.live.get_mut(&id) {
-            live.attempt = attempt;
-        }
-        for job in jobs {
-            self.print(job);
-        }
-        self.wind_down();
+        self.stored();
     }
 
     /// What is left, and why not.
@@ -416,44 +360,6 @@ impl Terminal {
         }
         Ok(ready)
     }
-
-    /// An advice of a transaction was accepted: its attempt learns what the host said of it. Returns the writes.
-    pub(crate) fn file_accepted(
-        &mut self,
-        mut writes: Vec<Write>,
-        advice: &Advice,
-        told: &Told,
-        records: &dyn Records,
-    ) -> Result<Vec<Write>, StorageFault> {
-        debug_assert!(advice.state == AdviceState::Accepted);
-        let take = |attempt: &mut Attempt| {
-            attempt.rrn = told.rrn.clone();
-            attempt.authorisation_code = told.authorisation_code.clone();
-            attempt.response_code = Some(told.response_code.clone());
-            attempt.host_date = told.host_date.clone();
-        };
-        if let Some(live) = self.live.get_mut(&advice.transaction) {
-            take(&mut live.attempt);
-            writes.push(live.record());
-            self.tell_later.push(advice.transaction);
-        } else if let Some(mut attempt) = self.attempt_now(advice.transaction, records)? {
-            take(&mut attempt);
-            writes.push(Write::Attempt(Box::new(attempt)));
-        }
-        if advice.original.kind == posd_unionpay::Kind::OfflineSale {
-            writes.push(Write::OfflineTaken(advice.transaction));
-        }
-        Ok(writes)
-    }
-}
-
-/// What the host said of a transaction that it was told of.
-#[derive(Debug)]
-pub(crate) struct Told {
-    pub(crate) rrn: Option<String>,
-    pub(crate) authorisation_code: Option<String>,
-    pub(crate) response_code: String,
-    pub(crate) host_date: Option<String>,
 }
 
 #[cfg(test)]

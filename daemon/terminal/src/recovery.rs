@@ -29,8 +29,7 @@ impl Terminal {
         let mut notes = Vec::new();
         let mut ended = Vec::new();
         for mut attempt in records.unresolved()? {
-            let silence = kinds::rule(attempt.kind).map(|rule| rule.silence);
-            if attempt.outcome.is_none() && silence == Some(Silence::Fail) {
+            if attempt.outcome.is_none() && kinds::rule(attempt.kind).silence == Silence::Fail {
                 // It moved nothing, whatever became of it.
                 attempt.outcome = Some(Outcome::Failed);
                 attempt.cause = Cause::Interrupted;

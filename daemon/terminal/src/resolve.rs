@@ -31,7 +31,7 @@ impl Terminal {
     pub(crate) fn unresolved_refunds(&self) -> u32 {
         let asks = |live: &&Live| {
             live.attempt.outcome == Some(Outcome::Unknown)
-                && kinds::rule(live.attempt.kind).is_some_and(|rule| rule.silence == Silence::Ask)
+                && kinds::rule(live.attempt.kind).silence == Silence::Ask
         };
         u32::try_from(self.live.values().filter(asks).count()).unwrap_or(u32::MAX)
     }
@@ -73,7 +73,11 @@ impl Terminal {
     pub(crate) fn resolve(&mut self, word: &Resolution, uid: u32) -> Result<(), CallError> {
         let Resolution { id, booked, numbers } = word;
         let unknown = |live: &&mut Live| live.attempt.outcome == Some(Outcome::Unknown);
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.purpose == Purpose::Reversal(*id)) {
+        let about_it = |purpose: &Purpose| match purpose {
+            Purpose::Reversal(of) | Purpose::Closing(of, _) => of == id,
+            _ => false,
+        };
+        if self.exchange.as_ref().is_some_and(|exchange| about_it(&exchange.purpose)) {
             return Err(CallError::Busy);
         }
         let now = self.now.wall;

@@ -7,11 +7,11 @@ use crate::{
     event::{Effect, Timer},
     forward::Due,
     kinds::{self, CardUse, Rule, Silence},
-    offline::Storing,
     original::card_use,
     prompt::Prompt,
     record::{CardKey, Original, OriginalName, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
+    stored::Storing,
     terminal::{Asked, Live, Terminal},
 };
 use posd_emv::kernel::{
@@ -98,7 +98,7 @@ pub(crate) struct Active {
     pub(crate) approved: Option<posd_emv::kernel::Outcome>,
     /// The card's data for the advice of an offline sale.
     pub(crate) sealed: Option<Sealed>,
-    /// An offline sale on its way into the journal.
+    /// What is stored to be told later, on its way into the journal.
     pub(crate) storing: Option<Box<Storing>>,
     /// What the request was made of, once it may have left.
     pub(crate) committed: Option<Box<(Original, Sealed)>>,
@@ -130,6 +130,8 @@ pub(crate) struct Recorded {
     pub(crate) sealed: Option<(Sealed, TransactionId)>,
     pub(crate) masked_pan: Option<String>,
     pub(crate) application_label: Option<String>,
+    /// What the original moved, in minor units.
+    pub(crate) charged: Option<u64>,
     /// Expiry and PAN, from their opening or typing to the request.
     pub(crate) clear: Option<Secret>,
 }
@@ -219,14 +221,14 @@ impl Terminal {
     /// The row of the running transaction's kind.
     pub(crate) fn active_rule(&self) -> Option<&'static Rule> {
         let id = self.active.as_ref()?.id;
-        kinds::rule(self.live.get(&id)?.attempt.kind)
+        Some(kinds::rule(self.live.get(&id)?.attempt.kind))
     }
 
     /// The original is still as it was when the transaction was made; then the supervisor is asked, or the card.
     pub(crate) fn meet_original(&mut self, records: &dyn Records) {
         let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
         let Some(attempt) = self.live.get(&id).map(|live| live.attempt.clone()) else { return };
-        let Some(rule) = kinds::rule(attempt.kind) else { return };
+        let rule = kinds::rule(attempt.kind);
         let Ok(original) = self.original_of(&attempt, records) else {
             return self.abort(Outcome::Failed, Cause::OriginalChanged);
         };
@@ -241,6 +243,7 @@ impl Terminal {
                 sealed: original.card.map(|card| (card, original.id)),
                 masked_pan: original.masked_pan,
                 application_label: original.application_label,
+                charged: original.charged,
                 clear: None,
             });
         }
@@ -477,7 +480,7 @@ impl Terminal {
         let local = self.now.local;
         let counter = self.device.next_sequence_counter;
         self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
-        let stored = kinds::rule(kind).is_some_and(|rule| rule.silence == Silence::Forward);
+        let offline = kinds::rule(kind).sells_offline();
         let transaction = CardTransaction {
             amount: amount.minor(),
             amount_other: 0,
@@ -491,9 +494,9 @@ impl Terminal {
                 CardPurpose::Authorise
             },
             sequence_counter: counter,
-            offline: if stored { OfflineApproval::First } else { OfflineApproval::Never },
+            offline: if offline { OfflineApproval::First } else { OfflineApproval::Never },
         };
-        let card = if stored { self.offline_configuration() } else { Arc::clone(&self.in_force.card) };
+        let card = if offline { self.offline_configuration() } else { Arc::clone(&self.in_force.card) };
         let mut kernel = Box::new(Kernel::new(card, transaction));
         let action = kernel.start();
         if let Some(active) = self.active.as_mut() {
@@ -532,6 +535,8 @@ impl Terminal {
             Action::Confirm(candidate) => {
                 self.offer(&[candidate], State::WaitingConfirmation, Prompt::ConfirmApplication);
             }
+            // Only a tap asks for it.
+            Action::ReleaseCard => self.resume(Input::Released),
             Action::EnterOnlinePin => self.ask_online_pin(),
             Action::VerifyOfflinePin { tries_left, .. } => self.ask_offline_pin(tries_left),
             Action::GoOnline(request) => self.go_online(request),
@@ -767,7 +772,11 @@ impl Terminal {
                 CardRefusal::Refused => (Outcome::Cancelled, Cause::CancelledByCustomer),
                 CardRefusal::ServiceNotAllowed => (Outcome::Declined, Cause::DeclinedByCard),
             },
-            CardVerdict::Terminated(Reason::CardLost) => (Outcome::Failed, Cause::CardRemoved),
+            // Only a tap ends so.
+            CardVerdict::AnotherInterface => (Outcome::Failed, Cause::NoApplication),
+            CardVerdict::TryAgain(_) | CardVerdict::Terminated(Reason::CardLost) => {
+                (Outcome::Failed, Cause::CardRemoved)
+            }
             CardVerdict::Terminated(_) => (Outcome::Failed, Cause::CardFault),
         }
     }
@@ -784,9 +793,9 @@ impl Terminal {
 
 /// What to do about an outcome of a kind that is not known.
 pub(crate) fn unknown_prompt(kind: Kind) -> Prompt {
-    match kinds::rule(kind).map(|rule| rule.silence) {
-        Some(Silence::Ask) => Prompt::ResolveByHand,
-        Some(Silence::Reverse | Silence::Fail | Silence::Forward) | None => Prompt::Resolving,
+    match kinds::rule(kind).silence {
+        Silence::Ask => Prompt::ResolveByHand,
+        Silence::Reverse | Silence::Fail | Silence::Forward => Prompt::Resolving,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     event::LocalTime,
-    kinds::{self, CardUse},
+    kinds::{self, AmountRule, CardUse},
     prompt,
     record::{Attempt, Link},
     state::Outcome,
@@ -27,7 +27,7 @@ impl Terminal {
         charged: u64,
         card: Option<(&Kernel, &CardOutcome)>,
     ) -> Option<Receipt> {
-        let rule = kinds::rule(attempt.kind)?;
+        let rule = kinds::rule(attempt.kind);
         let by_code = attempt.wallet.is_some();
         let link = attempt.original.as_ref();
         let typed = rule.card == CardUse::Typed;
@@ -70,14 +70,16 @@ impl Terminal {
                 prompt::Locale::ZhCn => Locale::ZhCn,
                 prompt::Locale::En => Locale::En,
             },
-            tip: None,
+            tip: (rule.amount == AmountRule::Tip).then_some(attempt.amount.minor()),
             requested: Some(attempt.amount.minor()).filter(|requested| *requested > charged),
             instalments: attempt.options.instalments,
             balance: attempt.balance,
             original: link.map_or_else(Original::default, printed),
             wallet: attempt.wallet.clone(),
             voucher: attempt.voucher.clone(),
-            not_yet_authorised: attempt.outcome == Some(Outcome::ApprovedOffline),
+            // What a pre-authorisation has reserved the host has authorised.
+            not_yet_authorised: attempt.outcome == Some(Outcome::ApprovedOffline)
+                && rule.amount != AmountRule::Share,
             goods: attempt.options.goods.clone(),
             strokes: None,
             mask_cardholder_copy: false,

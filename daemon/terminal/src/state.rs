@@ -75,7 +75,7 @@ words! {
     Outcome {
         /// Done as asked; the host said yes, and the card where it was asked.
         Approved = "approved",
-        /// Approved by card and terminal without the host.
+        /// Done without the host, which is told of it later.
         ApprovedOffline = "approved-offline",
         /// The host approved a smaller amount, and the app had allowed that.
         PartiallyApproved = "partially-approved",

@@ -10,7 +10,6 @@ use crate::{
     event::{Effect, Event, ExchangeId, HostResult, Moment, Note, Timer},
     exchange::{Exchange, Purpose},
     forward::{Round, Turns},
-    offline::Told,
     operators::Login,
     printing::Unrevealed,
     prompt::Prompt,
@@ -20,6 +19,7 @@ use crate::{
     settings::{SEQUENCE_RESERVE, Settings, VAULT_PATIENCE},
     settlement::Settling,
     state::State,
+    stored::Told,
     view::{TerminalState, TerminalView, TransactionView},
 };
 use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Status};

@@ -369,13 +369,13 @@ impl<'t> MessageBuilder<'t> {
         if fixed && !filled && value.len() < max {
             return refuse(EncodeErrorKind::TooShort { length: value.len(), expected: max });
         }
-        let fits = |byte: &u8| match format.content {
-            Content::Digits => byte.is_ascii_digit(),
-            Content::Track => char_to_nibble(*byte).is_some(),
-            Content::Text => is_printable(*byte),
-            Content::Bytes => true,
+        let unfit = match format.content {
+            Content::Digits => value.iter().position(|byte| !byte.is_ascii_digit()),
+            Content::Track => value.iter().position(|byte| char_to_nibble(*byte).is_none()),
+            Content::Text => value.iter().position(|byte| !is_printable(*byte)),
+            Content::Bytes => None,
         };
-        if let Some(position) = value.iter().position(|byte| !fits(byte)) {
+        if let Some(position) = unfit {
             return refuse(EncodeErrorKind::BadCharacter { position });
         }
         let units = if filled { max } else { value.len() };
@@ -393,7 +393,9 @@ impl<'t> MessageBuilder<'t> {
         }
         let start = body.len();
         match format.content {
-            Content::Digits | Content::Track => pack(body, value, &format),
+            // The low nibble of a digit is its value.
+            Content::Digits => pack(body, value, &format, |digit| digit & 0x0F),
+            Content::Track => pack(body, value, &format, |letter| char_to_nibble(letter).unwrap_or(0)),
             Content::Text | Content::Bytes => {
                 body.extend_from_slice(value);
                 body.resize(start + units, b' ');
@@ -442,20 +444,19 @@ impl<'t> MessageBuilder<'t> {
 }
 
 /// Packs characters that were checked before.
-fn pack(body: &mut Vec<u8>, characters: &[u8], format: &Format) {
-    let nibble = |character: &u8| char_to_nibble(*character).unwrap_or(0);
+fn pack(body: &mut Vec<u8>, characters: &[u8], format: &Format, nibble: impl Fn(u8) -> u8) {
     let (head, rest) = if characters.len() % 2 == 1 && format.align == Align::Right {
         characters.split_at(1)
     } else {
         characters.split_at(0)
     };
     if let [single] = head {
-        body.push(nibble(single));
+        body.push(nibble(*single));
     }
     let (pairs, odd) = rest.as_chunks::<2>();
-    body.extend(pairs.iter().map(|[high, low]| nibble(high) << 4 | nibble(low)));
+    body.extend(pairs.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
     if let [single] = odd {
-        body.push(nibble(single) << 4 | format.pad);
+        body.push(nibble(*single) << 4 | format.pad);
     }
 }
 

@@ -64,6 +64,8 @@ fn what_types_do_not_catch_is_named() {
         ("help_line = \"call us\"", "help_line"),
         ("contactless_tags.no_pin = \"FF805D\"", "contactless_tags"),
         ("downloads.aids_days = 366", "downloads.aids_days"),
+        ("tips.percent = 101", "tips.percent"),
+        ("tips.kind = \"4\"", "tips.kind"),
         ("e_signature.kind = \"7\"", "e_signature.kind"),
         ("e_signature.last_part = \"80\"", "e_signature.last_part"),
         ("e_signature.last_part = \"803\"", "e_signature.last_part"),

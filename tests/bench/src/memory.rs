@@ -10,6 +10,9 @@ use std::time::Duration;
 
 const KIB: f64 = 1024.0;
 
+/// Sales in a batch before it is settled; a batch has room for 950.
+const BATCH: usize = 500;
+
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
     let mut house = House::open("").await;
     let sales = scale.sales_for_memory;
@@ -44,13 +47,18 @@ fn rows(report: &mut Report, name: &str, [begin, first, second]: [Memory; 3], sa
 }
 
 async fn sell(house: &mut House, sales: usize) {
-    for _ in 0..sales {
+    for sold in 1..=sales {
         let (id, _) = house.sell().await;
         house.terminal.acknowledge(id).await.unwrap();
         let sale = house.terminal.get(id).await.unwrap();
         // A shop sells no faster than it prints.
         while sale.print_jobs().await.unwrap().iter().any(|job| job.state != "done") {
             tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        if sold % BATCH == 0 {
+            let settlement = house.terminal.settle().await.unwrap();
+            let end = settlement.follow(|_| ()).await.unwrap();
+            assert_eq!((end.state(), end.outcome()), ("finished", "balanced"));
         }
     }
 }

@@ -3,8 +3,11 @@
 use crate::Violation;
 use posd_acquirer::{Host, Match, MessageKind};
 use posd_journal::Journal;
-use posd_terminal::{Attempt, BatchTotals, Kind, MismatchKind, Outcome, Records, Settlement, SettlementStep};
+use posd_terminal::{
+    AdviceKind, Attempt, BatchTotals, Kind, MismatchKind, Outcome, Records, Settlement, SettlementStep,
+};
 use posd_unionpay::{Profile, Side, request::ChipEnd};
+use std::collections::BTreeMap;
 
 /// The terminal's number at the host.
 pub(crate) const TERMINAL: &str = "00000001";
@@ -36,7 +39,17 @@ fn batch_agrees(
     attempts: &[Attempt],
 ) -> Result<(), String> {
     let held = host.ledger().totals(TERMINAL, record.batch);
-    let told = record.totals.totals;
+    // What the host refused when it was told of it stands in the terminal's books only, until somebody has looked.
+    let refused: BTreeMap<u32, u64> = journal
+        .advices_to_look_at()
+        .map_err(|fault| fault.to_string())?
+        .into_iter()
+        .filter(|advice| advice.kind == AdviceKind::Transaction && advice.original.batch == record.batch)
+        .map(|advice| (advice.trace, advice.original.amount))
+        .collect();
+    let mut told = record.totals.totals;
+    told.domestic.debit_amount -= refused.values().sum::<u64>();
+    told.domestic.debit_count -= u16::try_from(refused.len()).unwrap_or_default();
     let same = |ours: Side, theirs: posd_acquirer::Sums| {
         (ours.debit_amount, u64::from(ours.debit_count), ours.credit_amount, u64::from(ours.credit_count))
             == (theirs.debit_amount, theirs.debit_count, theirs.credit_amount, theirs.credit_count)
@@ -48,7 +61,10 @@ fn batch_agrees(
     if again.map_err(|fault| fault.to_string())? != record.totals {
         return Err("the journal counts something else than was settled".to_owned());
     }
-    if let Some(wrong) = record.mismatches.iter().find(|m| m.kind != MismatchKind::Totals) {
+    let is_refused = |trace: Option<u32>| trace.is_some_and(|trace| refused.contains_key(&trace));
+    if let Some(wrong) = record.mismatches.iter().find(|m| {
+        m.kind != MismatchKind::Totals && !(m.kind == MismatchKind::AdviceNotAccepted && is_refused(m.trace))
+    }) {
         return Err(format!("{wrong:?}"));
     }
     let ours = || attempts.iter().filter(|attempt| attempt.batch == Some(record.batch));
@@ -63,7 +79,9 @@ fn batch_agrees(
         return Err(format!("{:?} rows told, {} uploaded", settlement.ended, settlement.uploads.len()));
     }
     if let Some(lost) = settlement.uploads.iter().find(|line| {
-        line.kind != MessageKind::FailureUpload && !matches!(line.result, Match::Matched | Match::Restored)
+        line.kind != MessageKind::FailureUpload
+            && !matches!(line.result, Match::Matched | Match::Restored)
+            && !(line.kind == MessageKind::AdviceUpload && is_refused(Some(line.trace)))
     }) {
         return Err(format!("the host found no booking for {lost:?}"));
     }

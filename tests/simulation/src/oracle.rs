@@ -28,7 +28,7 @@ pub(crate) struct Oracle {
     pub(crate) tainted: BTreeSet<u32>,
     /// Transactions that an app was ever told are charged.
     told_charged: BTreeMap<TransactionId, Attempt>,
-    /// Offline sales that are durable, by batch and trace.
+    /// What is durable and told to the host later, by batch and trace.
     stored: BTreeSet<(u32, u32)>,
     /// Offline sales that are durable and that the host has not accepted, with their amounts.
     at_risk: BTreeMap<TransactionId, u64>,
@@ -86,12 +86,15 @@ impl Oracle {
         }
     }
 
-    /// An offline sale stands at risk until the host has said something to it; the limits hold at all times.
+    /// What is told later is durable before it leaves. An offline sale stands at risk until the host has said something to it; the limits hold at all times.
     fn offline_stands(&mut self, attempt: &Attempt) {
         if attempt.outcome != Some(Outcome::ApprovedOffline) {
             return;
         }
         self.stored.extend(attempt.batch.zip(attempt.trace));
+        if attempt.kind != Kind::OfflineSale {
+            return;
+        }
         if attempt.response_code.is_some() {
             self.at_risk.remove(&attempt.id);
         } else {
@@ -208,8 +211,8 @@ impl Oracle {
             _ => kind_of(&message)?,
         };
         let intent = self.intents.get(&(batch, trace)).copied();
-        let undoes =
-            (FOLLOWING.contains(&kind) && kind != MessageKind::Completion) || intent == Some(Kind::Void);
+        let asks_nobody = kind == MessageKind::Completion || TOLD_LATER.contains(&kind);
+        let undoes = (FOLLOWING.contains(&kind) && !asks_nobody) || intent == Some(Kind::Void);
         if undoes && mti != "0400" && !std::mem::take(&mut self.supervisor_agreed) {
             self.broken(format!("{kind:?} {trace} left without the supervisor's word"));
         }
@@ -217,9 +220,9 @@ impl Oracle {
         let asks = kind == MessageKind::WalletQuery || (kind == MessageKind::WalletVoid && intent.is_none());
         match mti.as_str() {
             // It keeps its trace from try to try too.
-            _ if kind == MessageKind::OfflineSale => {
+            _ if TOLD_LATER.contains(&kind) => {
                 if !self.stored.contains(&(batch, trace)) {
-                    self.broken(format!("offline sale {trace} left before it was durable"));
+                    self.broken(format!("{kind:?} {trace} left before it was durable"));
                 }
                 self.own.insert((batch, trace));
             }
@@ -257,8 +260,15 @@ impl Oracle {
     ) {
         // A card that garbles its certificate is found out by the issuer only: the one refusal that an advice may meet.
         let bad_certificate = |advice: &&Advice| advice.tries.last().is_some_and(|last| last.result == "59");
-        let lied: BTreeSet<TransactionId> =
+        let mut lied: BTreeSet<TransactionId> =
             refused.iter().filter(bad_certificate).map(|advice| advice.transaction).collect();
+        // The host knows of nothing that a tip on such a sale could be added to.
+        let on = |a: &&Attempt| {
+            let original = a.original.as_ref().and_then(|link| link.transaction);
+            a.kind == Kind::Tip && original.is_some_and(|original| lied.contains(&original))
+        };
+        let orphans: Vec<_> = attempts.iter().filter(on).map(|attempt| attempt.id).collect();
+        lied.extend(orphans);
         for advice in refused.iter().filter(|advice| !lied.contains(&advice.transaction)) {
             self.broken(format!(
                 "advice {} of {} needs action: {:?}",
@@ -307,7 +317,7 @@ impl Oracle {
                 self.broken(format!("{} is approved, and the host does not hold it", attempt.id));
             }
         }
-        self.nothing_is_undone_twice(host, attempts);
+        self.nothing_is_undone_twice(host, attempts, &lied);
         if found.len() < references {
             self.broken(format!("{} of {references} sales are in the journal", found.len()));
         }
@@ -329,17 +339,20 @@ impl Oracle {
     /// What voids and refunds give back is never more than what was paid, in both books; each stands at the host on
     /// the original that it is meant for; and the terminal asks for nothing that the host refuses for the original's
     /// sake.
-    fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt]) {
+    fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt], lied: &BTreeSet<TransactionId>) {
         let ledger = host.ledger();
         for original in attempts {
             let mut back = 0;
             let mut taken = Vec::new();
+            let mut tips = Vec::new();
             let follow =
                 |id| move |a: &&Attempt| a.original.as_ref().is_some_and(|l| l.transaction == Some(id));
             let stands = |a: &&Attempt| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown);
             for follower in attempts.iter().filter(follow(original.id)).filter(stands) {
                 let amount = follower.charged.unwrap_or(follower.amount.minor());
-                if follower.kind != Kind::Completion {
+                if follower.kind == Kind::Tip {
+                    tips.push(amount);
+                } else if !matches!(follower.kind, Kind::Completion | Kind::CompletionAdvice) {
                     back += amount;
                 } else if !attempts
                     .iter()
@@ -352,6 +365,9 @@ impl Oracle {
             let moved = original.charged.unwrap_or(0);
             if back > moved {
                 self.broken(format!("{back} of {moved} was given back of {}", original.id));
+            }
+            if tips.len() > 1 || tips.iter().any(|tip| tip * 10 > moved) {
+                self.broken(format!("{tips:?} was added to {moved} of {}", original.id));
             }
             let over = taken.iter().any(|amount| amount * 100 > moved * 115);
             if over || taken.len() > 1 || (back > 0 && !taken.is_empty()) {
@@ -378,7 +394,7 @@ impl Oracle {
                 .bookings
                 .iter()
                 .filter(|other| other.original == Some(place) && other.counts())
-                .filter(|other| other.kind != MessageKind::Completion)
+                .filter(|other| !takes(other.kind))
                 .map(|other| other.amount)
                 .sum();
             if back > booking.amount {
@@ -394,25 +410,39 @@ impl Oracle {
                 self.broken(format!("trace {} was done to trace {}", booking.trace, original.trace));
             }
             let undoes = FOLLOWING.contains(&booking.kind)
-                && !matches!(
-                    booking.kind,
-                    MessageKind::Completion | MessageKind::Refund | MessageKind::PhoneOrderRefund
-                );
+                && !takes(booking.kind)
+                && !matches!(booking.kind, MessageKind::Refund | MessageKind::PhoneOrderRefund);
             if undoes && booking.counts() && original.state == BookingState::Booked {
                 self.broken(format!("trace {} is undone by {} and stands", original.trace, booking.trace));
             }
         }
+        for attempt in attempts.iter().filter(|a| a.outcome == Some(Outcome::ApprovedOffline)) {
+            // Each advice is accepted exactly once, however often it was told.
+            let named = |b: &&Booking| Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace;
+            let bookings = ledger.bookings.iter().filter(named).count();
+            if bookings > 1 {
+                self.broken(format!("the host booked advice {} {bookings} times", attempt.id));
+            }
+        }
         for refusal in &ledger.refusals {
-            let linked = FOLLOWING.contains(&refusal.kind);
+            let orphan = attempts
+                .iter()
+                .find(|a| a.batch == Some(refusal.batch) && a.trace == Some(refusal.trace))
+                .is_some_and(|attempt| lied.contains(&attempt.id));
+            let linked = FOLLOWING.contains(&refusal.kind) && !orphan;
             if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
-                self.broken(format!("the host refused {:?} {}", refusal.kind, refusal.trace));
+                self.broken(format!(
+                    "the host refused {:?} {} with {}",
+                    refusal.kind, refusal.trace, refusal.code
+                ));
             }
         }
     }
 }
 
 /// What is about an earlier transaction.
-const FOLLOWING: [MessageKind; 9] = [
+const FOLLOWING: [MessageKind; 11] = [
+    MessageKind::Adjustment,
     MessageKind::Void,
     MessageKind::QrVoid,
     MessageKind::InstalmentVoid,
@@ -421,8 +451,18 @@ const FOLLOWING: [MessageKind; 9] = [
     MessageKind::PhoneOrderRefund,
     MessageKind::PreAuthCancel,
     MessageKind::Completion,
+    MessageKind::CompletionAdvice,
     MessageKind::CompletionCancel,
 ];
+
+/// What is stored and told to the host until it has it, under one trace number.
+const TOLD_LATER: [MessageKind; 3] =
+    [MessageKind::OfflineSale, MessageKind::CompletionAdvice, MessageKind::Adjustment];
+
+/// Whether it takes what a pre-authorisation holds, or adds to a sale: it gives nothing back.
+fn takes(kind: MessageKind) -> bool {
+    matches!(kind, MessageKind::Completion | MessageKind::CompletionAdvice | MessageKind::Adjustment)
+}
 
 /// The kind of a transaction's own request, by message type, fields 3 and 25, and 60.1.
 fn kind_of(message: &Message) -> Option<MessageKind> {
@@ -444,7 +484,7 @@ fn by_code(message: &Message) -> bool {
 }
 
 /// Whether it is a wallet's payment that was paid and ended: a void of one has no booking of its own.
-fn is_undone_payment(booking: &Booking) -> bool {
+pub(crate) fn is_undone_payment(booking: &Booking) -> bool {
     matches!(booking.kind, MessageKind::WalletPayment | MessageKind::WalletCode)
         && booking.state == BookingState::Voided
 }

@@ -173,6 +173,16 @@ fn a_crash_at_every_effect_of_a_completion_and_again_in_its_recovery() {
 }
 
 #[test]
+fn a_crash_at_every_effect_of_a_completion_advice_and_again_in_its_recovery() {
+    crash_everywhere(Kind::CompletionAdvice, 20, 3);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_tip_and_again_in_its_recovery() {
+    crash_everywhere(Kind::Tip, 20, 3);
+}
+
+#[test]
 fn a_crash_at_every_effect_of_a_completions_cancel_and_again_in_its_recovery() {
     crash_everywhere(Kind::CompletionCancel, 20, 3);
 }

@@ -65,6 +65,37 @@ fn not_reversed(fault: Fault) {
     assert_eq!((inquiry.causes.len(), inquiry.causes[1]), (2, "none"), "{fault:?}: {:?}", inquiry.causes);
 }
 
+/// What is stored and forwarded is done whatever the host does with the message: it is told again until it is booked,
+/// once, and never reversed.
+#[test]
+fn an_advice_is_told_again_through_every_fault_and_booked_once() {
+    for kind in [Kind::CompletionAdvice, Kind::Tip] {
+        for fault in [
+            Fault::DropRequest,
+            Fault::DropAnswer,
+            Fault::CloseBefore,
+            Fault::CloseAfter,
+            Fault::CloseMidway,
+            Fault::Delay { ms: 15_000 },
+            Fault::HoldRequest { ms: 15_000 },
+            Fault::Duplicate { ms: 700 },
+            Fault::WrongTrace,
+            Fault::WrongTerminal,
+            Fault::WrongMti,
+            Fault::WrongAmount,
+            Fault::WrongMac,
+            Fault::MissingMac,
+            Fault::Truncate { bytes: 5 },
+            Fault::Header { digit: 3 },
+        ] {
+            let outcome = run_kind(Faults::Host(fault.clone()), kind);
+            assert!(outcome.reasons.is_empty(), "{fault:?}: a {kind} was reversed");
+            assert_eq!(outcome.causes, ["none"; 2], "{fault:?}: {kind}");
+            assert_eq!(outcome.charged, 2, "{fault:?}: {kind}");
+        }
+    }
+}
+
 #[test]
 fn no_answer_is_reversed_with_98() {
     for fault in [

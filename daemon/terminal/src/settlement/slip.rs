@@ -214,7 +214,8 @@ impl Terminal {
     ) -> Result<Slip, StorageFault> {
         let mut details = Vec::new();
         each_of_batch(record.batch, 0, records, |attempt| {
-            if let (Some(amount), Some(transaction_type)) = (counted(attempt), slip_type(attempt.kind)) {
+            if let Some(amount) = counted(attempt) {
+                let transaction_type = kinds::rule(attempt.kind).slip;
                 details.push(Detail {
                     trace: attempt.trace.unwrap_or_default(),
                     transaction_type,
@@ -284,10 +285,6 @@ fn batch_lines(batch: u32, records: &dyn Records, profile: &Profile) -> Result<V
     Ok(lines)
 }
 
-fn slip_type(kind: Kind) -> Option<TransactionType> {
-    kinds::rule(kind).map(|rule| rule.slip)
-}
-
 fn slip_side(side: Side, result: HostResult) -> SlipSide {
     SlipSide {
         debit_count: side.debit_count.into(),
@@ -299,10 +296,10 @@ fn slip_side(side: Side, result: HostResult) -> SlipSide {
 }
 
 /// One line for each name of the slip: payments by code have that of their type.
-fn by_type(kinds: &std::collections::BTreeMap<Kind, Sum>) -> Vec<Total<TransactionType>> {
+fn by_type(all: &std::collections::BTreeMap<Kind, Sum>) -> Vec<Total<TransactionType>> {
     let mut lines: Vec<Total<TransactionType>> = Vec::new();
-    for (kind, sum) in kinds {
-        let Some(of) = slip_type(*kind) else { continue };
+    for (kind, sum) in all {
+        let of = kinds::rule(*kind).slip;
         match lines.iter_mut().find(|line| line.of == of) {
             Some(line) => {
                 line.count = line.count.saturating_add(sum.count);

@@ -305,7 +305,7 @@ impl Terminal {
                 identity,
                 trace,
                 batch,
-                amount: row.charged.unwrap_or_default(),
+                amount: upload.amount.or(row.charged).unwrap_or_default(),
                 currency,
                 entry: upload.entry,
                 pan,

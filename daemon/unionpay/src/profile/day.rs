@@ -1,4 +1,4 @@
-//! What a shop's day needs of the profile besides messages: fees, ages of downloads, e-signatures.
+//! What a shop's day needs of the profile besides messages: fees, tips, ages of downloads, e-signatures.
 
 use super::{ProfileError, Tag};
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,43 @@ impl Instalments {
     pub(super) fn validate(&self) -> Result<(), ProfileError> {
         let good = self.counts.iter().all(|count| (2..=99).contains(count));
         must(good, "instalments.counts", "each must lie in 2 to 99")
+    }
+}
+
+/// Tips (小费, 结算调整).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tips {
+    /// Largest tip in hundredths of the sale, 0 to 100; 0 where none are taken. The host's parameter 19 goes before it.
+    /// Default 10.
+    pub percent: u8,
+    /// 60.1, two digits. Default `34`.
+    pub kind: String,
+    /// What field 4 says. Default `extra`.
+    pub amount: TipAmount,
+}
+
+/// What field 4 of a tip says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TipAmount {
+    /// The tip alone.
+    Extra,
+    /// What the sale comes to with the tip.
+    Total,
+}
+
+impl Default for Tips {
+    fn default() -> Self {
+        Self { percent: 10, kind: "34".to_owned(), amount: TipAmount::Extra }
+    }
+}
+
+impl Tips {
+    pub(super) fn validate(&self) -> Result<(), ProfileError> {
+        let good = self.kind.len() == 2 && self.kind.bytes().all(|b| b.is_ascii_digit());
+        must(self.percent <= 100, "tips.percent", "must lie in 0 to 100")?;
+        must(good, "tips.kind", "must be two digits")
     }
 }
 

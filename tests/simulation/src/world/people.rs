@@ -1,7 +1,7 @@
 //! The app at the till and the customer at the reader.
 
 use super::{Coming, Faults, UID, World};
-use crate::oracle::standing;
+use crate::oracle::{is_undone_payment, standing};
 use posd_terminal::{
     Caller, Event, HostNumbers, Kind, Outcome, Prompt, Records, State, TransactionId, TransactionView,
 };
@@ -128,7 +128,12 @@ impl World {
             return;
         }
         if !self.has(|coming| matches!(coming, Coming::Arrives(..))) {
-            let booked = standing(&self.host, &attempt) > 0;
+            // A payment by code that was ended is not held any more.
+            let ended = self.host.ledger().bookings.iter().any(|booking| {
+                is_undone_payment(booking)
+                    && (Some(booking.batch), Some(booking.trace)) == (attempt.batch, attempt.trace)
+            });
+            let booked = standing(&self.host, &attempt) > 0 && !ended;
             let call = posd_terminal::Call::Resolve {
                 id,
                 booked,

@@ -81,6 +81,7 @@ pub fn chain(kind: Kind) -> &'static [Kind] {
         Kind::Refund => &[Kind::Sale, Kind::Refund],
         Kind::PreAuthCancel => &[Kind::PreAuth, Kind::PreAuthCancel],
         Kind::Completion => &[Kind::PreAuth, Kind::Completion],
+        Kind::CompletionAdvice => &[Kind::PreAuth, Kind::CompletionAdvice],
         Kind::CompletionCancel => &[Kind::PreAuth, Kind::Completion, Kind::CompletionCancel],
         Kind::PreAuth => &[Kind::PreAuth],
         Kind::QrScan => &[Kind::QrScan],
@@ -89,6 +90,7 @@ pub fn chain(kind: Kind) -> &'static [Kind] {
         Kind::Instalment => &[Kind::Instalment],
         Kind::PhoneOrder => &[Kind::PhoneOrder],
         Kind::OfflineSale => &[Kind::OfflineSale],
+        Kind::Tip => &[Kind::Sale, Kind::Tip],
         _ => &[Kind::Sale],
     }
 }
@@ -100,7 +102,8 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
         let chain = chain(plan.kind);
         let link = place % chain.len();
         let original = (link > 0).then(|| place - 1);
-        return Job { kind: chain[link], amount, original, percent: 100 };
+        let percent = if chain[link] == Kind::Tip { 10 } else { 100 };
+        return Job { kind: chain[link], amount, original, percent };
     }
     if place == 0 || !random.percent(40) {
         return Job { kind: random.pick(&FIRST), amount, original: None, percent: 100 };
@@ -108,7 +111,8 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
     let kind = random.pick(&FOLLOWING);
     let percent = match kind {
         Kind::Refund => random.pick(&[100, 30, 60, 101]),
-        Kind::Completion => random.pick(&[100, 70, 115, 116]),
+        Kind::Tip => random.pick(&[10, 3, 11]),
+        Kind::Completion | Kind::CompletionAdvice => random.pick(&[100, 70, 115, 116]),
         _ => 100,
     };
     // Mostly a late one.
@@ -158,13 +162,18 @@ pub(super) fn wallet(random: &mut Random, plan: &Plan) -> Wallet {
 }
 
 /// What is drawn to follow an earlier job.
-const FOLLOWING: [Kind; 8] = [
+const FOLLOWING: [Kind; 13] = [
+    Kind::Tip,
+    Kind::Tip,
+    Kind::Tip,
     Kind::Void,
     Kind::Refund,
     Kind::Refund,
     Kind::PreAuthCancel,
     Kind::Completion,
     Kind::Completion,
+    Kind::CompletionAdvice,
+    Kind::CompletionAdvice,
     Kind::CompletionCancel,
     Kind::CompletionCancel,
 ];

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod advices;
 mod cancel;
 mod clients;
 mod codes;
@@ -32,4 +33,5 @@ mod service;
 mod settlement;
 mod signature;
 mod till;
+mod tips;
 mod wire;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 /// An amount whose cents make the test host send issuer scripts.
 const WITH_SCRIPTS: u64 = 1271;
 
-async fn queue_is(house: &House, left: u32, needs_action: u32) {
+/// Waits until so many rows are to be delivered and so many need action.
+pub(crate) async fn queue_is(house: &House, left: u32, needs_action: u32) {
     let end = Instant::now() + Duration::from_secs(20);
     loop {
         let state = house.terminal.state().await.unwrap();
@@ -21,7 +22,7 @@ async fn queue_is(house: &House, left: u32, needs_action: u32) {
 }
 
 /// The rows that `posctl queue` lists, and its exit code.
-async fn listed(house: &House, filter: &str) -> (Value, i32) {
+pub(crate) async fn listed(house: &House, filter: &str) -> (Value, i32) {
     let output = house.posctl(&["queue", "list", filter, "--json"], "").await;
     (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
 }

@@ -309,8 +309,10 @@ async fn posctl_settles_shows_and_matches_in_two_languages() {
     let trace = trace_of(&house, 5000);
     house.host(json!({"forget": {"terminal": BATCH, "batch": 1, "trace": trace}}));
     assert_eq!(posctl(&house, &["settle", "show"]).await.0, Some(7), "there is none yet");
-    // Slow enough for the first step to be seen.
-    house.host(json!({"fault": "delay", "ms": 500, "message": "settlement", "count": 1}));
+    // Slow enough for the first and the last step to be seen.
+    for message in ["settlement", "batch-end"] {
+        house.host(json!({"fault": "delay", "ms": 500, "message": message, "count": 1}));
+    }
     let (code, text) = posctl(&house, &["settle", "--lang", "zh-CN"]).await;
     assert_eq!(code, Some(13), "{text}");
     for part in ["与主机对账", "批结束", "批次 000001  已结算  部分平", "总额不平", "明细已上送主机"]

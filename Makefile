@@ -28,7 +28,7 @@ setup:
 build: setup
 	$(CARGO) build --locked --workspace --bins
 
-# The main job on simulated devices, checked; half a minute.
+# The main job on simulated devices, then a shop's day, checked; a quarter of a minute after the build.
 demo: setup
 	$(CARGO) build --locked -q --bin posd --bin posctl --bin posd-acquirer --bin posd-simulator
 	target/debug/posd-simulator demo

@@ -224,6 +224,17 @@ pub const KINDS: &[Kind] = &[
         ..SALE
     },
     Kind {
+        word: "tip",
+        zh: "小费",
+        en: "tip",
+        help_zh: "给本批次的一笔消费加小费，不用再刷卡，稍后通知主机",
+        help_en: "Add a tip to a sale of this batch without the card, and tell the host later",
+        follows: true,
+        originals: &["sale", "offline-sale"],
+        partial: false,
+        ..SALE
+    },
+    Kind {
         word: "instalment",
         zh: "分期付款",
         en: "instalment",

@@ -7,7 +7,7 @@ use zbus::OwnedVariant;
 /// One row: a reversal or an advice. The words are those of `ListQueue`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueRow {
-    /// `reversal`, `script-result`, or the transaction type that it tells.
+    /// `reversal`, `script-result`, `signature`, or the transaction type that it tells.
     pub kind: String,
     /// The advice's number; 0 for a reversal.
     pub advice: u64,

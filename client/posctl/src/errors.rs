@@ -37,6 +37,8 @@ const CHINESE: &[(&str, &str)] = &[
     ("AlreadyVoided", "原交易已撤销"),
     ("AlreadyRefunded", "原交易已退货（全部或部分），只能继续退货"),
     ("AlreadyCompleted", "预授权已完成，可撤销或退还该完成交易"),
+    ("AlreadyTipped", "原交易已加小费，只能退货"),
+    ("TipExceedsLimit", "小费超过上限"),
     ("RefundExceedsOriginal", "超过原交易可退金额"),
     ("CompletionExceedsOriginal", "超过预授权可完成的金额"),
     ("OriginalWithoutReference", "原交易缺少主机参考号，须向收单行办理"),
@@ -72,6 +74,7 @@ pub(crate) fn text(name: &str, text: &str, language: Language) -> String {
             | "AmountMismatch"
             | "RefundExceedsOriginal"
             | "CompletionExceedsOriginal"
+            | "TipExceedsLimit"
             | "OfflineRefused" => {
                 format!("{chinese}（{text}）")
             }

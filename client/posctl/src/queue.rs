@@ -167,6 +167,7 @@ fn kind_zh(kind: &str) -> &str {
         "offline-sale" => "脱机消费",
         "completion-advice" => "预授权完成(通知)",
         "tip" => "小费",
+        "signature" => "电子签名",
         other => other,
     }
 }

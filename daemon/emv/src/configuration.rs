@@ -3,6 +3,10 @@
 //! Everything is read from the terminal's configuration file through serde; elements are hexadecimal text as the
 //! books write them. [`Configuration::validate`] says what is wrong with a configuration as a whole.
 
+mod contactless;
+
+pub use contactless::{Contactless, ContactlessLimits};
+
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
@@ -18,6 +22,9 @@ pub struct Configuration {
     /// The terminal itself.
     #[serde(default)]
     pub terminal: Terminal,
+    /// The contactless reader. Default: there is none, or it is not used.
+    #[serde(default)]
+    pub contactless: Option<Contactless>,
     /// The applications accepted, in the terminal's order.
     pub applications: Vec<Application>,
     /// The certification authorities' public keys.
@@ -198,6 +205,9 @@ pub struct Application {
     /// Default: none given, every number is taken.
     #[serde(default)]
     pub account_prefixes: Vec<String>,
+    /// Its limits at the contactless reader. Default: it is not taken there.
+    #[serde(default)]
+    pub contactless: Option<ContactlessLimits>,
 }
 
 /// Random transaction selection below the floor limit (Book 3 §10.6.2).
@@ -241,6 +251,7 @@ impl Application {
             default_tdol: Bytes::default(),
             risk_data: None,
             account_prefixes: Vec::new(),
+            contactless: None,
         }
     }
 
@@ -471,6 +482,7 @@ impl Configuration {
     pub fn unionpay() -> Self {
         Self {
             terminal: Terminal::default(),
+            contactless: None,
             applications: Application::unionpay(),
             authority_keys: Vec::new(),
             revoked_certificates: Vec::new(),

@@ -113,6 +113,53 @@ pub mod aip {
     pub const CDA: Bit = bit(0, 0x01);
 }
 
+/// The bits of the terminal transaction qualifiers (9F66): what the terminal tells a contactless card of itself and of
+/// the transaction (PBOC 3.0 part 12).
+pub mod ttq {
+    use super::{Bit, bit};
+
+    /// Contactless debit and credit with GENERATE AC (UnionPay's VSDC) is supported.
+    pub const DEBIT_CREDIT: Bit = bit(0, 0x40);
+    /// quickPass (qPBOC) is supported.
+    pub const QUICK_PASS: Bit = bit(0, 0x20);
+    /// The terminal has a contact chip reader.
+    pub const CONTACT: Bit = bit(0, 0x10);
+    /// This transaction cannot go online.
+    pub const OFFLINE_ONLY: Bit = bit(0, 0x08);
+    /// Online PIN is supported.
+    pub const ONLINE_PIN: Bit = bit(0, 0x04);
+    /// Signature is supported.
+    pub const SIGNATURE: Bit = bit(0, 0x02);
+    /// A card that goes online may be authenticated too.
+    pub const ONLINE_AUTHENTICATION: Bit = bit(0, 0x01);
+    /// Only an ARQC will do.
+    pub const ONLINE_CRYPTOGRAM_REQUIRED: Bit = bit(1, 0x80);
+    /// The cardholder must be verified.
+    pub const CVM_REQUIRED: Bit = bit(1, 0x40);
+    /// Verification on the cardholder's device (CDCVM) is supported.
+    pub const DEVICE_VERIFICATION: Bit = bit(2, 0x40);
+    /// fDDA of version 01 is supported.
+    pub const FDDA_01: Bit = bit(3, 0x80);
+}
+
+/// The bits of the card transaction qualifiers (9F6C): what a contactless card wants of the terminal.
+pub mod ctq {
+    use super::{Bit, bit};
+
+    /// An online PIN is required.
+    pub const ONLINE_PIN: Bit = bit(0, 0x80);
+    /// A signature is required.
+    pub const SIGNATURE: Bit = bit(0, 0x40);
+    /// Go online where fDDA failed.
+    pub const FDDA_FAILED_ONLINE: Bit = bit(0, 0x20);
+    /// Use the contact chip where fDDA failed.
+    pub const FDDA_FAILED_CONTACT: Bit = bit(0, 0x10);
+    /// Go online where the application has expired.
+    pub const EXPIRED_ONLINE: Bit = bit(0, 0x08);
+    /// The cardholder was verified on the device.
+    pub const DEVICE_VERIFIED: Bit = bit(1, 0x80);
+}
+
 macro_rules! field {
     ($(#[$doc:meta])* $name:ident, $length:literal) => {
         $(#[$doc])*
@@ -159,6 +206,17 @@ field!(
 field!(
     /// Application interchange profile, tag 82. The bits are in [`aip`].
     Aip,
+    2
+);
+
+field!(
+    /// Terminal transaction qualifiers, tag 9F66. The bits are in [`ttq`].
+    Ttq,
+    4
+);
+field!(
+    /// Card transaction qualifiers, tag 9F6C. The bits are in [`ctq`].
+    Ctq,
     2
 );
 

@@ -128,6 +128,8 @@ pub const SCRIPT_IDENTIFIER: u32 = 0x9F18;
 pub const COUNTRY: u32 = 0x9F1A;
 /// Terminal floor limit (binary).
 pub const FLOOR_LIMIT: u32 = 0x9F1B;
+/// Kernel identifier of a contactless directory entry.
+pub const KERNEL_IDENTIFIER: u32 = 0x9F2A;
 /// Terminal identification.
 pub const TERMINAL: u32 = 0x9F1C;
 /// Terminal risk management data.
@@ -182,6 +184,18 @@ pub const SIGNED_DYNAMIC_DATA: u32 = 0x9F4B;
 pub const ICC_DYNAMIC_NUMBER: u32 = 0x9F4C;
 /// Merchant name and location.
 pub const MERCHANT_NAME: u32 = 0x9F4E;
+/// Available offline spending amount.
+pub const AVAILABLE_OFFLINE: u32 = 0x9F5D;
+/// Terminal transaction qualifiers (TTQ).
+pub const TERMINAL_QUALIFIERS: u32 = 0x9F66;
+/// Card authentication related data, which fDDA signs.
+pub const CARD_AUTHENTICATION: u32 = 0x9F69;
+/// Card transaction qualifiers (CTQ).
+pub const CARD_QUALIFIERS: u32 = 0x9F6C;
+/// Electronic cash terminal support indicator.
+pub const CASH_SUPPORT: u32 = 0x9F7A;
+/// Electronic cash terminal transaction limit.
+pub const CASH_LIMIT: u32 = 0x9F7B;
 /// Issuer script results, as the host link carries them.
 pub const SCRIPT_RESULTS: u32 = 0xDF31;
 /// FCI issuer discretionary data.
@@ -222,6 +236,9 @@ pub fn kept_on_card(tag: u32) -> bool {
             | ENTRY_MODE
             | ADDITIONAL_CAPABILITIES
             | SEQUENCE_COUNTER
+            | TERMINAL_QUALIFIERS
+            | CASH_SUPPORT
+            | CASH_LIMIT
             | MERCHANT_NAME
             | SCRIPT_RESULTS
             | SCRIPT_IDENTIFIER
@@ -252,7 +269,8 @@ pub fn format(tag: u32) -> Format {
     match tag {
         AMOUNT | AMOUNT_OTHER | CURRENCY | CURRENCY_EXPONENT | DATE | TIME | TRANSACTION_TYPE | COUNTRY
         | TERMINAL_TYPE | SEQUENCE_COUNTER | EXPIRATION | EFFECTIVE | ISSUER_COUNTRY | PAN_SEQUENCE
-        | APPLICATION_CURRENCY | ACQUIRER | MERCHANT_CATEGORY | ENTRY_MODE => Format::Numeric,
+        | APPLICATION_CURRENCY | ACQUIRER | MERCHANT_CATEGORY | ENTRY_MODE | AVAILABLE_OFFLINE
+        | CASH_LIMIT => Format::Numeric,
         PAN => Format::Compressed,
         _ => Format::Other,
     }

@@ -58,7 +58,8 @@ impl DetailList {
                 detail.authorisation_code.as_deref().unwrap_or_default(),
             );
             // 58 mm have no room for one line: trace, type and code above, card and amount below.
-            lines.pair(&format!("{:06} {}", detail.trace, row.chinese), code);
+            let by_code = if detail.entry == Entry::Qr { "扫码" } else { "" };
+            lines.pair(&format!("{:06} {by_code}{}", detail.trace, row.chinese), code);
             let letter = letter(detail.entry).unwrap_or('Q');
             let card = format!("{} {letter}", mask(detail.masked_pan.trim()));
             lines.pair(&card, &format!("{sign}{}", amount(detail.amount)));

@@ -46,7 +46,7 @@ pub fn layout(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<Line> {
     card(receipt, copy, &mut lines);
     lines.some("收单行 ACQ", receipt.acquirer.as_deref());
     let name = match receipt.entry {
-        Entry::Qr => format!("扫码{}/QR {}", row.chinese, row.english),
+        Entry::Qr => receipt.transaction_type.name_by_code(),
         _ => receipt.transaction_type.name(),
     };
     lines.pair("交易类型 TXN TYPE", &name);

@@ -125,7 +125,7 @@ impl Settlement {
         table("按类型 BY TYPE", &self.types, kind, &mut lines);
         table("按卡组织 BY CARD ORGANISATION", &self.organisations, String::clone, &mut lines);
         table("按操作员 BY OPERATOR", &self.operators, String::clone, &mut lines);
-        table("其中扫码 QR PAYMENTS", &self.qr, kind, &mut lines);
+        table("其中扫码 QR PAYMENTS", &self.qr, |kind| kind.name_by_code(), &mut lines);
         if let Some(fees) = self.estimated_fees {
             lines.rule();
             lines.pair("预估手续费 ESTIMATED FEES", &amount(fees));

@@ -148,6 +148,12 @@ impl TransactionType {
         let row = self.row();
         format!("{}/{}", row.chinese, row.english)
     }
+
+    /// The name where a QR code was paid with, as `扫码消费/QR SALE`.
+    pub(crate) fn name_by_code(self) -> String {
+        let row = self.row();
+        format!("扫码{}/QR {}", row.chinese, row.english)
+    }
 }
 
 #[cfg(test)]

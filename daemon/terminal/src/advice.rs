@@ -48,7 +48,7 @@ impl Terminal {
     ) -> Advice {
         let trace = match kind {
             AdviceKind::ScriptResult => self.allocate_trace(),
-            AdviceKind::Transaction => original.trace,
+            AdviceKind::Transaction | AdviceKind::Signature => original.trace,
         };
         let id = self.device.next_advice;
         self.device.next_advice += 1;
@@ -64,6 +64,8 @@ impl Terminal {
             original,
             card,
             tries: Vec::new(),
+            strokes: None,
+            parts: 0,
         }
     }
 
@@ -72,6 +74,7 @@ impl Terminal {
         let advice = self.advices.iter().find(|a| a.id == id)?;
         let original = &advice.original;
         match advice.kind {
+            AdviceKind::Signature => self.signature_part(advice, pan),
             AdviceKind::ScriptResult => request::ScriptResult {
                 kind: original.kind,
                 identity: self.identity(),
@@ -137,6 +140,10 @@ impl Terminal {
             }
             state => state,
         };
+        if state == AdviceState::Accepted && self.signature_goes_on(place) {
+            return;
+        }
+        let advice = &mut self.advices[place];
         advice.state = state;
         let advice = match state {
             AdviceState::Queued => advice.clone(),
@@ -222,6 +229,7 @@ fn told(answer: &Answer, profile: &Profile) -> Told {
         authorisation_code: number(answer.authorisation_code()),
         response_code: answer.response_code().to_owned(),
         host_date: answer.local_date().map(str::to_owned),
+        settlement_date: answer.settlement_date().map(str::to_owned),
     }
 }
 

@@ -439,8 +439,10 @@ impl Terminal {
             Heard::Approved(answer, charged) if completed => {
                 let partial = answer.response_code() == "10";
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
+                // Nobody signs for what moves nothing.
+                let moves = self.active_rule().is_some_and(|rule| rule.amount != AmountRule::Nothing);
                 if let Some(active) = self.active.as_mut() {
-                    active.signature = card.as_ref().is_some_and(|card| card.signature_required);
+                    active.signature = moves && card.as_ref().is_some_and(|card| card.signature_required);
                 }
                 jobs = self.charge(id, &answer, charged, card.as_ref());
                 writes.extend(self.script_result(id, &answer, scripts));
@@ -474,6 +476,7 @@ impl Terminal {
         if let Some(live) = self.live.get_mut(&id) {
             live.attempt.voucher = voucher.or(live.attempt.voucher.take());
             live.attempt.host_date = answer.local_date().map(str::to_owned);
+            live.attempt.settlement_date = answer.settlement_date().map(str::to_owned);
             live.attempt.rrn = answer.rrn().map(str::to_owned);
             live.attempt.authorisation_code = answer.authorisation_code().map(str::to_owned);
             live.attempt.response_code = Some(answer.response_code().to_owned());

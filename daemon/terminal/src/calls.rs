@@ -411,13 +411,18 @@ impl Terminal {
             return Err(CallError::WrongState(state));
         }
         self.writable()?;
-        let write = self.live.get_mut(&id).map(|live| {
+        let mut writes = Vec::new();
+        if let Some(advice) = self.queue_signature(id, &strokes) {
+            writes.push(Write::Device(self.device.clone()));
+            writes.push(advice);
+        }
+        if let Some(live) = self.live.get_mut(&id) {
             if let Some(receipt) = live.attempt.receipt.as_mut() {
                 receipt.strokes = Some(strokes);
             }
-            live.record()
-        });
-        self.effect(Effect::Commit(write.into_iter().collect()));
+            writes.push(live.record());
+        }
+        self.effect(Effect::Commit(writes));
         self.effect(Effect::Reply(call, Ok(Answer::Done)));
         self.end_signature();
         Ok(None)

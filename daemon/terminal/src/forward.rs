@@ -3,7 +3,8 @@
 //! Reversals (`reversal.rs`) and advices (`advice.rs`) are sent before a new online transaction, and in the background
 //! with growing waits. A row ends only with an answer that says so; none is ever deleted. Script results go before
 //! reversals, those before transactions, and transactions without a chip before those with one (reference 4). Within
-//! that the one that was tried longest ago comes next, so that one that never gets through holds up no other.
+//! that the one that was tried longest ago comes next, so that one that never gets through holds up no other but those
+//! that are about it.
 
 use crate::{
     call::{Answer, CallError, CallId},
@@ -91,9 +92,23 @@ impl Terminal {
         self.turns.last.get(due).copied().unwrap_or(0)
     }
 
+    /// Whether an advice waits for another one, so that the host knows what it is about: a tip for the sale that it adds
+    /// to, a signature for the transaction that was signed.
+    fn waits(&self, advice: &Advice) -> bool {
+        let about = |other: &Advice| match advice.kind {
+            AdviceKind::ScriptResult => false,
+            AdviceKind::Signature => other.transaction == advice.transaction,
+            AdviceKind::Transaction => advice.original.linked.as_ref().is_some_and(|linked| {
+                (other.original.batch, other.original.trace) == (linked.batch, linked.trace)
+            }),
+        };
+        self.advices.iter().any(|other| other.kind == AdviceKind::Transaction && about(other))
+    }
+
     /// All that is due in the order of the reference; what was tried longest ago first.
     fn in_order(&self) -> impl Iterator<Item = Due> {
-        let advices = self.advices.iter().map(|advice| (class(advice), Due::Advice(advice.id)));
+        let ready = self.advices.iter().filter(|advice| !self.waits(advice));
+        let advices = ready.map(|advice| (class(advice), Due::Advice(advice.id)));
         let reversals = self.pending().map(|r| (REVERSALS, Due::Reversal(r.transaction)));
         let mut all: Vec<(u8, u64, Due)> =
             advices.chain(reversals).map(|(class, due)| (class, self.turn_of(&due), due)).collect();
@@ -176,6 +191,16 @@ impl Terminal {
         self.turns.last.remove(&due);
         if let Some(round) = self.round.as_mut() {
             round.silent = 0;
+        }
+        self.try_at_once();
+        self.effect(Effect::StopTimer(Timer::Retry));
+    }
+
+    /// The host has a part of it, and may have the next: a round goes on with it.
+    pub(crate) fn part_delivered(&mut self, due: Due) {
+        if let Some(round) = self.round.as_mut() {
+            round.silent = 0;
+            round.tried.remove(&due);
         }
         self.try_at_once();
         self.effect(Effect::StopTimer(Timer::Retry));
@@ -284,12 +309,14 @@ impl Terminal {
 /// The place of reversals among the classes of [`class`].
 const REVERSALS: u8 = 1;
 
-/// The order of the reference: script results, reversals, then transactions without a chip, then those with one.
+/// The order of the reference: script results, reversals, then transactions without a chip, then those with one; what is
+/// no transaction comes last.
 fn class(advice: &Advice) -> u8 {
     match advice.kind {
         AdviceKind::ScriptResult => 0,
         AdviceKind::Transaction if advice.original.field55.is_empty() => 2,
         AdviceKind::Transaction => 3,
+        AdviceKind::Signature => 4,
     }
 }
 

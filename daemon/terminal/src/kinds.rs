@@ -47,6 +47,8 @@ pub(crate) enum AmountRule {
     Part,
     /// At most the profile's share of what the original reserved: this takes it.
     Share,
+    /// At most the profile's or the host's share of what the original moved: this adds to it.
+    Tip,
 }
 
 /// What follows where the request left and no good answer came.
@@ -152,6 +154,16 @@ pub(crate) const fn rule(kind: Kind) -> &'static Rule {
         Kind::OfflineSale => {
             &Rule { silence: Silence::Forward, partial: false, slip: TransactionType::OfflineSale, ..SALE }
         }
+        // One to a sale: what was added is not in what a refund or a second tip would be measured by.
+        Kind::Tip => &Rule {
+            card: CardUse::Recorded,
+            originals: &[Kind::Sale, Kind::OfflineSale],
+            amount: AmountRule::Tip,
+            silence: Silence::Forward,
+            partial: false,
+            slip: TransactionType::Adjustment,
+            ..SALE
+        },
         Kind::Completion => &Rule {
             card: CardUse::Recorded,
             originals: &[Kind::PreAuth],
@@ -202,6 +214,7 @@ pub(crate) fn offered(kind: Kind, profile: &Profile) -> bool {
     match kind {
         Kind::PhoneOrder => profile.phone_orders,
         Kind::Instalment => !profile.instalments.counts.is_empty(),
+        Kind::Tip => profile.tips.percent > 0,
         _ => true,
     }
 }
@@ -235,6 +248,9 @@ pub enum Unfit {
     /// It was completed.
     #[error("the pre-authorisation was completed before; cancel the completion, or refund it")]
     AlreadyCompleted,
+    /// A tip was added to it.
+    #[error("the original has a tip; it can only be refunded")]
+    AlreadyTipped,
     /// It is of another batch.
     #[error("the original is of another batch")]
     OtherBatch,
@@ -247,6 +263,9 @@ pub enum Unfit {
     /// More than the profile's share of what was reserved.
     #[error("this pre-authorisation may be completed over {0} minor units at most")]
     ExceedsHold(u64),
+    /// More than the largest tip.
+    #[error("the largest tip on this sale is {0} minor units")]
+    ExceedsTip(u64),
     /// The supervisor, or a repeated answer, said that the host has it; the answer with the numbers that name it never
     /// came.
     #[error(
@@ -276,6 +295,8 @@ pub(crate) struct Asked {
     pub(crate) batch: u32,
     /// A completion may be so many hundredths of its pre-authorisation.
     pub(crate) completion_percent: u16,
+    /// A tip may be so many hundredths of its sale.
+    pub(crate) tip_percent: u8,
     /// The transaction itself, where it is among what follows the original.
     pub(crate) own: Option<TransactionId>,
 }
@@ -297,7 +318,7 @@ pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> R
     if rule.same_batch && original.batch != Some(asked.batch) {
         return Err(Unfit::OtherBatch);
     }
-    let refunded = given_back(asked.own, followers)?;
+    let refunded = given_back(rule, asked.own, followers)?;
     if refunded > 0 && rule.amount != AmountRule::Part {
         return Err(Unfit::AlreadyRefunded);
     }
@@ -313,23 +334,29 @@ pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> R
     let left = charged.saturating_sub(refunded);
     // Amounts have twelve digits: nothing overflows.
     let most = charged * u64::from(asked.completion_percent) / 100;
+    let tip = charged * u64::from(asked.tip_percent) / 100;
     match rule.amount {
         AmountRule::Whole if asked.amount != charged => Err(Unfit::Amount(charged)),
         AmountRule::Part if asked.amount > left => Err(Unfit::Exceeds(left)),
         AmountRule::Share if asked.amount > most => Err(Unfit::ExceedsHold(most)),
+        AmountRule::Tip if asked.amount > tip => Err(Unfit::ExceedsTip(tip)),
         _ => Ok(()),
     }
 }
 
 /// Whether a transaction may follow an original that is in no record here, but for those that follow it already: the
 /// host knows the rest.
-pub(crate) fn fits_external(own: Option<TransactionId>, followers: &[Attempt]) -> Result<(), Unfit> {
-    given_back(own, followers).map(drop)
+pub(crate) fn fits_external(
+    kind: Kind,
+    own: Option<TransactionId>,
+    followers: &[Attempt],
+) -> Result<(), Unfit> {
+    given_back(rule(kind), own, followers).map(drop)
 }
 
-/// What the others that follow the same original have given back of it, in minor units; or why nothing more may be
-/// done to it.
-fn given_back(own: Option<TransactionId>, followers: &[Attempt]) -> Result<u64, Unfit> {
+/// What the others that follow the same original have given back of it, in minor units; or why `asked` may not be done
+/// to it any more.
+fn given_back(asked: &Rule, own: Option<TransactionId>, followers: &[Attempt]) -> Result<u64, Unfit> {
     let others = || followers.iter().filter(|follower| Some(follower.id) != own);
     if others().any(is_open) {
         return Err(Unfit::Unresolved);
@@ -340,7 +367,9 @@ fn given_back(own: Option<TransactionId>, followers: &[Attempt]) -> Result<u64, 
             AmountRule::Whole => return Err(Unfit::AlreadyVoided),
             AmountRule::Share => return Err(Unfit::AlreadyCompleted),
             AmountRule::Part => refunded += follower.charged.unwrap_or(0),
-            AmountRule::Free | AmountRule::Nothing => {}
+            // A void would leave the tip without its sale.
+            AmountRule::Tip if asked.amount != AmountRule::Part => return Err(Unfit::AlreadyTipped),
+            AmountRule::Tip | AmountRule::Free | AmountRule::Nothing => {}
         }
     }
     Ok(refunded)
@@ -378,7 +407,7 @@ mod tests {
 
     /// In batch 1, as transaction 9.
     fn asked(kind: Kind, amount: u64) -> Asked {
-        Asked { kind, amount, batch: 1, completion_percent: 115, own: Some(9) }
+        Asked { kind, amount, batch: 1, completion_percent: 115, tip_percent: 10, own: Some(9) }
     }
 
     fn void(original: &Attempt, followers: &[Attempt]) -> Result<(), Unfit> {
@@ -470,13 +499,22 @@ mod tests {
 
     #[test]
     fn of_an_original_elsewhere_only_what_was_done_to_it_here_is_known() {
-        assert_eq!(fits_external(Some(9), &[]), Ok(()));
-        assert_eq!(fits_external(Some(9), &[part(2, Kind::Refund, 300)]), Ok(()));
+        assert_eq!(fits_external(Kind::Refund, Some(9), &[]), Ok(()));
+        assert_eq!(fits_external(Kind::Refund, Some(9), &[part(2, Kind::Refund, 300)]), Ok(()));
         let silent = attempt(2, Kind::Refund, Some(Outcome::Unknown));
-        assert_eq!(fits_external(Some(9), std::slice::from_ref(&silent)), Err(Unfit::Unresolved));
-        assert_eq!(fits_external(Some(2), &[silent]), Ok(()));
-        assert_eq!(fits_external(None, &[part(2, Kind::Completion, 5)]), Err(Unfit::AlreadyCompleted));
-        assert_eq!(fits_external(None, &[part(2, Kind::PreAuthCancel, 5)]), Err(Unfit::AlreadyVoided));
+        assert_eq!(
+            fits_external(Kind::Refund, Some(9), std::slice::from_ref(&silent)),
+            Err(Unfit::Unresolved)
+        );
+        assert_eq!(fits_external(Kind::Refund, Some(2), &[silent]), Ok(()));
+        assert_eq!(
+            fits_external(Kind::Completion, None, &[part(2, Kind::Completion, 5)]),
+            Err(Unfit::AlreadyCompleted)
+        );
+        assert_eq!(
+            fits_external(Kind::Completion, None, &[part(2, Kind::PreAuthCancel, 5)]),
+            Err(Unfit::AlreadyVoided)
+        );
     }
 
     #[test]
@@ -518,6 +556,37 @@ mod tests {
     }
 
     #[test]
+    fn a_sale_of_this_batch_takes_one_tip_up_to_the_limit_and_is_then_only_refunded() {
+        let sale = approved(1, Kind::Sale);
+        let tip = |amount, followers: &[Attempt]| fits(asked(Kind::Tip, amount), &sale, followers);
+        assert_eq!((tip(100, &[]), tip(101, &[])), (Ok(()), Err(Unfit::ExceedsTip(100))));
+        let generous = Asked { tip_percent: 20, ..asked(Kind::Tip, 200) };
+        assert_eq!(fits(generous, &sale, &[]), Ok(()));
+        assert_eq!(fits(Asked { batch: 2, ..asked(Kind::Tip, 1) }, &sale, &[]), Err(Unfit::OtherBatch));
+        assert_eq!(tip(1, &[approved(2, Kind::Void)]), Err(Unfit::AlreadyVoided));
+        assert_eq!(tip(1, &[part(2, Kind::Refund, 1)]), Err(Unfit::AlreadyRefunded));
+        let added = [Attempt { outcome: Some(Outcome::ApprovedOffline), ..part(2, Kind::Tip, 50) }];
+        assert_eq!(tip(1, &added), Err(Unfit::AlreadyTipped));
+        assert_eq!(void(&sale, &added), Err(Unfit::AlreadyTipped));
+        // The sale itself is refunded up to itself; the tip is no sale.
+        assert_eq!(fits(asked(Kind::Refund, 1000), &sale, &added), Ok(()));
+        assert_eq!(fits(asked(Kind::Refund, 1001), &sale, &added), Err(Unfit::Exceeds(1000)));
+        for kind in [Kind::Refund, Kind::Void, Kind::Tip] {
+            assert_eq!(fits(asked(kind, 50), &added[0], &[]), Err(Unfit::Kind), "{kind}");
+        }
+        // The host need not have an offline sale yet: its advice goes first.
+        let offline = attempt(1, Kind::OfflineSale, Some(Outcome::ApprovedOffline));
+        assert_eq!(fits(asked(Kind::Tip, 100), &Attempt { rrn: None, ..offline }, &[]), Ok(()));
+        for kind in [Kind::Instalment, Kind::PhoneOrder, Kind::Completion, Kind::QrScan] {
+            assert_eq!(fits(asked(Kind::Tip, 1), &approved(1, kind), &[]), Err(Unfit::Kind), "{kind}");
+        }
+        let mut profile = Profile::default();
+        assert!(offered(Kind::Tip, &profile));
+        profile.tips.percent = 0;
+        assert!(!offered(Kind::Tip, &profile));
+    }
+
+    #[test]
     fn a_pre_authorisation_is_completed_by_request_or_by_advice_and_an_advice_is_only_refunded() {
         let held = approved(1, Kind::PreAuth);
         let advise =
@@ -551,7 +620,7 @@ mod tests {
         }
         let of = |silence| served().filter(move |kind| rule(*kind).silence == silence).collect::<Vec<_>>();
         assert_eq!(of(Silence::Ask), [Kind::Refund]);
-        assert_eq!(of(Silence::Forward), [Kind::CompletionAdvice, Kind::OfflineSale]);
+        assert_eq!(of(Silence::Forward), [Kind::CompletionAdvice, Kind::OfflineSale, Kind::Tip]);
         let offline = |kind: &Kind| rule(*kind).sells_offline();
         assert_eq!(served().filter(offline).collect::<Vec<_>>(), [Kind::OfflineSale]);
         // What moves no money needs none.

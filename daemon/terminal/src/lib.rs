@@ -40,6 +40,7 @@ mod session;
 mod sets;
 mod settings;
 mod settlement;
+mod signature;
 mod slip;
 mod state;
 mod stored;

@@ -207,9 +207,16 @@ impl Terminal {
             amount: amount.minor(),
             batch: self.device.batch,
             completion_percent: self.profile().completion_percent,
+            tip_percent: self.tip_percent(),
             own,
         };
         kinds::fits(asked, original, &followers).map_err(CallError::Original)
+    }
+
+    /// Largest tip in hundredths of a sale: the host's word goes before the profile's.
+    fn tip_percent(&self) -> u8 {
+        let told = self.in_force.parameters().and_then(|parameters| parameters.tip_percent);
+        told.unwrap_or(self.profile().tips.percent)
     }
 
     fn fits_external(
@@ -224,7 +231,7 @@ impl Terminal {
         };
         let stored = records.external_followers(&name).map_err(|fault| self.storage_fault(fault))?;
         let follows = |attempt: &Attempt| attempt.external_original().as_ref() == Some(&name);
-        kinds::fits_external(own, &self.followers_now(stored, follows)).map_err(CallError::Original)
+        kinds::fits_external(kind, own, &self.followers_now(stored, follows)).map_err(CallError::Original)
     }
 
     /// What follows an original and was not itself undone: a completion that was cancelled leaves its hold as it was.

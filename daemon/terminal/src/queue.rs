@@ -26,7 +26,7 @@ const RECENT: u32 = 100;
 /// One row: a reversal or an advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueRow {
-    /// `reversal`, `script-result`, or the kind of the transaction that it tells.
+    /// `reversal`, `script-result`, `signature`, or the kind of the transaction that it tells.
     pub kind: &'static str,
     /// The advice's number; 0 for a reversal.
     pub advice: AdviceId,

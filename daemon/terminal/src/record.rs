@@ -12,7 +12,7 @@ use crate::{
     settlement::{Settlement, Upload},
     state::{Cause, Outcome, words},
 };
-use posd_receipt::{Goods, Receipt};
+use posd_receipt::{Goods, Receipt, Strokes};
 use posd_unionpay::{
     Family, Kind,
     request::{Entry, Linked},
@@ -240,6 +240,9 @@ pub struct Attempt {
     /// The host's date (field 13, MMDD).
     #[serde(default)]
     pub host_date: Option<String>,
+    /// The settlement date of the host's answer (field 15, MMDD).
+    #[serde(default)]
+    pub settlement_date: Option<String>,
     /// What was charged, or given back by a void, in minor units, where it was approved.
     pub charged: Option<u64>,
     /// The PAN, masked (first 6, last 4).
@@ -307,6 +310,7 @@ impl Attempt {
             authorisation_code: None,
             response_code: None,
             host_date: None,
+            settlement_date: None,
             charged: None,
             masked_pan: None,
             entry: None,
@@ -494,6 +498,8 @@ words! {
         ScriptResult = "script-result",
         /// A transaction that was done without the host, by the message of its kind.
         Transaction = "transaction",
+        /// What a cardholder drew on a screen (电子签名, 0820), part by part.
+        Signature = "signature",
     }
 }
 
@@ -508,27 +514,33 @@ pub struct Advice {
     pub kind: AdviceKind,
     /// Where it stands.
     pub state: AdviceState,
-    /// Its own trace number, allocated when it was queued; of a transaction the transaction's.
+    /// Its own trace number, allocated when it was queued; of a transaction and of a signature the transaction's.
     pub trace: u32,
     /// When it was queued.
     pub queued: WallTime,
     /// Seconds that it has been tried for; the silence between two tries counts as a day at most.
     pub tried_for_s: u64,
-    /// MMDD of the original as the host dated it (61.3), `0000` if unknown; of a script result only.
+    /// MMDD of the original as the host dated it, `0000` if unknown: of a script result 61.3, of a signature field 15.
     pub original_date: String,
-    /// What it repeats: of a script result the transaction that the scripts came with, else the transaction itself.
+    /// What it repeats: the transaction that scripts or signature came with, else the transaction itself.
     pub original: Original,
     /// PAN and expiry, sealed.
     pub card: Sealed,
     /// Every try.
     pub tries: Vec<Try>,
+    /// What was drawn, of a signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strokes: Option<Strokes>,
+    /// Parts of a signature that the host has.
+    #[serde(default)]
+    pub parts: u16,
 }
 
 impl Advice {
     /// What it is called on the bus: the kind of the transaction that it tells, or the word of its own kind.
     pub fn word(&self) -> &'static str {
         match self.kind {
-            AdviceKind::ScriptResult => self.kind.word(),
+            AdviceKind::ScriptResult | AdviceKind::Signature => self.kind.word(),
             AdviceKind::Transaction => self.original.kind.word(),
         }
     }

@@ -130,6 +130,8 @@ pub(crate) struct Recorded {
     pub(crate) sealed: Option<(Sealed, TransactionId)>,
     pub(crate) masked_pan: Option<String>,
     pub(crate) application_label: Option<String>,
+    /// What the original moved, in minor units.
+    pub(crate) charged: Option<u64>,
     /// Expiry and PAN, from their opening or typing to the request.
     pub(crate) clear: Option<Secret>,
 }
@@ -241,6 +243,7 @@ impl Terminal {
                 sealed: original.card.map(|card| (card, original.id)),
                 masked_pan: original.masked_pan,
                 application_label: original.application_label,
+                charged: original.charged,
                 clear: None,
             });
         }
@@ -532,6 +535,8 @@ impl Terminal {
             Action::Confirm(candidate) => {
                 self.offer(&[candidate], State::WaitingConfirmation, Prompt::ConfirmApplication);
             }
+            // Only a tap asks for it.
+            Action::ReleaseCard => self.resume(Input::Released),
             Action::EnterOnlinePin => self.ask_online_pin(),
             Action::VerifyOfflinePin { tries_left, .. } => self.ask_offline_pin(tries_left),
             Action::GoOnline(request) => self.go_online(request),
@@ -767,7 +772,11 @@ impl Terminal {
                 CardRefusal::Refused => (Outcome::Cancelled, Cause::CancelledByCustomer),
                 CardRefusal::ServiceNotAllowed => (Outcome::Declined, Cause::DeclinedByCard),
             },
-            CardVerdict::Terminated(Reason::CardLost) => (Outcome::Failed, Cause::CardRemoved),
+            // Only a tap ends so.
+            CardVerdict::AnotherInterface => (Outcome::Failed, Cause::NoApplication),
+            CardVerdict::TryAgain(_) | CardVerdict::Terminated(Reason::CardLost) => {
+                (Outcome::Failed, Cause::CardRemoved)
+            }
             CardVerdict::Terminated(_) => (Outcome::Failed, Cause::CardFault),
         }
     }

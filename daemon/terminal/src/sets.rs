@@ -156,9 +156,11 @@ impl InForce {
 
     /// Whether the host's parameters let a kind be done at all.
     pub(crate) fn allows(&self, kind: Kind) -> bool {
-        let Some(switches) = self.parameters().and_then(|parameters| parameters.switches) else {
-            return true;
-        };
+        let Some(parameters) = self.parameters() else { return true };
+        if kind == Kind::Tip && parameters.tips == Some(false) {
+            return false;
+        }
+        let Some(switches) = parameters.switches else { return true };
         match kind {
             Kind::Sale => switches.sale(),
             Kind::Void => switches.void(),
@@ -169,7 +171,10 @@ impl InForce {
             Kind::CompletionCancel => switches.completion_cancel(),
             Kind::CompletionAdvice => switches.completion_advice(),
             Kind::BalanceInquiry => switches.balance(),
-            _ => true,
+            Kind::Tip => switches.adjustment(),
+            Kind::OfflineSale => switches.offline_sale(),
+            // The host has no switch for these.
+            Kind::Instalment | Kind::PhoneOrder | Kind::QrScan | Kind::QrShow => true,
         }
     }
 
@@ -378,5 +383,12 @@ mod tests {
         let parameters = Parameters { switches: Some(Switches([0x04, 0, 0, 0])), ..Parameters::default() };
         sets.take(stored(DownloadSet::Parameters, SetContent::Parameters(Box::new(parameters)))).unwrap();
         assert!(sets.allows(Kind::Sale) && !sets.allows(Kind::Void));
+        assert!(!sets.allows(Kind::OfflineSale) && !sets.allows(Kind::Tip));
+        let all = Some(Switches([0xFF; 4]));
+        for (tips, allowed) in [(None, true), (Some(true), true), (Some(false), false)] {
+            let parameters = Parameters { switches: all, tips, ..Parameters::default() };
+            sets.take(stored(DownloadSet::Parameters, SetContent::Parameters(Box::new(parameters)))).unwrap();
+            assert_eq!(sets.allows(Kind::Tip), allowed, "{tips:?}");
+        }
     }
 }

@@ -70,7 +70,7 @@ impl Terminal {
                 prompt::Locale::ZhCn => Locale::ZhCn,
                 prompt::Locale::En => Locale::En,
             },
-            tip: None,
+            tip: (rule.amount == AmountRule::Tip).then_some(attempt.amount.minor()),
             requested: Some(attempt.amount.minor()).filter(|requested| *requested > charged),
             instalments: attempt.options.instalments,
             balance: attempt.balance,

@@ -15,7 +15,11 @@ use crate::{
     terminal::Terminal,
 };
 use posd_emv::kernel::Outcome as CardOutcome;
-use posd_unionpay::request::{self, ChipEnd};
+use posd_unionpay::{
+    Kind,
+    profile::TipAmount,
+    request::{self, ChipEnd},
+};
 
 /// What the advice of a transaction will tell, and what its record keeps of the card.
 pub(crate) struct Tale {
@@ -44,6 +48,7 @@ pub(crate) struct Told {
     pub(crate) authorisation_code: Option<String>,
     pub(crate) response_code: String,
     pub(crate) host_date: Option<String>,
+    pub(crate) settlement_date: Option<String>,
 }
 
 impl Terminal {
@@ -60,6 +65,8 @@ impl Terminal {
         let attempt = self.live.get(&id)?.attempt.clone();
         let Link { family, original: linked, .. } = attempt.original?;
         let Presented { card, reversal55: _, masked_pan, application_label } = self.presented()?;
+        let whole = attempt.kind == Kind::Tip && self.profile().tips.amount == TipAmount::Total;
+        let before = if whole { self.tipped()? } else { 0 };
         let original = Original {
             kind: attempt.kind,
             family,
@@ -67,7 +74,7 @@ impl Terminal {
             linked: Some(linked.clone()),
             batch: self.device.batch,
             trace: self.allocate_trace(),
-            amount: attempt.amount.minor(),
+            amount: attempt.amount.minor() + before,
             currency: attempt.amount.currency().numeric(),
             card_sequence: card.sequence,
             pin_entered: false,
@@ -100,6 +107,11 @@ impl Terminal {
         Some(())
     }
 
+    /// What the sale had come to that the running transaction adds a tip to, in minor units.
+    fn tipped(&self) -> Option<u64> {
+        self.active.as_ref()?.recorded.as_ref()?.charged
+    }
+
     /// Makes the record of the running transaction as it will stand, its advice, and its print jobs. Returns their
     /// writes, which become durable together; [`Terminal::stored`] follows that.
     pub(crate) fn storing(&mut self, told: Tale, card: Option<&CardOutcome>) -> Option<Vec<Write>> {
@@ -118,9 +130,16 @@ impl Terminal {
         attempt.outcome = Some(Outcome::ApprovedOffline);
         attempt.cause = Cause::None;
         attempt.ended = Some(self.now.wall);
-        attempt.upload = Some(Upload { field55: original.field55.clone(), end, ..Upload::of(&original) });
+        attempt.upload = Some(Upload {
+            field55: original.field55.clone(),
+            end,
+            amount: Some(original.amount).filter(|told| *told != attempt.amount.minor()),
+            ..Upload::of(&original)
+        });
         let kernel = self.active.as_ref().and_then(|active| active.kernel.as_deref());
-        attempt.receipt = self.slip(&attempt, None, attempt.amount.minor(), kernel.zip(card));
+        // A tip's slip shows what the sale comes to with it.
+        let before = if original.kind == Kind::Tip { self.tipped()? } else { 0 };
+        attempt.receipt = self.slip(&attempt, None, attempt.amount.minor() + before, kernel.zip(card));
         let advice = self.new_advice(AdviceKind::Transaction, id, original, sealed, "0000".to_owned());
         let jobs = self.print_by_itself(id);
         let live = self.live.get_mut(&id)?;
@@ -165,7 +184,9 @@ impl Terminal {
             attempt.authorisation_code = told.authorisation_code.clone();
             attempt.response_code = Some(told.response_code.clone());
             attempt.host_date = told.host_date.clone();
+            attempt.settlement_date = told.settlement_date.clone();
         };
+        writes.extend(self.sign_for(advice.transaction, told));
         if let Some(live) = self.live.get_mut(&advice.transaction) {
             take(&mut live.attempt);
             writes.push(live.record());
@@ -174,7 +195,7 @@ impl Terminal {
             take(&mut attempt);
             writes.push(Write::Attempt(Box::new(attempt)));
         }
-        if advice.original.kind == posd_unionpay::Kind::OfflineSale {
+        if advice.original.kind == Kind::OfflineSale {
             writes.push(Write::OfflineTaken(advice.transaction));
         }
         Ok(writes)

@@ -40,6 +40,7 @@ impl Terminal {
                     sealed: None,
                     masked_pan: Some(masked),
                     application_label: None,
+                    charged: None,
                     clear: None,
                 });
                 self.step(Step::Sealing, State::ReadingCard, Prompt::PleaseWait, None);

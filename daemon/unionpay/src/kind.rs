@@ -156,6 +156,12 @@ kinds! {
     }
     /// 脱机消费: a sale that card and terminal approved by themselves, stored and forwarded.
     OfflineSale = "offline-sale" { message_kind: "36", reversible: false }
+    /// 小费 (结算调整): adds to a sale of the same batch, stored and forwarded. The profile says what 60.1 and field 4 are
+    /// ([`crate::profile::Tips`]).
+    Tip = "tip" {
+        mti: Mti::ADVICE, message_kind: "34", reversible: false, original: Some(OriginalForm::Trace),
+        original_code: true,
+    }
     /// 分期付款: a sale paid in instalments.
     Instalment = "instalment" {}
     /// 订购: a sale whose card number was told, not read.
@@ -226,6 +232,7 @@ mod tests {
             ("completion-cancel", "0200/20/06/21", true),
             ("balance-inquiry", "0200/31/00/01", false),
             ("offline-sale", "0200/00/00/36", false),
+            ("tip", "0220/00/00/34", false),
             ("instalment", "0200/00/64/22", true),
             ("phone-order", "0200/00/08/22", true),
             ("qr-scan", "0200/00/00/22", true),
@@ -241,12 +248,12 @@ mod tests {
         }
     }
 
-    /// Reference 2.3: 20, 22, 24 and 36 are debits, 21, 23 and 25 credits.
+    /// Reference 2.3: 20, 22, 24 and 36 are debits, 21, 23 and 25 credits; that a tip is a debit is our reading.
     #[test]
     fn a_settlement_counts_what_moves_money() {
         let of = |books| Kind::ALL.iter().filter(move |kind| kind.row().books == books);
         let types = |books| of(books).map(|kind| kind.row().message_kind).collect::<Vec<_>>();
-        assert_eq!(types(Books::Debit), ["22", "20", "24", "36", "22", "22", "22", "22"]);
+        assert_eq!(types(Books::Debit), ["22", "20", "24", "36", "34", "22", "22", "22", "22"]);
         assert_eq!(types(Books::Credit), ["23", "25", "21"]);
         assert_eq!(types(Books::Nothing), ["10", "11", "01"]);
     }

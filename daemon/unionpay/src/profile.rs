@@ -4,7 +4,8 @@ mod day;
 mod qr;
 
 pub use day::{
-    ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureTooLong,
+    ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureForm,
+    SignatureTooLong, TipAmount, Tips,
 };
 pub use qr::{Qr, QrCoding, QrDialect, QrStep, RefundOriginal, ShownCode, ShownPayload, Silence, Wallet};
 
@@ -140,6 +141,8 @@ pub struct Profile {
 
     /// Payment in instalments.
     pub instalments: Instalments,
+    /// Tips.
+    pub tips: Tips,
     /// What the tags of contactless parameters mean.
     pub contactless_tags: ContactlessTags,
     /// Ages of downloads.
@@ -300,6 +303,7 @@ impl Default for Profile {
             pre_auth_days: 30,
             phone_orders: false,
             instalments: Instalments::default(),
+            tips: Tips::default(),
             contactless_tags: ContactlessTags::default(),
             downloads: Downloads::default(),
             e_signature: ESignature::default(),
@@ -343,6 +347,7 @@ impl Profile {
         must((1..=60).contains(&self.connect_timeout_s), "connect_timeout_s", "must lie in 1 to 60")?;
         must((1..=365).contains(&self.pre_auth_days), "pre_auth_days", "must lie in 1 to 365")?;
         self.instalments.validate()?;
+        self.tips.validate()?;
         must((100..=999).contains(&self.completion_percent), "completion_percent", "must lie in 100 to 999")?;
         must((1..=10).contains(&self.reversal_quick_tries), "reversal_quick_tries", "must lie in 1 to 10")?;
         for (entry, codes) in [

@@ -202,6 +202,7 @@ fn each_kind_has_its_own_fields() {
         (Kind::CompletionCancel, &[37, 38, 61], Some("0000060000410604")),
         (Kind::BalanceInquiry, &[], None),
         (Kind::OfflineSale, &[], None),
+        (Kind::Tip, &[38, 61], Some("000006000041")),
         (Kind::Instalment, &[], None),
         (Kind::PhoneOrder, &[], None),
     ];
@@ -271,6 +272,8 @@ fn every_field_list_of_the_reference_is_kept() {
         (Kind::Instalment, &[SALE, "62c"]),
         (Kind::PhoneOrder, &[SALE, "62c"]),
         (Kind::OfflineSale, &[SALE, "62c"]),
+        // No list is given for it: as a sale, with its original.
+        (Kind::Tip, &[SALE, "62c 38c 61"]),
         (Kind::Void, &[SALE, "62c 37 38c 61"]),
         (Kind::Refund, &["2 3 4 11 14 22 23 25 26 35 36 37 38c 41 42 49 52 53 55 60 61 63 64"]),
         (Kind::PreAuth, &[SALE]),

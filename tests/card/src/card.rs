@@ -28,6 +28,7 @@ pub struct Card {
     pub(crate) scripts: Vec<Vec<u8>>,
     /// Numbers the cryptograms in the order of their making; nothing a terminal sees.
     pub(crate) made: u64,
+    pub(crate) in_field: bool,
     present: bool,
     challenges: u32,
     faults: Vec<Misbehaviour>,
@@ -45,6 +46,7 @@ pub(crate) struct Chip {
     pub(crate) issuer_authentication_missing: bool,
     pub(crate) scripts_after: u8,
     pub(crate) script_failed: bool,
+    pub(crate) balance: u64,
     pub(crate) put: BTreeMap<u16, Vec<u8>>,
     pub(crate) last: Option<Issued>,
     pub(crate) last_arqc: Option<Issued>,
@@ -83,6 +85,8 @@ pub(crate) struct Session {
     pub(crate) arqc: [u8; 8],
     pub(crate) script_failed: bool,
     pub(crate) fault: Option<Fault>,
+    /// What reading the last record will take from the electronic cash.
+    pub(crate) debit: Option<u64>,
     pending: Option<(Vec<u8>, u16)>,
     apdus: usize,
     instructions: BTreeMap<u8, usize>,
@@ -114,7 +118,11 @@ impl Card {
         let chips = profile
             .applications
             .iter()
-            .map(|application| Chip { blocked: application.blocked, ..Chip::default() })
+            .map(|application| Chip {
+                blocked: application.blocked,
+                balance: application.quick_pass.as_ref().map_or(0, |quick_pass| quick_pass.balance),
+                ..Chip::default()
+            })
             .collect();
         Self {
             chips,
@@ -123,12 +131,18 @@ impl Card {
             session: Session::default(),
             scripts: Vec::new(),
             made: 0,
+            in_field: false,
             present: false,
             challenges: 0,
             faults: Vec::new(),
             exchanges: Vec::new(),
             profile,
         }
+    }
+
+    /// Says where it will be powered: in the field of a contactless reader (`true`), or on contacts, as it is at first.
+    pub fn hold_to_field(&mut self, in_field: bool) {
+        self.in_field = in_field;
     }
 
     /// Power on or reset: a new session. Gives the answer to reset.
@@ -207,6 +221,11 @@ impl Card {
     /// The ATC of the last payment of the n-th application that was completed online.
     pub fn last_online_atc(&self, application: usize) -> u16 {
         self.chips.get(application).map_or(0, |chip| chip.last_online_atc)
+    }
+
+    /// What the n-th application has of electronic cash, in minor units.
+    pub fn balance(&self, application: usize) -> u64 {
+        self.chips.get(application).map_or(0, |chip| chip.balance)
     }
 
     /// Whether a script has blocked the card.
@@ -333,13 +352,21 @@ impl Card {
         if (command.p1, command.p2) != (0, 0) {
             return Reply::status(status::WRONG_PARAMETERS);
         }
+        if self.in_field {
+            return self.open_in_field(command);
+        }
+        self.open_on_contacts(command)
+    }
+
+    pub(crate) fn open_on_contacts(&mut self, command: Command<'_>) -> Reply {
+        let in_field = self.in_field;
         let Some((application, chip, session)) = self.current() else {
             return Reply::status(status::CONDITIONS);
         };
         if session.stage != Stage::Selected || chip.blocked {
             return Reply::status(status::CONDITIONS);
         }
-        let list = application.value(0x9F38, application.pdol.clone()).unwrap_or_default();
+        let list = application.value(0x9F38, application.pdol(in_field)).unwrap_or_default();
         match tlv::first(command.data) {
             Some((0x83, value, [])) if value.len() == tlv::list_length(&list) => {}
             _ => return Reply::status(status::WRONG_DATA),
@@ -397,7 +424,7 @@ impl Card {
     }
 
     /// The card's next number that a terminal cannot foresee; without randomness, so that runs repeat.
-    fn number(&mut self) -> [u8; 8] {
+    pub(crate) fn number(&mut self) -> [u8; 8] {
         self.challenges += 1;
         let mut block = *b"challeng";
         block[4..].copy_from_slice(&self.challenges.to_be_bytes());

@@ -95,33 +95,8 @@ impl Card {
 
         let unable_online = matches!(tlv::listed(&list, command.data, 0x8A), Some(b"Y3" | b"Z3"));
         let cvr = verification_results(chip, session, kind, exceeded, unable_online);
-        let value = |tag| tlv::listed(&list, command.data, tag).unwrap_or_default();
-        let input = CryptogramInput {
-            amount: fixed(value(0x9F02)),
-            other: fixed(value(0x9F03)),
-            country: fixed(value(0x9F1A)),
-            tvr: fixed(value(0x95)),
-            currency: fixed(value(0x5F2A)),
-            date: fixed(value(0x9A)),
-            transaction_type: value(0x9C).first().copied().unwrap_or_default(),
-            unpredictable_number: fixed(value(0x9F37)),
-            aip: fixed(&application.aip()),
-            atc: chip.atc,
-            cvr,
-        };
-        let mut issuer_data = vec![0x07, KEY_INDEX, CRYPTOGRAM_VERSION];
-        issuer_data.extend_from_slice(&cvr);
-        issuer_data.push(TRIPLE_DES);
-        issuer_data.extend_from_slice(&application.discretionary);
-        let issued = Issued {
-            kind,
-            value: issuer::cryptogram(&key, &input),
-            input,
-            issuer_data,
-            pan: application.pan.clone(),
-            sequence: application.sequence,
-            order,
-        };
+        let terminal = Told { list: &list, data: command.data };
+        let issued = issue(application, kind, &key, &terminal, &application.aip(), chip.atc, cvr, order);
         chip.last = Some(issued.clone());
         match kind {
             CryptogramType::Arqc => {
@@ -159,6 +134,58 @@ impl Card {
         let good = arpc_is_good(chip, session, &key, command.data);
         session.issuer_authentication = Some(good);
         if good { Reply::ok() } else { Reply::status(status::AUTHENTICATION_FAILED) }
+    }
+}
+
+/// What the terminal has told, as a list asked for it.
+pub(crate) struct Told<'a> {
+    pub(crate) list: &'a [u8],
+    pub(crate) data: &'a [u8],
+}
+
+impl Told<'_> {
+    pub(crate) fn value(&self, tag: u32) -> &[u8] {
+        tlv::listed(self.list, self.data, tag).unwrap_or_default()
+    }
+}
+
+/// A cryptogram of version 01 over what the terminal has told and the card adds.
+#[expect(clippy::too_many_arguments, reason = "each is one thing that the cryptogram or its record needs")]
+pub(crate) fn issue(
+    application: &Application,
+    kind: CryptogramType,
+    key: &[u8; 16],
+    terminal: &Told<'_>,
+    aip: &[u8],
+    atc: u16,
+    cvr: [u8; 4],
+    order: u64,
+) -> Issued {
+    let input = CryptogramInput {
+        amount: fixed(terminal.value(0x9F02)),
+        other: fixed(terminal.value(0x9F03)),
+        country: fixed(terminal.value(0x9F1A)),
+        tvr: fixed(terminal.value(0x95)),
+        currency: fixed(terminal.value(0x5F2A)),
+        date: fixed(terminal.value(0x9A)),
+        transaction_type: terminal.value(0x9C).first().copied().unwrap_or_default(),
+        unpredictable_number: fixed(terminal.value(0x9F37)),
+        aip: fixed(aip),
+        atc,
+        cvr,
+    };
+    let mut issuer_data = vec![0x07, KEY_INDEX, CRYPTOGRAM_VERSION];
+    issuer_data.extend_from_slice(&cvr);
+    issuer_data.push(TRIPLE_DES);
+    issuer_data.extend_from_slice(&application.discretionary);
+    Issued {
+        kind,
+        value: issuer::cryptogram(key, &input),
+        input,
+        issuer_data,
+        pan: application.pan.clone(),
+        sequence: application.sequence,
+        order,
     }
 }
 
@@ -220,7 +247,7 @@ fn arpc_is_good(chip: &Chip, session: &Session, key: &[u8; 16], data: &[u8]) -> 
 }
 
 /// Card verification results: length byte and three bytes (PBOC 3.0 part 5).
-fn verification_results(
+pub(crate) fn verification_results(
     chip: &Chip,
     session: &Session,
     kind: CryptogramType,

@@ -1,4 +1,4 @@
-//! A software EMV contact card with its own issuer: the other end of the terminal's card tests.
+//! A software EMV card, contact and quickPass, with its own issuer: the other end of the terminal's card tests.
 //!
 //! It is for tests and the simulated terminal: a [`Card`] takes command APDUs and gives response
 //! APDUs, keeps what a chip keeps across sessions (ATC, PIN try counter, blocks), and can be told to
@@ -8,9 +8,9 @@
 //! cryptogram, so that a fault in one shows against the other. It has no randomness and no clock:
 //! the same commands give the same answers. All keys and card numbers are made up.
 //!
-//! Start reading at [`Profile`], then `card.rs` and, for one purchase, `cryptogram.rs`.
+//! Start reading at [`Profile`], then `card.rs` and, for one purchase, `cryptogram.rs`; for a tap, `quick_pass.rs`.
 //!
-//! Not there: CDA, enciphered offline PIN, contactless, SM algorithms, the check of a script's MAC.
+//! Not there: CDA, enciphered offline PIN, SM algorithms, the check of a script's MAC.
 
 mod apdu;
 mod card;
@@ -20,6 +20,7 @@ pub mod hex;
 pub mod issuer;
 mod misbehaviour;
 mod profile;
+mod quick_pass;
 mod records;
 mod script;
 mod selection;
@@ -33,4 +34,5 @@ pub use profile::{
     Application, CvmList, FirstCryptogram, Format, IssuerAuthentication, OfflineAuthentication, Profile, Pse,
     Transport,
 };
+pub use quick_pass::{Fdda, QuickPass, Signature, Wish};
 pub use records::Record;

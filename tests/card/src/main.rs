@@ -26,6 +26,9 @@ enum Order {
         /// Which card.
         #[arg(long, value_enum, default_value_t = Kind::Debit)]
         profile: Kind,
+        /// The virtual reader stands for a contactless one: the card is held to its field.
+        #[arg(long)]
+        contactless: bool,
     },
     /// Print the test authority's public key for the terminal's configuration.
     Ca {
@@ -41,18 +44,28 @@ enum Kind {
     Credit,
     OfflinePin,
     Combo,
+    QuickPass,
+    Phone,
+    Cash,
+    DebitCredit,
 }
 
 fn main() -> io::Result<()> {
     match Arguments::parse().command {
-        Order::Vpcd { host, port, profile } => {
+        Order::Vpcd { host, port, profile, contactless } => {
             let profile = match profile {
                 Kind::Debit => Profile::debit(),
                 Kind::Credit => Profile::credit(),
                 Kind::OfflinePin => Profile::offline_pin(),
                 Kind::Combo => Profile::combo(),
+                Kind::QuickPass => Profile::quick_pass(),
+                Kind::Phone => Profile::phone(),
+                Kind::Cash => Profile::cash(),
+                Kind::DebitCredit => Profile::debit_credit(),
             };
-            vpcd::Slot::connect((host.as_str(), port))?.serve(&mut Card::new(profile))
+            let mut card = Card::new(profile);
+            card.hold_to_field(contactless);
+            vpcd::Slot::connect((host.as_str(), port))?.serve(&mut card)
         }
         Order::Ca { json } => {
             let key = issuer::authority_key();

@@ -45,6 +45,9 @@ pub enum Fault {
     },
     /// One bit of the answer flipped: 0 is the highest bit of the first byte; counted modulo its length.
     FlipBit(usize),
+    /// One bit of the value of the first object with this tag flipped, at any depth; 0 is the highest bit of its first
+    /// byte, counted modulo its length. An answer without the object stays as it is.
+    FlipElement(u32, usize),
     /// Only the first n data bytes, then the status words.
     Truncate(usize),
     /// Only the first n bytes of the whole answer: it may end inside the status words.
@@ -141,6 +144,15 @@ impl Fault {
             Self::FlipBit(bit) if !answer.is_empty() => {
                 let bit = bit % (answer.len() * 8);
                 answer[bit / 8] ^= 0x80 >> (bit % 8);
+            }
+            Self::FlipElement(tag, bit) => {
+                let place = tlv::find(&answer[..data], *tag)
+                    .filter(|value| !value.is_empty())
+                    .map(|value| (value.as_ptr() as usize - answer.as_ptr() as usize, value.len()));
+                if let Some((start, length)) = place {
+                    let bit = bit % (length * 8);
+                    answer[start + bit / 8] ^= 0x80 >> (bit % 8);
+                }
             }
             Self::Truncate(length) => {
                 answer.drain((*length).min(data)..data);

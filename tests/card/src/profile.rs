@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::issuer;
+use crate::quick_pass::QuickPass;
 use crate::records::Record;
 
 /// Everything the personaliser writes on one card. Start from [`Profile::debit`], change what matters.
@@ -192,6 +193,8 @@ pub struct Application {
     pub extra: Vec<(u32, Vec<u8>)>,
     /// Takes the place of the standard records (the AFL follows them).
     pub layout: Option<Vec<Record>>,
+    /// What it does in the field of a contactless reader; `None` where it is not in the directory there.
+    pub quick_pass: Option<QuickPass>,
 }
 
 impl Profile {
@@ -210,6 +213,26 @@ impl Profile {
     /// The debit card with plaintext offline PIN first in its CVM list.
     pub fn offline_pin() -> Self {
         Self::debit().with(|application| application.cvm_list.rules.insert(0, [0x41, 0x03]))
+    }
+
+    /// A debit card for quickPass: goes online, wants an online PIN, authenticates itself where it is asked to.
+    pub fn quick_pass() -> Self {
+        Self::debit().with(|application| application.quick_pass = Some(QuickPass::online()))
+    }
+
+    /// A phone with the debit card in it, whose user it has just verified (CDCVM).
+    pub fn phone() -> Self {
+        Self::debit().with(|application| application.quick_pass = Some(QuickPass::phone()))
+    }
+
+    /// A card with electronic cash of 500.00: pays offline where the terminal lets it.
+    pub fn cash() -> Self {
+        Self::debit().with(|application| application.quick_pass = Some(QuickPass::cash(50_000)))
+    }
+
+    /// A card that answers a tap with debit and credit (VSDC): GENERATE AC as at the contact reader.
+    pub fn debit_credit() -> Self {
+        Self::debit().with(|application| application.quick_pass = Some(QuickPass::debit_credit()))
     }
 
     /// Debit and credit on one card.
@@ -289,6 +312,7 @@ impl Application {
             overrides: BTreeMap::new(),
             extra: Vec::new(),
             layout: None,
+            quick_pass: None,
         }
     }
 

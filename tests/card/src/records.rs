@@ -128,7 +128,7 @@ impl Application {
         records
     }
 
-    fn template(&self, objects: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    pub(crate) fn template(&self, objects: &[(u32, Vec<u8>)]) -> Vec<u8> {
         tlv::object(0x70, &self.objects(objects))
     }
 
@@ -144,10 +144,10 @@ impl Application {
 }
 
 /// Six digits, or zeros where the profile gives fewer.
-fn digits(date: &str) -> &str {
+pub(crate) fn digits(date: &str) -> &str {
     date.get(..6).unwrap_or("000000")
 }
 
-fn packed(number: u8) -> Vec<u8> {
+pub(crate) fn packed(number: u8) -> Vec<u8> {
     vec![((number / 10 % 10) << 4) | (number % 10)]
 }

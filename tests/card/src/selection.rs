@@ -6,6 +6,7 @@ use crate::profile::{Application, Profile, Pse};
 use crate::tlv;
 
 const ENVIRONMENT: &[u8] = b"1PAY.SYS.DDF01";
+const PROXIMITY: &[u8] = b"2PAY.SYS.DDF01";
 
 impl Card {
     pub(crate) fn select(&mut self, command: Command<'_>) -> Reply {
@@ -18,7 +19,11 @@ impl Card {
         if !(5..=16).contains(&command.data.len()) {
             return Reply::status(status::WRONG_LENGTH);
         }
-        if command.data == ENVIRONMENT {
+        let in_field = self.in_field;
+        if command.data == PROXIMITY && in_field {
+            return self.select_proximity();
+        }
+        if command.data == ENVIRONMENT && !in_field {
             return self.select_environment();
         }
         let from = match &self.session.partial {
@@ -33,7 +38,7 @@ impl Card {
             .enumerate()
             .skip(from)
             .find(|(_, application)| application.aid.starts_with(command.data))
-            .map(|(index, application)| (index, fci(&self.profile, application)));
+            .map(|(index, application)| (index, fci(&self.profile, application, in_field)));
         let Some((index, data)) = found else {
             return Reply::status(status::NOT_FOUND);
         };
@@ -41,6 +46,31 @@ impl Card {
         self.session.select(index);
         let blocked = self.application_blocked(index);
         Reply { data, status: if blocked { status::INVALIDATED } else { status::OK } }
+    }
+
+    /// The directory of a contactless reader (EMV Contactless Book B §3.3.2): every entry in the answer itself.
+    fn select_proximity(&mut self) -> Reply {
+        let entries: Vec<Vec<u8>> = self
+            .profile
+            .applications
+            .iter()
+            .filter_map(|application| Some((application, application.quick_pass.as_ref()?)))
+            .map(|(application, quick_pass)| {
+                let mut inner = tlv::object(0x4F, &application.aid);
+                inner.extend(names(application));
+                if let Some(kernel) = quick_pass.kernel {
+                    inner.extend(tlv::object(0x9F2A, &[kernel]));
+                }
+                tlv::object(0x61, &inner)
+            })
+            .collect();
+        if entries.is_empty() {
+            return Reply::status(status::NOT_FOUND);
+        }
+        self.session.deselect();
+        let directory = tlv::object(0xBF0C, &entries.concat());
+        let inner = [tlv::object(0x84, PROXIMITY), tlv::object(0xA5, &directory)].concat();
+        Reply::data(tlv::object(0x6F, &inner))
     }
 
     fn select_environment(&mut self) -> Reply {
@@ -81,6 +111,14 @@ impl Card {
             return Reply::status(status::CONDITIONS);
         }
         let records = &self.session.records;
+        let last = records.last().is_some_and(|last| last.sfi == file && last.number == command.p1);
+        if last
+            && let Some(amount) = self.session.debit.take()
+            && let Some(chip) = self.chips.get_mut(self.session.application)
+        {
+            chip.balance = chip.balance.saturating_sub(amount);
+        }
+        let records = &self.session.records;
         match records.iter().find(|record| record.sfi == file && record.number == command.p1) {
             Some(record) => Reply::data(record.content.clone()),
             None if records.iter().any(|record| record.sfi == file) => Reply::status(status::NO_RECORD),
@@ -108,10 +146,10 @@ fn names(application: &Application) -> Vec<u8> {
 }
 
 /// File control information of an application (Book 1 table 45).
-fn fci(profile: &Profile, application: &Application) -> Vec<u8> {
+fn fci(profile: &Profile, application: &Application, in_field: bool) -> Vec<u8> {
     let mut proprietary = names(application);
     let standard = [
-        (0x9F38, application.pdol.clone()),
+        (0x9F38, application.pdol(in_field)),
         (0x5F2D, profile.languages.clone().map(String::into_bytes)),
         (0x9F11, application.code_table.map(|table| vec![table])),
     ];

@@ -1,7 +1,7 @@
 //! After every settlement terminal, journal and host say the same of its batch.
 
 use crate::Violation;
-use posd_acquirer::{Host, Match, MessageKind};
+use posd_acquirer::{Booking, Host, Match, MessageKind};
 use posd_journal::Journal;
 use posd_terminal::{
     AdviceKind, Attempt, BatchTotals, Kind, MismatchKind, Outcome, Records, Settlement, SettlementStep,
@@ -54,7 +54,19 @@ fn batch_agrees(
         .filter(|advice| advice.kind == AdviceKind::Transaction && advice.original.batch == record.batch)
         .map(|advice| (advice.trace, advice.original.amount))
         .collect();
+    // What it has lost and cannot take again by a damaged certificate stands there only, too.
+    let lost: Vec<u64> = attempts
+        .iter()
+        .filter(|attempt| attempt.batch == Some(record.batch) && damaged.contains(&attempt.id))
+        .filter(|attempt| {
+            let own = |b: &&Booking| b.batch == record.batch && Some(b.trace) == attempt.trace;
+            host.ledger().bookings.iter().find(own).is_some_and(|b| b.forgotten)
+        })
+        .map(|attempt| attempt.charged.unwrap_or_default())
+        .collect();
     let mut told = record.totals.totals;
+    told.domestic.debit_amount -= lost.iter().sum::<u64>();
+    told.domestic.debit_count -= u16::try_from(lost.len()).unwrap_or_default();
     told.domestic.debit_amount -= refused.values().sum::<u64>();
     told.domestic.debit_count -= u16::try_from(refused.len()).unwrap_or_default();
     let same = |ours: Side, theirs: posd_acquirer::Sums| {

@@ -3,7 +3,9 @@
 use crate::app::signature;
 use crate::world::{FAMILIES, host_kind};
 use posd_acquirer::{Booking, BookingState, Host, MessageKind};
-use posd_terminal::{Advice, Attempt, Cause, Kind, Outcome, SetContent, StoredSet, TransactionId, Write};
+use posd_terminal::{
+    Advice, AdviceKind, Attempt, Cause, Kind, Outcome, SetContent, StoredSet, TransactionId, Write,
+};
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,6 +193,9 @@ impl Oracle {
         let kind = match (mti.as_str(), processing.as_deref()) {
             ("0400", _) => MessageKind::Reversal,
             ("0620", _) => MessageKind::ScriptResult,
+            ("0820", _) if code.as_deref().is_some_and(|code| code.starts_with("80")) => {
+                MessageKind::Signature
+            }
             ("0800", _) => MessageKind::SignIn,
             ("0500", _) => MessageKind::Settlement,
             ("0320", _) => match code.as_deref() {
@@ -237,6 +242,8 @@ impl Oracle {
             "0400" => {}
             // A row carries its transaction's trace, and a repeated message of details its own again.
             "0320" if kind != MessageKind::BatchEnd => {}
+            // So does each part of a signature.
+            "0820" => {}
             // An advice keeps its own trace from try to try.
             "0620" => {
                 self.own.insert((batch, trace));
@@ -260,10 +267,23 @@ impl Oracle {
         damaged: &BTreeSet<TransactionId>,
     ) {
         // A card that garbles its certificate is found out by the issuer only: the one refusal that an advice may meet.
-        let bad_certificate = |advice: &&Advice| advice.tries.last().is_some_and(|last| last.result == "59");
+        let bad_certificate = |advice: &&Advice| {
+            advice.kind == AdviceKind::Transaction
+                && advice.tries.last().is_some_and(|last| last.result == "59")
+        };
         let mut lied: BTreeSet<TransactionId> =
             refused.iter().filter(bad_certificate).map(|advice| advice.transaction).collect();
-        for advice in refused.iter().filter(|advice| !lied.contains(&advice.transaction)) {
+        // The host knows of nothing that a tip on such a sale could be added to.
+        let on = |a: &&Attempt| {
+            let original = a.original.as_ref().and_then(|link| link.transaction);
+            a.kind == Kind::Tip && original.is_some_and(|original| lied.contains(&original))
+        };
+        let orphans: Vec<_> = attempts.iter().filter(on).map(|attempt| attempt.id).collect();
+        lied.extend(orphans);
+        // Of one that the host had already, the number that its signature would name came to nobody.
+        let repeated = |id| attempts.iter().any(|a| a.id == id && a.response_code.as_deref() == Some("94"));
+        let nameless = |advice: &Advice| advice.kind == AdviceKind::Signature && repeated(advice.transaction);
+        for advice in refused.iter().filter(|a| !lied.contains(&a.transaction) && !nameless(a)) {
             self.broken(format!(
                 "advice {} of {} needs action: {:?}",
                 advice.id, advice.transaction, advice.tries
@@ -318,7 +338,7 @@ impl Oracle {
                 self.broken(format!("{} is approved, and the host does not hold it", attempt.id));
             }
         }
-        self.nothing_is_undone_twice(host, attempts);
+        self.nothing_is_undone_twice(host, attempts, &lied);
         if found.len() < references {
             self.broken(format!("{} of {references} sales are in the journal", found.len()));
         }
@@ -326,10 +346,29 @@ impl Oracle {
 }
 
 impl Oracle {
-    /// A signature that the terminal has taken is in the journal, as it was drawn.
-    pub(crate) fn signatures(&mut self, attempts: &[Attempt], signed: &[TransactionId]) {
+    /// A signature that the terminal has taken is in the journal, as it was drawn, and at the host: each part of it, once.
+    pub(crate) fn signatures(&mut self, attempts: &[Attempt], signed: &[TransactionId], host: &Host) {
+        let form = posd_unionpay::profile::ESignature::default();
         for id in signed {
             let attempt = attempts.iter().find(|attempt| attempt.id == *id);
+            // One without a number names nothing that the host could keep it with.
+            if let Some(attempt) = attempt.filter(|attempt| attempt.rrn.is_some()) {
+                let drawn = signature(*id).map(|strokes| strokes.raster().to_vec()).unwrap_or_default();
+                let wanted = form.parts(&drawn).unwrap_or_default();
+                let wanted: Vec<(String, String)> =
+                    wanted.into_iter().map(|(part, data)| (part, hex(data))).collect();
+                let here: Vec<(String, String)> = host
+                    .ledger()
+                    .signatures
+                    .iter()
+                    .filter(|part| Some(&part.rrn) == attempt.rrn.as_ref())
+                    .map(|part| (part.part.clone(), part.image.clone()))
+                    .collect();
+                if here != wanted {
+                    let parts: Vec<_> = here.iter().map(|(part, _)| part.as_str()).collect();
+                    self.broken(format!("{id}: the host has the parts {parts:?} of its signature"));
+                }
+            }
             let kept = attempt.and_then(|attempt| attempt.receipt.as_ref()?.strokes.clone());
             if kept.is_none() || kept != signature(*id) {
                 self.broken(format!("{id}: the signature that was taken is not there"));
@@ -340,17 +379,20 @@ impl Oracle {
     /// What voids and refunds give back is never more than what was paid, in both books; each stands at the host on
     /// the original that it is meant for; and the terminal asks for nothing that the host refuses for the original's
     /// sake.
-    fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt]) {
+    fn nothing_is_undone_twice(&mut self, host: &Host, attempts: &[Attempt], lied: &BTreeSet<TransactionId>) {
         let ledger = host.ledger();
         for original in attempts {
             let mut back = 0;
             let mut taken = Vec::new();
+            let mut tips = Vec::new();
             let follow =
                 |id| move |a: &&Attempt| a.original.as_ref().is_some_and(|l| l.transaction == Some(id));
             let stands = |a: &&Attempt| a.outcome.is_some_and(|o| o.is_charged() || o == Outcome::Unknown);
             for follower in attempts.iter().filter(follow(original.id)).filter(stands) {
                 let amount = follower.charged.unwrap_or(follower.amount.minor());
-                if !matches!(follower.kind, Kind::Completion | Kind::CompletionAdvice) {
+                if follower.kind == Kind::Tip {
+                    tips.push(amount);
+                } else if !matches!(follower.kind, Kind::Completion | Kind::CompletionAdvice) {
                     back += amount;
                 } else if !attempts
                     .iter()
@@ -363,6 +405,9 @@ impl Oracle {
             let moved = original.charged.unwrap_or(0);
             if back > moved {
                 self.broken(format!("{back} of {moved} was given back of {}", original.id));
+            }
+            if tips.len() > 1 || tips.iter().any(|tip| tip * 10 > moved) {
+                self.broken(format!("{tips:?} was added to {moved} of {}", original.id));
             }
             let over = taken.iter().any(|amount| amount * 100 > moved * 115);
             if over || taken.len() > 1 || (back > 0 && !taken.is_empty()) {
@@ -420,7 +465,11 @@ impl Oracle {
             }
         }
         for refusal in &ledger.refusals {
-            let linked = FOLLOWING.contains(&refusal.kind);
+            let orphan = attempts
+                .iter()
+                .find(|a| a.batch == Some(refusal.batch) && a.trace == Some(refusal.trace))
+                .is_some_and(|attempt| lied.contains(&attempt.id));
+            let linked = FOLLOWING.contains(&refusal.kind) && !orphan;
             if linked && !refusal.late_original && matches!(&*refusal.code, "12" | "22" | "25" | "64") {
                 self.broken(format!(
                     "the host refused {:?} {} with {}",
@@ -431,8 +480,14 @@ impl Oracle {
     }
 }
 
+/// Upper-case hexadecimal, as the host's books have it.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
 /// What is about an earlier transaction.
-const FOLLOWING: [MessageKind; 10] = [
+const FOLLOWING: [MessageKind; 11] = [
+    MessageKind::Adjustment,
     MessageKind::Void,
     MessageKind::QrVoid,
     MessageKind::InstalmentVoid,
@@ -446,11 +501,12 @@ const FOLLOWING: [MessageKind; 10] = [
 ];
 
 /// What is stored and told to the host until it has it, under one trace number.
-const TOLD_LATER: [MessageKind; 2] = [MessageKind::OfflineSale, MessageKind::CompletionAdvice];
+const TOLD_LATER: [MessageKind; 3] =
+    [MessageKind::OfflineSale, MessageKind::CompletionAdvice, MessageKind::Adjustment];
 
-/// Whether it takes what a pre-authorisation holds.
+/// Whether it takes what a pre-authorisation holds, or adds to a sale: it gives nothing back.
 fn takes(kind: MessageKind) -> bool {
-    matches!(kind, MessageKind::Completion | MessageKind::CompletionAdvice)
+    matches!(kind, MessageKind::Completion | MessageKind::CompletionAdvice | MessageKind::Adjustment)
 }
 
 /// The kind of a transaction's own request, by message type, fields 3 and 25, and 60.1.
@@ -473,7 +529,7 @@ fn by_code(message: &Message) -> bool {
 }
 
 /// Whether it is a wallet's payment that was paid and ended: a void of one has no booking of its own.
-fn is_undone_payment(booking: &Booking) -> bool {
+pub(crate) fn is_undone_payment(booking: &Booking) -> bool {
     matches!(booking.kind, MessageKind::WalletPayment | MessageKind::WalletCode)
         && booking.state == BookingState::Voided
 }

@@ -56,11 +56,13 @@ pub enum Plant {
     ForgetRisk,
     /// An advice that is to be sent is stored as accepted.
     ForgetAdvice,
+    /// A part of a signature is taken for the next one.
+    SkipPart,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 22] = [
+    pub const ALL: [Plant; 23] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
@@ -83,6 +85,7 @@ impl Plant {
         Plant::EndUnanswered,
         Plant::ForgetRisk,
         Plant::ForgetAdvice,
+        Plant::SkipPart,
     ];
 }
 
@@ -205,6 +208,10 @@ fn bend_write(plant: Plant, write: Write) -> Write {
         }
         (Plant::ForgetAdvice, Write::Advice(mut advice)) if advice.state == AdviceState::Queued => {
             advice.state = AdviceState::Accepted;
+            Write::Advice(advice)
+        }
+        (Plant::SkipPart, Write::Advice(mut advice)) if advice.parts > 0 => {
+            advice.parts += 1;
             Write::Advice(advice)
         }
         (Plant::ForgetReversal, Write::Reversal(mut reversal))

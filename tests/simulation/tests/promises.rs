@@ -54,12 +54,16 @@ fn fifty_thousand_transactions_keep_every_promise() {
 /// The power goes before every effect of a transaction, and before effects of each recovery: every one, or where the
 /// recovery is that of another kind with other data, each `stride`th, another one after each crash.
 fn crash_everywhere(kind: Kind, fewest: u64, stride: u64) {
+    crash_everywhere_with(77, kind, fewest, stride);
+}
+
+fn crash_everywhere_with(seed: u64, kind: Kind, fewest: u64, stride: u64) {
     let sales = chain(kind).len();
     let sweep = |at, again| {
-        let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(77) };
+        let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(seed) };
         World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
     };
-    let length = World::run(Plan { faults: Faults::None, sales, kind, ..plan(77) }).unwrap().sale_effects;
+    let length = World::run(Plan { faults: Faults::None, sales, kind, ..plan(seed) }).unwrap().sale_effects;
     assert!(length > fewest, "a {kind} has {length} effects");
     let mut runs = 0;
     for at in 0..=length {
@@ -175,6 +179,18 @@ fn a_crash_at_every_effect_of_a_completion_and_again_in_its_recovery() {
 #[test]
 fn a_crash_at_every_effect_of_a_completion_advice_and_again_in_its_recovery() {
     crash_everywhere(Kind::CompletionAdvice, 20, 3);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_tip_and_again_in_its_recovery() {
+    crash_everywhere(Kind::Tip, 20, 3);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_signed_offline_sale_and_of_its_signatures_upload() {
+    let one = |seed| Plan { faults: Faults::None, sales: 1, kind: Kind::OfflineSale, ..plan(seed) };
+    let signed = (1..200).find(|seed| World::run(one(*seed)).unwrap().signature_parts == 4);
+    crash_everywhere_with(signed.expect("somebody signs"), Kind::OfflineSale, 80, 7);
 }
 
 #[test]

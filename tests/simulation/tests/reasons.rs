@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use posd_acquirer::Fault;
+use posd_acquirer::{Fault, MessageKind};
 use posd_card::{CryptogramType, Fault as CardFault, Misbehaviour, When};
 use posd_simulation::{Faults, Outcome, Plan, World, chain};
 use posd_terminal::Kind;
@@ -69,7 +69,7 @@ fn not_reversed(fault: Fault) {
 /// once, and never reversed.
 #[test]
 fn an_advice_is_told_again_through_every_fault_and_booked_once() {
-    for kind in [Kind::CompletionAdvice] {
+    for kind in [Kind::CompletionAdvice, Kind::Tip] {
         for fault in [
             Fault::DropRequest,
             Fault::DropAnswer,
@@ -93,6 +93,32 @@ fn an_advice_is_told_again_through_every_fault_and_booked_once() {
             assert_eq!(outcome.causes, ["none"; 2], "{fault:?}: {kind}");
             assert_eq!(outcome.charged, 2, "{fault:?}: {kind}");
         }
+    }
+}
+
+/// A signature's parts are sent until the host has each, once; the oracle looks at what they make.
+#[test]
+fn a_signature_gets_through_every_fault() {
+    for fault in [
+        Fault::DropRequest,
+        Fault::DropAnswer,
+        Fault::CloseMidway,
+        Fault::HoldRequest { ms: 15_000 },
+        Fault::Duplicate { ms: 700 },
+        Fault::WrongTrace,
+        Fault::WrongMac,
+        Fault::MissingMac,
+        Fault::Truncate { bytes: 5 },
+    ] {
+        let mut parts = 0;
+        for seed in 1..13 {
+            let faults = Faults::HostTo(fault.clone(), MessageKind::Signature);
+            let plan = Plan { seed, sales: 3, faults, plant: None, kind: Kind::OfflineSale };
+            let outcome = World::run(plan).unwrap_or_else(|violation| panic!("{fault:?}: {}", violation.0));
+            assert!(outcome.charged > 0 && outcome.reasons.is_empty(), "{fault:?}");
+            parts += outcome.signature_parts;
+        }
+        assert!(parts >= 8, "{fault:?}: {parts} parts of signatures");
     }
 }
 

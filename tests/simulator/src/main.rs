@@ -29,7 +29,7 @@ enum Command {
     },
     /// Run the whole simulated terminal until it is interrupted.
     Run,
-    /// Show a day at the till in half a minute.
+    /// Show single sales and a day at the till, in a quarter of a minute.
     Demo,
 }
 

@@ -74,6 +74,7 @@ field25 = "00"
 terminal_info = false
 shown_code = "host"
 shown_tag = "A5"
+in_totals = false
 refund_original = "trace"
 minimum = 1
 maximum = 5000000

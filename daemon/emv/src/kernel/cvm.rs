@@ -11,20 +11,20 @@ use crate::{
 
 /// Methods by code (Annex C3), without the bit "apply the next rule".
 const FAIL: u8 = 0x00;
-const PLAINTEXT_PIN: u8 = 0x01;
-const ONLINE_PIN: u8 = 0x02;
+pub(super) const PLAINTEXT_PIN: u8 = 0x01;
+pub(super) const ONLINE_PIN: u8 = 0x02;
 const PLAINTEXT_PIN_AND_SIGNATURE: u8 = 0x03;
 const ENCIPHERED_PIN: u8 = 0x04;
 const ENCIPHERED_PIN_AND_SIGNATURE: u8 = 0x05;
-const SIGNATURE: u8 = 0x1E;
-const NO_CVM: u8 = 0x1F;
+pub(super) const SIGNATURE: u8 = 0x1E;
+pub(super) const NO_CVM: u8 = 0x1F;
 /// The bit that says: if this method fails, apply the next rule.
 const APPLY_NEXT: u8 = 0x40;
 
 /// Results as 9F34 writes them.
-const UNKNOWN: u8 = 0;
+pub(super) const UNKNOWN: u8 = 0;
 const FAILED: u8 = 1;
-const SUCCESSFUL: u8 = 2;
+pub(super) const SUCCESSFUL: u8 = 2;
 
 impl Session {
     pub(super) async fn verify_cardholder(&mut self) -> Result<(), End> {
@@ -68,7 +68,7 @@ impl Session {
         Ok(())
     }
 
-    fn set_results(&mut self, results: CvmResults) {
+    pub(super) fn set_results(&mut self, results: CvmResults) {
         self.cvm_results = results;
         self.set(tags::CVM_RESULTS, results.0);
     }

@@ -29,6 +29,9 @@ pub enum Action {
         /// Tries that the card has left, if it tells: 1 is the last.
         tries_left: Option<u8>,
     },
+    /// The card has no more part in it and may leave: whoever holds it is told so at once, before anything slow is done.
+    /// Answer [`Input::Released`]. Only at a tap.
+    ReleaseCard,
     /// Ask the issuer; the data elements for field 55 are read through [`super::Kernel::data`]. Answer
     /// [`Input::Host`], [`Input::UnableToGoOnline`] or [`Input::HostFailed`].
     GoOnline(OnlineRequest),
@@ -98,6 +101,8 @@ pub enum Input {
     Confirmed,
     /// The cardholder refused the choice or the confirmation.
     Refused,
+    /// The card is let go.
+    Released,
     /// How entry of the online PIN ended.
     OnlinePin(PinEntry),
     /// How offline PIN verification ended.
@@ -164,19 +169,50 @@ pub struct Outcome {
     /// Results of issuer scripts as DF31 and 9F5B carry them: five bytes for each script, result and sequence number
     /// of the failing command in the first, the script's identifier in the others. None where the host sent none.
     pub script_results: Option<Vec<u8>>,
+    /// How the cardholder was verified at a tap; `None` at the contact reader, and where it was not decided.
+    pub tap: Option<TapVerification>,
+}
+
+/// How the cardholder was verified at a tap, as the slip's matrix tells it (免密免签).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TapVerification {
+    /// The cardholder's own device did it, and the card signed that it did.
+    pub device: bool,
+    /// The limit up to which no PIN is asked for, where the amount does not pass it.
+    pub free_of_pin: Option<u64>,
+    /// The limit up to which nobody signs, where the amount does not pass it.
+    pub free_of_signature: Option<u64>,
+    /// It was paid with electronic cash.
+    pub cash: bool,
+}
+
+/// Why the same card is to be tapped once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It left the field too early. Its cryptogram is thrown away, and nothing was sent.
+    Torn,
+    /// The card of the tap that was torn is wanted, and no other: it may have paid.
+    SameCard,
+    /// The cardholder is to look at the device first: it wants a finger or a code.
+    SeeDevice,
 }
 
 /// The verdict on a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The card answered with a transaction certificate: the second GENERATE AC after the host approved, or one that
-    /// approves offline (8A is then Y1 or Y3, and [`Outcome::host_approved`] is false).
+    /// approves offline (8A is then Y1 or Y3, and [`Outcome::host_approved`] is false). At a tap there is no second
+    /// GENERATE AC: the host's approval is the last word.
     Approved,
     /// The card answered with an application authentication cryptogram: declined by the terminal, the host, or the
     /// card itself.
     Declined,
     /// The card was to be read only, and is: [`super::Kernel::data`] has what it said.
     Read,
+    /// The card is not taken without contact: it is to be inserted (请插卡).
+    AnotherInterface,
+    /// The card is to be tapped once more, for a fresh attempt (请重新挥卡).
+    TryAgain(Again),
     /// This card cannot be used here for this; another card or another application may be.
     NotAccepted(Refusal),
     /// The session broke: nothing may be concluded but that it was not approved at the card.
@@ -274,6 +310,7 @@ impl fmt::Debug for Action {
             Self::Choose(list) => formatter.debug_tuple("Choose").field(list).finish(),
             Self::Confirm(candidate) => formatter.debug_tuple("Confirm").field(candidate).finish(),
             Self::EnterOnlinePin => formatter.write_str("EnterOnlinePin"),
+            Self::ReleaseCard => formatter.write_str("ReleaseCard"),
             Self::VerifyOfflinePin { pin, tries_left } => {
                 write!(formatter, "VerifyOfflinePin({pin:?}, {tries_left:?})")
             }
@@ -295,6 +332,7 @@ impl fmt::Debug for Input {
             Self::Chosen(place) => write!(formatter, "Chosen({place})"),
             Self::Confirmed => formatter.write_str("Confirmed"),
             Self::Refused => formatter.write_str("Refused"),
+            Self::Released => formatter.write_str("Released"),
             Self::OnlinePin(entry) => write!(formatter, "OnlinePin({entry:?})"),
             Self::OfflinePin(result) => write!(formatter, "OfflinePin({result:?})"),
             Self::Host(answer) => formatter.debug_tuple("Host").field(answer).finish(),

@@ -6,6 +6,7 @@
 
 mod analysis;
 mod completion;
+mod contactless;
 mod cryptogram;
 mod cvm;
 mod initiation;
@@ -21,9 +22,10 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use contactless::{Torn, may_tap};
 pub use interface::{
-    Action, Candidate, Input, OfflineApproval, OfflinePin, OfflinePinResult, OnlineRequest, Outcome,
-    PinEntry, Reason, Refusal, Verdict,
+    Action, Again, Candidate, Input, OfflineApproval, OfflinePin, OfflinePinResult, OnlineRequest, Outcome,
+    PinEntry, Reason, Refusal, TapVerification, Verdict,
 };
 
 use crate::{
@@ -32,6 +34,7 @@ use crate::{
     digits::Digits,
     hex, tags,
 };
+use contactless::Tap;
 use session::{Session, Shared};
 use std::{
     fmt,
@@ -92,8 +95,19 @@ impl fmt::Debug for Kernel {
 impl Kernel {
     /// A kernel for one transaction. Use another for the next attempt (rule 11).
     pub fn new(configuration: Arc<Configuration>, transaction: Transaction) -> Kernel {
+        Kernel::with(configuration, transaction, None)
+    }
+
+    /// A kernel for one tap on the contactless reader (UnionPay quickPass). It asks and is answered as the other is.
+    /// `torn` is what [`Kernel::take_torn`] gave after an earlier tap for the same transaction.
+    pub fn tap(configuration: &Configuration, transaction: Transaction, torn: Option<Torn>) -> Kernel {
+        let tap = Tap::new(configuration, &transaction, torn);
+        Kernel::with(Arc::new(contactless::without_offline_pin(configuration)), transaction, Some(tap))
+    }
+
+    fn with(configuration: Arc<Configuration>, transaction: Transaction, tap: Option<Tap>) -> Kernel {
         let shared = Arc::new(Shared::default());
-        let session = Session::new(configuration, transaction, Arc::clone(&shared));
+        let session = Session::new(configuration, transaction, Arc::clone(&shared), tap);
         Kernel { shared, run: Some(Box::pin(session.run())), started: false }
     }
 
@@ -112,6 +126,11 @@ impl Kernel {
         }
         self.shared.give(input);
         self.step()
+    }
+
+    /// What the next tap for the same transaction must be told of this one: it was torn, and the card may have paid.
+    pub fn take_torn(&self) -> Option<Torn> {
+        self.shared.take_torn()
     }
 
     fn step(&mut self) -> Action {

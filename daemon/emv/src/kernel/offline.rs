@@ -39,7 +39,10 @@ impl Session {
         self.mark(bit);
     }
 
-    fn with_offline<T>(&self, verify: impl FnOnce(&Offline<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn with_offline<T>(
+        &self,
+        verify: impl FnOnce(&Offline<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let records = self.signed_records.as_deref().ok_or(Failure::Block("a record"))?;
         let today = self.today().ok_or(Failure::Expired("the date"))?;
         verify(&Offline {

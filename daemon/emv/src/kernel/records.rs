@@ -11,12 +11,22 @@ const COMMAND: &str = "READ RECORD";
 
 impl Session {
     pub(super) async fn read_records(&mut self) -> Result<(), End> {
-        let locator = self.get(tags::AFL).unwrap_or_default();
-        if locator.is_empty() || !locator.len().is_multiple_of(4) {
+        if self.get(tags::AFL).is_none_or(|locator| locator.is_empty()) {
             return Err(Reason::Invalid(tags::AFL).into());
         }
         // What initiation gave may not come again either.
         let mut seen = BTreeSet::from([tags::AIP, tags::AFL, tags::DF_NAME]);
+        self.read_files(&mut seen).await?;
+        self.check_mandatory()?;
+        self.check_brand()
+    }
+
+    /// Reads what the locator names. An element that was `seen` may not come again.
+    pub(super) async fn read_files(&mut self, seen: &mut BTreeSet<u32>) -> Result<(), End> {
+        let locator = self.get(tags::AFL).unwrap_or_default();
+        if !locator.len().is_multiple_of(4) {
+            return Err(Reason::Invalid(tags::AFL).into());
+        }
         for entry in locator.chunks_exact(4) {
             let &[file, first, last, signed] = entry else { continue };
             let sfi = file >> 3;
@@ -30,11 +40,10 @@ impl Session {
                 return Err(Reason::Invalid(tags::AFL).into());
             }
             for record in first..=last {
-                self.read_record(sfi, record, record - first < signed, &mut seen).await?;
+                self.read_record(sfi, record, record - first < signed, seen).await?;
             }
         }
-        self.check_mandatory()?;
-        self.check_brand()
+        Ok(())
     }
 
     async fn read_record(
@@ -63,7 +72,12 @@ impl Session {
                 if !seen.insert(part.tag) {
                     return Err(Reason::Twice(part.tag).into());
                 }
-                self.take_from_file(part.tag, part.value);
+                if self.tap.is_some() && part.tag == tags::SIGNED_DYNAMIC_DATA {
+                    // A quickPass card computes it with its answer, and may put it into its last record.
+                    self.take_from_card(part.tag, part.value);
+                } else {
+                    self.take_from_file(part.tag, part.value);
+                }
             }
         }
         Ok(())
@@ -80,13 +94,18 @@ impl Session {
         }
     }
 
-    /// Checks 19 and 21.
+    /// Check 19.
     fn check_mandatory(&mut self) -> Result<(), End> {
         for tag in [tags::PAN, tags::EXPIRATION, tags::CDOL1, tags::CDOL2] {
             if self.get(tag).is_none_or(|value| value.is_empty()) {
                 return Err(Reason::Missing(tag).into());
             }
         }
+        self.check_agreement()
+    }
+
+    /// Check 21.
+    pub(super) fn check_agreement(&self) -> Result<(), End> {
         let pan = self.account_number()?;
         let expiration: [u8; 3] = self.fixed(tags::EXPIRATION)?.ok_or(Reason::Missing(tags::EXPIRATION))?;
         crate::date::Date::from_bcd(&expiration).ok_or(Reason::Invalid(tags::EXPIRATION))?;
@@ -105,7 +124,7 @@ impl Session {
         Ok(())
     }
 
-    fn account_number(&self) -> Result<Digits, End> {
+    pub(super) fn account_number(&self) -> Result<Digits, End> {
         let value = self.get(tags::PAN).map(zeroize::Zeroizing::new);
         let pan = value.and_then(|value| Digits::from_compressed(&value));
         Ok(pan.filter(|pan| (8..=19).contains(&pan.reveal().len())).ok_or(Reason::Invalid(tags::PAN))?)
@@ -113,7 +132,7 @@ impl Session {
 
     /// An application of one brand with an account of another is a forgery. The books leave this to the acquirer, who
     /// says in the configuration which accounts an application may have.
-    fn check_brand(&self) -> Result<(), End> {
+    pub(super) fn check_brand(&self) -> Result<(), End> {
         let prefixes = &self.application.account_prefixes;
         let pan = self.account_number()?;
         if prefixes.is_empty() || prefixes.iter().any(|prefix| pan.reveal().starts_with(prefix)) {

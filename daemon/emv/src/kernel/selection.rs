@@ -13,10 +13,10 @@ const MOST_RECORDS: u8 = 30;
 const MOST_OF_ONE_NAME: usize = 16;
 
 /// An application that card and terminal have in common.
-struct Found {
-    candidate: Candidate,
+pub(super) struct Found {
+    pub(super) candidate: Candidate,
     /// Which of the terminal's applications it matches.
-    application: usize,
+    pub(super) application: usize,
 }
 
 fn is_blocked_card(response: &Response) -> bool {
@@ -130,7 +130,14 @@ impl Session {
         Ok(found)
     }
 
-    fn add(&self, found: &mut Vec<Found>, name: &[u8], data: &[u8], table: Option<u8>, languages: &[String]) {
+    pub(super) fn add(
+        &self,
+        found: &mut Vec<Found>,
+        name: &[u8],
+        data: &[u8],
+        table: Option<u8>,
+        languages: &[String],
+    ) {
         let applications = &self.configuration.applications;
         // The longest of the terminal's names wins where several match.
         let best = applications.iter().enumerate().filter(|(_, application)| matches(application, name));
@@ -188,7 +195,7 @@ impl Session {
     }
 
     /// The final SELECT (checks 8 and 9); `false` where the application cannot be used.
-    async fn enter(&mut self, found: Found, blocked: &mut bool) -> Result<bool, End> {
+    pub(super) async fn enter(&mut self, found: Found, blocked: &mut bool) -> Result<bool, End> {
         let name = found.candidate.aid;
         let response = self.select(&name, false).await?;
         if is_blocked_card(&response) {
@@ -224,7 +231,7 @@ impl Session {
     }
 
     /// SELECT by name; the first or the next occurrence.
-    async fn select(&mut self, name: &[u8], next: bool) -> Result<Response, End> {
+    pub(super) async fn select(&mut self, name: &[u8], next: bool) -> Result<Response, End> {
         let length = u8::try_from(name.len()).map_err(|_| Reason::Form("SELECT"))?;
         let mut command = vec![0x00, 0xA4, 0x04, if next { 0x02 } else { 0x00 }, length];
         command.extend_from_slice(name);
@@ -234,7 +241,7 @@ impl Session {
 }
 
 /// Whether a card application is one the terminal accepts (application selection indicator).
-fn matches(application: &Application, name: &[u8]) -> bool {
+pub(super) fn matches(application: &Application, name: &[u8]) -> bool {
     if application.partial_selection {
         name.starts_with(&application.aid)
     } else {
@@ -247,11 +254,11 @@ fn template(data: &[u8], tag: u32) -> Option<&[u8]> {
     tlv::only(data).ok().flatten().filter(|element| element.tag == tag).map(|element| element.value)
 }
 
-fn fci(data: &[u8]) -> Option<&[u8]> {
+pub(super) fn fci(data: &[u8]) -> Option<&[u8]> {
     template(data, tags::FCI)
 }
 
-fn one_byte(data: &[u8], tag: u32) -> Option<u8> {
+pub(super) fn one_byte(data: &[u8], tag: u32) -> Option<u8> {
     match tlv::find(data, tag) {
         Ok(Some([byte])) => Some(*byte),
         _ => None,

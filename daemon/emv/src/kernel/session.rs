@@ -1,7 +1,8 @@
 //! What the steps share: the card's and the terminal's data, and the way out to the world.
 
 use super::{
-    Action, Candidate, Input, Outcome, Purpose, Reason, Refusal, Transaction, Verdict,
+    Action, Again, Candidate, Input, Outcome, Purpose, Reason, Refusal, Transaction, Verdict,
+    contactless::{Tap, Torn},
     interface::{OfflinePin, OfflinePinResult, OnlineRequest, PinEntry},
     number_bcd,
 };
@@ -31,6 +32,8 @@ const MOST_DATA: usize = 4096;
 pub(super) enum End {
     Refused(Refusal),
     Broken(Reason),
+    /// It ends so, without fault.
+    Ended(Verdict),
 }
 
 impl From<Refusal> for End {
@@ -42,6 +45,12 @@ impl From<Refusal> for End {
 impl From<Reason> for End {
     fn from(reason: Reason) -> End {
         End::Broken(reason)
+    }
+}
+
+impl From<Verdict> for End {
+    fn from(verdict: Verdict) -> End {
+        End::Ended(verdict)
     }
 }
 
@@ -64,6 +73,7 @@ struct Exchange {
     input: Option<Input>,
     elements: Elements,
     first_cryptogram: Option<Vec<u8>>,
+    torn: Option<Torn>,
 }
 
 /// What kernel and steps both reach.
@@ -91,6 +101,20 @@ impl Shared {
 
     pub(super) fn first_cryptogram(&self) -> Option<Vec<u8>> {
         self.lock().first_cryptogram.clone()
+    }
+
+    /// Keeps a torn tap for the next one.
+    pub(super) fn put_torn(&self, torn: Torn) {
+        self.lock().torn = Some(torn);
+    }
+
+    pub(super) fn take_torn(&self) -> Option<Torn> {
+        self.lock().torn.take()
+    }
+
+    /// Puts other elements in the place of these.
+    pub(super) fn swap_elements(&self, elements: Elements) -> Elements {
+        std::mem::replace(&mut self.lock().elements, elements)
     }
 }
 
@@ -127,7 +151,7 @@ pub(super) struct Response {
 pub(super) struct Session {
     pub(super) configuration: Arc<Configuration>,
     pub(super) transaction: Transaction,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// The terminal's entry for the selected application.
     pub(super) application: Application,
     /// The selected application's name, as the card has it (84).
@@ -146,6 +170,10 @@ pub(super) struct Session {
     pub(super) script_results: Vec<u8>,
     /// The length of the scripts met so far, tags and lengths included.
     pub(super) script_bytes: usize,
+    /// What belongs to a tap; `None` at the contact reader.
+    pub(super) tap: Option<Tap>,
+    /// The host was to be asked: from here on nothing is tried again.
+    gone_online: bool,
     commands: u32,
 }
 
@@ -154,6 +182,7 @@ impl Session {
         configuration: Arc<Configuration>,
         transaction: Transaction,
         shared: Arc<Shared>,
+        tap: Option<Tap>,
     ) -> Session {
         Session {
             application: Application::new(&[], ""),
@@ -173,6 +202,8 @@ impl Session {
             host_approved: false,
             script_results: Vec::new(),
             script_bytes: 0,
+            tap,
+            gone_online: false,
             commands: 0,
         }
     }
@@ -180,10 +211,16 @@ impl Session {
     /// The whole transaction.
     pub(super) async fn run(mut self) -> Outcome {
         let verdict = match self.steps().await {
-            Ok(verdict) => verdict,
+            Ok(verdict) | Err(End::Ended(verdict)) => verdict,
             Err(End::Refused(refusal)) => Verdict::NotAccepted(refusal),
+            Err(End::Broken(Reason::CardLost)) if self.tap.is_some() && !self.gone_online => {
+                Verdict::TryAgain(Again::Torn)
+            }
             Err(End::Broken(reason)) => Verdict::Terminated(reason),
         };
+        if matches!(verdict, Verdict::TryAgain(_)) {
+            self.keep_unsettled();
+        }
         self.outcome(verdict)
     }
 
@@ -193,6 +230,9 @@ impl Session {
             return Err(Reason::Transaction("amount").into());
         }
         self.today().ok_or(Reason::Transaction("date"))?;
+        if self.tap.is_some() {
+            return self.tap_steps().await;
+        }
         self.select_and_initiate().await?;
         self.read_records().await?;
         if self.transaction.purpose == Purpose::Read {
@@ -228,6 +268,7 @@ impl Session {
             issuer_authentication_failed: self.tvr.has(crate::indicators::tvr::ISSUER_AUTHENTICATION_FAILED),
             advice_requested: cid.is_some_and(|cid| cid & 0x08 != 0),
             script_results: (!self.script_results.is_empty()).then(|| self.script_results.clone()),
+            tap: self.tap.as_ref().and_then(|tap| tap.verification),
         }
     }
 
@@ -319,7 +360,15 @@ impl Session {
         }
     }
 
-    pub(super) async fn go_online(&self, request: OnlineRequest) -> Result<Input, End> {
+    pub(super) async fn release(&self) -> Result<(), End> {
+        match self.ask(Action::ReleaseCard).await? {
+            Input::Released => Ok(()),
+            _ => Err(Reason::OutOfTurn.into()),
+        }
+    }
+
+    pub(super) async fn go_online(&mut self, request: OnlineRequest) -> Result<Input, End> {
+        self.gone_online = true;
         self.ask(Action::GoOnline(request)).await
     }
 
@@ -411,7 +460,7 @@ impl Session {
         self.set(tags::ADDITIONAL_CAPABILITIES, terminal.additional_capabilities.0);
         self.set(tags::TERMINAL_TYPE, terminal.terminal_type.0);
         self.set(tags::SERIAL_NUMBER, text(&terminal.serial_number, 8));
-        self.set(tags::ENTRY_MODE, [0x05]);
+        self.set(tags::ENTRY_MODE, [if self.tap.is_some() { 0x07 } else { 0x05 }]);
         self.set(tags::AID, self.application.aid.0.clone());
         self.set(tags::TERMINAL_VERSION, self.application.version.0);
         self.set(tags::FLOOR_LIMIT, self.application.floor_limit.to_be_bytes());
@@ -452,6 +501,7 @@ impl Outcome {
             issuer_authentication_failed: false,
             advice_requested: false,
             script_results: None,
+            tap: None,
         }
     }
 }

@@ -86,6 +86,8 @@ pub(crate) fn advice(transaction: u64, state: AdviceState) -> Advice {
         original: original(transaction),
         card: Sealed(vec![3; 64]),
         tries: Vec::new(),
+        strokes: None,
+        parts: 0,
     }
 }
 

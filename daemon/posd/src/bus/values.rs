@@ -75,6 +75,8 @@ impl From<CallError> for Refused {
             CallError::Original(Unfit::OtherBatch) => "OtherBatch",
             CallError::Original(Unfit::AlreadyRefunded) => "AlreadyRefunded",
             CallError::Original(Unfit::AlreadyCompleted) => "AlreadyCompleted",
+            CallError::Original(Unfit::AlreadyTipped) => "AlreadyTipped",
+            CallError::Original(Unfit::ExceedsTip(_)) => "TipExceedsLimit",
             CallError::Original(Unfit::Amount(_)) => "AmountMismatch",
             CallError::Original(Unfit::Exceeds(_)) => "RefundExceedsOriginal",
             CallError::Original(Unfit::ExceedsHold(_)) => "CompletionExceedsOriginal",

@@ -105,6 +105,20 @@ fn the_order_is_the_references() {
 }
 
 #[test]
+fn a_tip_waits_for_its_sale_and_for_nothing_else() {
+    let mut till = till();
+    let sale = advice(&mut till, AdviceKind::Transaction, 1, &[0x9F]);
+    let tip = advice(&mut till, AdviceKind::Transaction, 2, &[]);
+    let other = advice(&mut till, AdviceKind::Transaction, 3, &[]);
+    let linked = posd_unionpay::request::Linked { batch: 1, trace: 1, ..Default::default() };
+    till.advices[1].original.linked = Some(linked);
+    assert_eq!(till.in_order().collect::<Vec<_>>(), [other, sale]);
+    // A sale that the host refuses holds its tip up no longer: the host says what is wrong with that too.
+    till.advices.remove(0);
+    assert_eq!(till.in_order().collect::<Vec<_>>(), [tip, other]);
+}
+
+#[test]
 fn in_the_background_what_never_gets_through_holds_up_nothing() {
     let mut till = till();
     let first = advice(&mut till, AdviceKind::Transaction, 1, &[]);

@@ -17,7 +17,7 @@ use crate::{
     exchange::{End, Purpose},
     forward::note_try,
     money::Currency,
-    record::{PrintJob, PrintState, Records, SlipOf, Write},
+    record::{AdviceKind, PrintJob, PrintState, Records, SlipOf, Write},
     settings::RETRY_AFTER,
     terminal::{JournalState, Terminal},
 };
@@ -193,7 +193,8 @@ impl Terminal {
     fn forwarded(&mut self, call: CallId, records: &dyn Records) {
         let refusal = if self.pending_reversals() > 0 {
             Some(CallError::ReversalPending)
-        } else if !self.advices.is_empty() {
+        } else if self.advices.iter().any(|advice| advice.kind != AdviceKind::Signature) {
+            // A signature is in no book: it may follow when the batch is closed.
             Some(CallError::AdvicesPending)
         } else if !self.device.signed_in {
             Some(CallError::NotSignedIn)

@@ -24,6 +24,9 @@ pub struct Upload {
     pub field55: Vec<u8>,
     /// How the card ended it; `None` where it gave no last cryptogram.
     pub end: Option<ChipEnd>,
+    /// Field 4 in minor units, where that is not what the transaction moved.
+    #[serde(default)]
+    pub amount: Option<u64>,
 }
 
 impl Upload {
@@ -35,6 +38,7 @@ impl Upload {
             pin_entered: original.pin_entered,
             field55: Vec::new(),
             end: None,
+            amount: None,
         }
     }
 }

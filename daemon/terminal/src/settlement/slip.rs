@@ -295,9 +295,33 @@ fn slip_side(side: Side, result: HostResult) -> SlipSide {
     }
 }
 
-fn by_type(kinds: &std::collections::BTreeMap<Kind, Sum>) -> Vec<Total<TransactionType>> {
-    kinds
-        .iter()
-        .map(|(kind, sum)| Total { of: kinds::rule(*kind).slip, count: sum.count, amount: sum.amount })
-        .collect()
+/// One line for each name of the slip: payments by code have that of their type.
+fn by_type(all: &std::collections::BTreeMap<Kind, Sum>) -> Vec<Total<TransactionType>> {
+    let mut lines: Vec<Total<TransactionType>> = Vec::new();
+    for (kind, sum) in all {
+        let of = kinds::rule(*kind).slip;
+        match lines.iter_mut().find(|line| line.of == of) {
+            Some(line) => {
+                line.count = line.count.saturating_add(sum.count);
+                line.amount = line.amount.saturating_add(sum.amount);
+            }
+            None => lines.push(Total { of, count: sum.count, amount: sum.amount }),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_one_name_are_one_line() {
+        let sum = |count, amount| Sum { count, amount };
+        let kinds = [(Kind::Sale, sum(2, 300)), (Kind::QrScan, sum(1, 50)), (Kind::QrShow, sum(1, 7))];
+        let lines = by_type(&kinds.into_iter().chain([(Kind::Void, sum(1, 100))]).collect());
+        let sale = Total { of: TransactionType::Sale, count: 4, amount: 357 };
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.contains(&sale), "{lines:?}");
+    }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     exchange::Purpose,
     forward::unseal,
-    record::{Attempt, Records, StorageFault, TransactionId},
+    record::{AdviceKind, Attempt, Records, StorageFault, TransactionId},
     terminal::{Asked, Terminal},
 };
 use posd_emv::kernel::{Outcome as CardOutcome, Verdict as CardVerdict};
@@ -117,7 +117,10 @@ impl Terminal {
                 true
             })?;
             let mut not_accepted = records.advices_to_look_at()?;
-            not_accepted.retain(|advice| advice.original.batch == record.batch);
+            // A signature is in no book.
+            not_accepted.retain(|advice| {
+                advice.original.batch == record.batch && advice.kind != AdviceKind::Signature
+            });
             unanswered.extend(not_accepted.into_iter().map(|advice| Mismatch {
                 trace: Some(advice.trace),
                 transaction: Some(advice.original.kind),
@@ -305,7 +308,7 @@ impl Terminal {
                 identity,
                 trace,
                 batch,
-                amount: row.charged.unwrap_or_default(),
+                amount: upload.amount.or(row.charged).unwrap_or_default(),
                 currency,
                 entry: upload.entry,
                 pan,

@@ -1,4 +1,4 @@
-//! What a shop's day needs of the profile besides messages: fees, ages of downloads, e-signatures.
+//! What a shop's day needs of the profile besides messages: fees, tips, ages of downloads, e-signatures.
 
 use super::{ProfileError, Tag};
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,28 @@ pub struct ESignature {
     pub part_bytes: u16,
     /// Whether the message carries a MAC. Default true.
     pub mac: bool,
+    /// What field 62 holds. Default `bitmap`.
+    pub form: SignatureForm,
+}
+
+/// What the data of a signature are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureForm {
+    /// 96 rows of 32 bytes: 256 dots each, the highest bit at the left, 1 is ink.
+    Bitmap,
+    /// For each stroke the number of its points (two bytes, the high one first), and for each point x and y, a byte each.
+    Strokes,
+}
+
+impl SignatureForm {
+    /// Most bytes of a signature in this form: a drawing of 256 by 96 dots, or 64 strokes of 2048 points together.
+    pub const fn most_bytes(self) -> usize {
+        match self {
+            Self::Bitmap => 256 / 8 * 96,
+            Self::Strokes => 64 * 2 + 2_048 * 2,
+        }
+    }
 }
 
 impl Default for ESignature {
@@ -97,6 +119,7 @@ impl Default for ESignature {
             most_parts: 10,
             part_bytes: 900,
             mac: true,
+            form: SignatureForm::Bitmap,
         }
     }
 }
@@ -146,6 +169,43 @@ impl Instalments {
     }
 }
 
+/// Tips (小费, 结算调整).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tips {
+    /// Largest tip in hundredths of the sale, 0 to 100; 0 where none are taken. The host's parameter 19 goes before it.
+    /// Default 10.
+    pub percent: u8,
+    /// 60.1, two digits. Default `34`.
+    pub kind: String,
+    /// What field 4 says. Default `extra`.
+    pub amount: TipAmount,
+}
+
+/// What field 4 of a tip says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TipAmount {
+    /// The tip alone.
+    Extra,
+    /// What the sale comes to with the tip.
+    Total,
+}
+
+impl Default for Tips {
+    fn default() -> Self {
+        Self { percent: 10, kind: "34".to_owned(), amount: TipAmount::Extra }
+    }
+}
+
+impl Tips {
+    pub(super) fn validate(&self) -> Result<(), ProfileError> {
+        let good = self.kind.len() == 2 && self.kind.bytes().all(|b| b.is_ascii_digit());
+        must(self.percent <= 100, "tips.percent", "must lie in 0 to 100")?;
+        must(good, "tips.kind", "must be two digits")
+    }
+}
+
 /// A signature has more bytes than the profile's parts can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a signature of {length} bytes exceeds the {max} bytes that the profile's parts carry")]
@@ -183,6 +243,9 @@ impl ESignature {
         must(digits(&self.last_part, 3), "e_signature.last_part", "must be three digits")?;
         must((1..=99).contains(&self.most_parts), "e_signature.most_parts", "must lie in 1 to 99")?;
         must((1..=999).contains(&self.part_bytes), "e_signature.part_bytes", "must lie in 1 to 999")?;
+        let room = usize::from(self.most_parts) * usize::from(self.part_bytes);
+        let enough = !self.enabled || room >= self.form.most_bytes();
+        must(enough, "e_signature.most_parts", "leaves too little room for a signature in that form")?;
         let first = self.first_part.parse::<u16>().unwrap_or_default();
         let last = self.last_part.parse::<u16>().unwrap_or_default();
         // Numbers of parts before the last: none where there is one part only.

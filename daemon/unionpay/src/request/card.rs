@@ -454,7 +454,8 @@ pub(super) fn put_amount(
 /// 60.1 to 60.5 of a transaction and its reversal (n13).
 pub(super) fn financial_field60(profile: &Profile, kind: Kind, batch: u32) -> Result<String, EncodeError> {
     in_range(60, batch.into(), 1, 999_999)?;
-    Ok(format!("{}{}0", field60(kind.row().message_kind, batch, "000")?, profile.read_capability))
+    let message_kind = if kind == Kind::Tip { &profile.tips.kind } else { kind.row().message_kind };
+    Ok(format!("{}{}0", field60(message_kind, batch, "000")?, profile.read_capability))
 }
 
 fn draft<'a>(

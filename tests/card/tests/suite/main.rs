@@ -7,5 +7,6 @@ mod commands;
 mod known_answers;
 mod misbehaviour;
 mod purchase;
+mod quick_pass;
 mod terminal;
 mod vpcd;

@@ -35,6 +35,7 @@ pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
     // No set grows old: its timer would never let anything come to rest.
     profile.downloads =
         Ages { parameters_days: 0, ca_keys_days: 0, aids_days: 0, contactless_days: 0, blacklist_days: 0 };
+    profile.e_signature.enabled = true;
     profile.qr.enabled = true;
     for dialect in profile.qr.dialects.iter_mut().filter(|dialect| dialect.show.is_some()) {
         // As the test host has it.

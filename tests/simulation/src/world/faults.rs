@@ -38,6 +38,7 @@ impl World {
                 Faults::Host(fault) => {
                     self.host.add_fault(Rule::once(fault, host_kind(self.plan.kind, self.plan.kind.family())))
                 }
+                Faults::HostTo(fault, kind) => self.host.add_fault(Rule::once(fault, kind)),
                 Faults::Card(misbehaviour) => self.card.misbehave(misbehaviour),
                 _ => {}
             }

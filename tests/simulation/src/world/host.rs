@@ -62,6 +62,7 @@ pub(crate) fn host_kind(kind: Kind, family: Family) -> MessageKind {
         (Kind::Instalment, _) => MessageKind::Instalment,
         (Kind::PhoneOrder, _) => MessageKind::PhoneOrder,
         (Kind::OfflineSale, _) => MessageKind::OfflineSale,
+        (Kind::Tip, _) => MessageKind::Adjustment,
         (Kind::QrScan, _) => MessageKind::WalletPayment,
         (Kind::QrShow, _) => MessageKind::WalletCode,
         _ => MessageKind::Sale,

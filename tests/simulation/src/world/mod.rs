@@ -339,7 +339,7 @@ impl World {
         };
         let damaged: BTreeSet<u64> = attempts.iter().filter(is_damaged).map(|a| a.id).collect();
         oracle.at_rest(&self.host, &attempts, self.app.begun - self.app.refused, &refused, &damaged);
-        oracle.signatures(&attempts, &self.app.signed);
+        oracle.signatures(&attempts, &self.app.signed, &self.host);
         if self.app.sold_while_locked {
             return Err(Violation(format!("seed {}: a locked terminal made a sale", self.plan.seed)));
         }
@@ -367,6 +367,7 @@ impl World {
             download_effects: self.downloads.effects,
             sale_effects: self.last_effects.saturating_sub(self.sale_effects.unwrap_or(0)),
             causes: attempts.iter().rev().map(|attempt| attempt.cause.word()).collect(),
+            signature_parts: self.host.ledger().signatures.len(),
             reasons: self.host.ledger().reversals.iter().map(|reversal| reversal.reason.clone()).collect(),
         })
     }

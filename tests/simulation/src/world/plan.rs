@@ -1,7 +1,7 @@
 //! What one run does, and what came of it.
 
 use crate::{app::Job, plant::Plant, random::Random};
-use posd_acquirer::{Course, Fault, Wallet};
+use posd_acquirer::{Course, Fault, MessageKind, Wallet};
 use posd_card::Misbehaviour;
 use posd_terminal::Kind;
 use std::collections::BTreeSet;
@@ -30,6 +30,8 @@ pub enum Faults {
     Downloads(u64, Option<u64>),
     /// The host does this with the first transaction of the plan's kind.
     Host(Fault),
+    /// The host does this with the first message of a kind.
+    HostTo(Fault, MessageKind),
     /// The card does this in the first sale.
     Card(Misbehaviour),
 }
@@ -68,6 +70,8 @@ pub struct Outcome {
     pub download_effects: u64,
     /// Effects between the sale's start and its end, for sweeps.
     pub sale_effects: u64,
+    /// Parts of signatures that the host has.
+    pub signature_parts: usize,
     /// Reasons of the reversals that the host saw (field 39), in order.
     pub reasons: Vec<String>,
     /// Causes of the attempts' outcomes, oldest first.
@@ -90,6 +94,7 @@ pub fn chain(kind: Kind) -> &'static [Kind] {
         Kind::Instalment => &[Kind::Instalment],
         Kind::PhoneOrder => &[Kind::PhoneOrder],
         Kind::OfflineSale => &[Kind::OfflineSale],
+        Kind::Tip => &[Kind::Sale, Kind::Tip],
         _ => &[Kind::Sale],
     }
 }
@@ -101,7 +106,8 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
         let chain = chain(plan.kind);
         let link = place % chain.len();
         let original = (link > 0).then(|| place - 1);
-        return Job { kind: chain[link], amount, original, percent: 100 };
+        let percent = if chain[link] == Kind::Tip { 10 } else { 100 };
+        return Job { kind: chain[link], amount, original, percent };
     }
     if place == 0 || !random.percent(40) {
         return Job { kind: random.pick(&FIRST), amount, original: None, percent: 100 };
@@ -109,6 +115,7 @@ pub(super) fn job(random: &mut Random, plan: &Plan, place: usize) -> Job {
     let kind = random.pick(&FOLLOWING);
     let percent = match kind {
         Kind::Refund => random.pick(&[100, 30, 60, 101]),
+        Kind::Tip => random.pick(&[10, 3, 11]),
         Kind::Completion | Kind::CompletionAdvice => random.pick(&[100, 70, 115, 116]),
         _ => 100,
     };
@@ -159,7 +166,10 @@ pub(super) fn wallet(random: &mut Random, plan: &Plan) -> Wallet {
 }
 
 /// What is drawn to follow an earlier job.
-const FOLLOWING: [Kind; 10] = [
+const FOLLOWING: [Kind; 13] = [
+    Kind::Tip,
+    Kind::Tip,
+    Kind::Tip,
     Kind::Void,
     Kind::Refund,
     Kind::Refund,

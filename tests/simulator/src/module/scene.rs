@@ -420,14 +420,17 @@ impl CardReader for Reader {
 
     fn power_on(&mut self) -> Result<Vec<u8>, CardFault> {
         let mut scene = self.0.borrow_mut();
+        // The terminal has begun again with a card that its customer was about to take out.
+        scene.acts.retain(|(_, act)| !matches!(act, Act::Remove));
         scene.powered = scene.inserted;
         if scene.inserted { Ok(scene.card.reset()) } else { Err(CardFault::NoCard) }
     }
 
     fn power_off(&mut self) {
         let mut scene = self.0.borrow_mut();
-        scene.powered = false;
-        if scene.auto && scene.inserted {
+        // Power is cut whenever the daemon's link ends, too: a card that nobody was talking to stays where it is.
+        let done_with = std::mem::take(&mut scene.powered);
+        if done_with && scene.auto && scene.inserted {
             let pace = scene.pace;
             scene.later(pace, Act::Remove);
         }
@@ -467,3 +470,6 @@ impl PinPad for Pad {
         scene.pad_state
     }
 }
+
+#[cfg(test)]
+mod tests;

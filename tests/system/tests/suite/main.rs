@@ -33,4 +33,5 @@ mod service;
 mod settlement;
 mod signature;
 mod till;
+mod tips;
 mod wire;

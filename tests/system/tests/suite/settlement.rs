@@ -218,8 +218,6 @@ async fn rule_1_a_settlement_that_a_power_cut_ends_goes_on_where_it_was() {
         assert_eq!(at_host(&house, 1)["ended"], 4, "{message}");
         batch_is(&house, 2).await;
         house.log_in().await;
-        // The simulated customer needs a while after the module's link was cut.
-        tokio::time::sleep(Duration::from_secs(2)).await;
         let next = house.sell("next-1", 700).await;
         assert_eq!(next.outcome, "approved", "{message}: {}", cause(&next));
     }

@@ -153,6 +153,7 @@ impl World {
                     confirmations.push(candidate);
                     choices.pop_front().unwrap_or(Input::Confirmed)
                 }
+                Action::ReleaseCard => panic!("a card in the contact reader is not let go"),
                 Action::EnterOnlinePin => {
                     online_pins += 1;
                     Input::OnlinePin(pin)

@@ -325,7 +325,10 @@ pub(crate) fn fits(asked: Asked, original: &Attempt, followers: &[Attempt]) -> R
     let row = asked.kind.row();
     let by_code = row.original_code && row.condition == Condition::PreAuth;
     let by_rrn = row.original_rrn && original.wallet.is_none();
-    if by_rrn && original.outcome == Some(Outcome::ApprovedOffline) && original.response_code.is_none() {
+    // The host adds no tip to what was refunded meanwhile.
+    let to_tell = |of: &Attempt| of.outcome == Some(Outcome::ApprovedOffline) && of.response_code.is_none();
+    let tipped = |of: &Attempt| of.kind == Kind::Tip && Some(of.id) != asked.own && to_tell(of);
+    if by_rrn && (to_tell(original) || followers.iter().any(tipped)) {
         return Err(Unfit::NotForwarded);
     }
     if (by_rrn && original.rrn.is_none()) || (by_code && original.authorisation_code.is_none()) {

@@ -164,6 +164,11 @@ struct Words {
     voice: Voice,
 }
 
+/// A name with spaces up to a width in columns, where a Chinese character takes two.
+fn padded(name: &str, columns: usize) -> String {
+    format!("{name}{}", " ".repeat(columns.saturating_sub(posd_receipt::width(name))))
+}
+
 impl Words {
     fn say(self, zh: &'static str, en: &'static str) -> &'static str {
         self.voice.pick(zh, en)
@@ -254,8 +259,9 @@ impl Words {
             let cell = |place: usize| kind.get(place);
             let count = cell(1).and_then(Value::as_u64).unwrap_or_default();
             let amount = cell(2).and_then(Value::as_u64).unwrap_or_default();
-            let name = cell(0).and_then(Value::as_str).unwrap_or_default();
-            writeln!(out, "  {name:20} {count:>4} {:>14}", yuan(amount))?;
+            let word = cell(0).and_then(Value::as_str).unwrap_or_default();
+            let name = posd_client::kind(word).map_or(word, |kind| kind.name(self.voice.language.tag()));
+            writeln!(out, "  {} {count:>4} {:>14}", padded(name, 26), yuan(amount))?;
         }
         let fees = details.number(&["Fees", "estimated"]);
         writeln!(out, "{} {}", self.say("预估手续费", "estimated fees"), yuan(fees))?;

@@ -3,6 +3,7 @@
 use crate::{
     Failure, detail_file,
     exit::Exit,
+    show::padded,
     voice::{Voice, yuan},
 };
 use clap::{Args, Subcommand};
@@ -160,13 +161,8 @@ fn report(details: &SettlementDetails, voice: Voice) -> Result<Exit, Failure> {
 
 /// The texts in one language.
 #[derive(Clone, Copy)]
-struct Words {
-    voice: Voice,
-}
-
-/// A name with spaces up to a width in columns, where a Chinese character takes two.
-fn padded(name: &str, columns: usize) -> String {
-    format!("{name}{}", " ".repeat(columns.saturating_sub(posd_receipt::width(name))))
+pub(crate) struct Words {
+    pub(crate) voice: Voice,
 }
 
 impl Words {
@@ -186,7 +182,7 @@ impl Words {
         }
     }
 
-    fn progress(self, details: &SettlementDetails) -> String {
+    pub(crate) fn progress(self, details: &SettlementDetails) -> String {
         let (done, planned) = details.progress();
         let step = self.step(details.step());
         let rows = if planned > 0 { format!(" {done}/{planned}") } else { String::new() };
@@ -224,7 +220,8 @@ impl Words {
         format!("{line} → {}", text("action-text"))
     }
 
-    fn show(self, out: &mut impl Write, details: &SettlementDetails) -> io::Result<()> {
+    /// What it came to, for people.
+    pub(crate) fn show(self, out: &mut impl Write, details: &SettlementDetails) -> io::Result<()> {
         let result = match details.outcome() {
             "balanced" => self.say("平", "balanced"),
             "half-balanced" => self.say("部分平", "half-balanced"),

@@ -1,6 +1,6 @@
 //! The whole command line in the cashier's language: the English of the declarations, or the Chinese of the table here.
 
-use crate::{Arguments, exit::Exit, language::Language, transact};
+use crate::{Arguments, example, exit::Exit, language::Language, transact};
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
 /// The Chinese help: a command by its path, an argument by its command's path and its name.
@@ -129,7 +129,27 @@ pub(crate) fn command(language: Language) -> Command {
         command = command.subcommand(transact::command(kind, language));
     }
     command = command.after_help(Exit::help(language));
-    if language == Language::ZhCn { chinese(command, "") } else { command }
+    let command = if language == Language::ZhCn { chinese(command, "") } else { command };
+    with_examples(command, "", language)
+}
+
+/// What each command's help ends in: examples, and where the exit codes are.
+fn with_examples(mut command: Command, path: &str, language: Language) -> Command {
+    // The simulator's help is in English whatever the language.
+    let language = if path.starts_with(ENGLISH_ONLY) { Language::En } else { language };
+    let examples = example::of(path);
+    if !examples.is_empty() {
+        let exit = language.pick("退出码见 posctl --help。", "Exit codes are in posctl --help.");
+        let more = command.get_after_help().map_or(exit.to_owned(), ToString::to_string);
+        let lines: String = examples.iter().map(|example| format!("\n  {example}")).collect();
+        command = command.after_help(format!("{}{lines}\n\n{more}", language.pick("例：", "For example:")));
+    }
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        let path = format!("{path} {name}").trim_start().to_owned();
+        command = command.mut_subcommand(name, |sub| with_examples(sub, &path, language));
+    }
+    command
 }
 
 fn text(path: &str) -> Option<&'static str> {
@@ -205,6 +225,53 @@ mod tests {
             let parsed = command(language).try_get_matches_from(["posctl", "list", "--limit", "3", "--json"]);
             assert!(parsed.unwrap().get_flag("json"));
         }
+    }
+
+    /// Every command that can be run, by its path.
+    fn runnable(command: &Command, path: &str, all: &mut BTreeSet<String>) {
+        if !path.is_empty() && !command.is_subcommand_required_set() {
+            all.insert(path.to_owned());
+        }
+        for sub in command.get_subcommands() {
+            runnable(sub, format!("{path} {}", sub.get_name()).trim_start(), all);
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_is_understood() {
+        let mut all = BTreeSet::new();
+        runnable(&command(Language::En), "", &mut all);
+        assert_eq!(example::paths().map(str::to_owned).collect::<BTreeSet<_>>(), all);
+        assert_eq!(example::paths().count(), all.len(), "each stands once");
+        for path in all {
+            for example in example::of(&path) {
+                let words: Vec<&str> = example.split(' ').collect();
+                assert!(example.starts_with(&format!("posctl {path}")), "{example}");
+                let parsed = command(Language::En).try_get_matches_from(words);
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn help_ends_in_examples_and_where_the_exit_codes_are() {
+        let of = |language, path: &[&str]| {
+            let mut command = command(language);
+            command.build();
+            let mut command = &mut command;
+            for name in path {
+                command = command.find_subcommand_mut(name).unwrap();
+            }
+            [command.render_help().to_string(), command.render_long_help().to_string()]
+        };
+        for help in of(Language::ZhCn, &["refund"]).iter().chain(&of(Language::ZhCn, &["settle", "match"])) {
+            assert!(help.contains("例：\n  posctl ") && help.contains("退出码见 posctl --help"), "{help}");
+            assert!(help.contains("--json") && !help.contains("example"), "{help}");
+        }
+        for help in of(Language::En, &["refund"]).iter().chain(&of(Language::En, &["operator", "login"])) {
+            assert!(help.contains("For example:\n  posctl ") && help.contains("xit codes are in"), "{help}");
+        }
+        assert!(of(Language::ZhCn, &["sim", "pin"])[0].contains("For example:"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod decode;
 mod detail_file;
 mod download;
 mod errors;
+mod example;
 mod exit;
 mod help;
 mod language;

@@ -3,6 +3,7 @@
 use crate::{
     Failure, detail_file,
     exit::Exit,
+    show::padded,
     voice::{Voice, yuan},
 };
 use clap::{Args, Subcommand};
@@ -160,8 +161,8 @@ fn report(details: &SettlementDetails, voice: Voice) -> Result<Exit, Failure> {
 
 /// The texts in one language.
 #[derive(Clone, Copy)]
-struct Words {
-    voice: Voice,
+pub(crate) struct Words {
+    pub(crate) voice: Voice,
 }
 
 impl Words {
@@ -181,7 +182,7 @@ impl Words {
         }
     }
 
-    fn progress(self, details: &SettlementDetails) -> String {
+    pub(crate) fn progress(self, details: &SettlementDetails) -> String {
         let (done, planned) = details.progress();
         let step = self.step(details.step());
         let rows = if planned > 0 { format!(" {done}/{planned}") } else { String::new() };
@@ -219,7 +220,8 @@ impl Words {
         format!("{line} → {}", text("action-text"))
     }
 
-    fn show(self, out: &mut impl Write, details: &SettlementDetails) -> io::Result<()> {
+    /// What it came to, for people.
+    pub(crate) fn show(self, out: &mut impl Write, details: &SettlementDetails) -> io::Result<()> {
         let result = match details.outcome() {
             "balanced" => self.say("平", "balanced"),
             "half-balanced" => self.say("部分平", "half-balanced"),
@@ -254,8 +256,9 @@ impl Words {
             let cell = |place: usize| kind.get(place);
             let count = cell(1).and_then(Value::as_u64).unwrap_or_default();
             let amount = cell(2).and_then(Value::as_u64).unwrap_or_default();
-            let name = cell(0).and_then(Value::as_str).unwrap_or_default();
-            writeln!(out, "  {name:20} {count:>4} {:>14}", yuan(amount))?;
+            let word = cell(0).and_then(Value::as_str).unwrap_or_default();
+            let name = posd_client::kind(word).map_or(word, |kind| kind.name(self.voice.language.tag()));
+            writeln!(out, "  {} {count:>4} {:>14}", padded(name, 26), yuan(amount))?;
         }
         let fees = details.number(&["Fees", "estimated"]);
         writeln!(out, "{} {}", self.say("预估手续费", "estimated fees"), yuan(fees))?;

@@ -64,7 +64,7 @@ pub(crate) fn line(out: &mut impl Write, details: &Details, language: Language) 
     let text = format!(
         "{:>6}  {trace}  {}  {} #{}  {amount:>12}  {word} {cause}",
         details.id,
-        padded(&name, 18),
+        padded(&name, 26),
         padded(&details.reference, 24),
         details.attempt,
     );

@@ -6,7 +6,7 @@
 mod day;
 mod scenes;
 
-use crate::{Options, Stack, StackError};
+use crate::{OFFLINE, Options, Stack, StackError};
 use posd_client::{Details, Error, Terminal, Transaction};
 use serde_json::{Value, json};
 use std::{
@@ -46,7 +46,7 @@ fn must(true_now: bool, what: impl Into<String>) -> Result<(), DemoError> {
 pub fn run() -> Result<(), DemoError> {
     let directory = tempfile::Builder::new().prefix("posd-demo-").tempdir()?;
     say("Starting a private bus, the test host, the simulated devices and posd …")?;
-    let options = Options { posd: day::OFFLINE.to_owned(), ..Options::default() };
+    let options = Options { posd: OFFLINE.to_owned(), ..Options::default() };
     let stack = Stack::start(directory.path(), &options)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let picture = runtime.block_on(show(stack))?;

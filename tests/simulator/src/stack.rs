@@ -48,6 +48,10 @@ pub fn profile(reply_timeout_s: u16) -> String {
     format!("reply_timeout_s = {reply_timeout_s}\nconnect_timeout_s = 2\nparameters_flag = true\n{QR}")
 }
 
+/// What may be sold while the host cannot be reached: a line of `posd.toml`.
+pub const OFFLINE: &str =
+    "offline = { amount = 10000, total = 25000, count = 3, hours = 24, brands = [\"CUP\"] }";
+
 /// QR payments as the test host has them, with the shortest waits.
 const QR: &str = r#"
 [qr]

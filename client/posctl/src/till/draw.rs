@@ -2,9 +2,13 @@
 
 use super::{
     big,
+    settling::Settling,
     state::{ACTIONS, Screen, Till, may_try_again},
 };
-use crate::{show, voice::yuan};
+use crate::{
+    settle, show,
+    voice::{Voice, yuan},
+};
 use ab_glyph::FontVec;
 use posd_client::{AmountOf, Details};
 use qrcode::{Color as Module, QrCode};
@@ -58,6 +62,7 @@ pub(crate) fn draw(till: &Till, font: Option<&FontVec>, frame: &mut Frame<'_>) {
             pen.log_in(number, password.len(), *at_password, frame, body);
         }
         Screen::Waiting(rows) => pen.waiting(rows, frame, body),
+        Screen::Settle(settling) => pen.settle(settling, frame, body),
     }
     if let Some((text, bad)) = &till.message {
         frame.render_widget(Line::styled(text.as_str(), if *bad { BAD } else { LOUD }), message);
@@ -335,6 +340,36 @@ impl Pen<'_> {
         frame.render_widget(Paragraph::new(lines), area);
     }
 
+    fn settle(&self, settling: &Settling, frame: &mut Frame<'_>, area: Rect) {
+        let words = settle::Words { voice: Voice { json: false, language: self.till.language } };
+        let head = match &settling.details {
+            _ if !settling.begun => self.pick("结算并关闭本批次？", "Settle and close the batch?").to_owned(),
+            None => self.pick("请稍候", "Please wait").to_owned(),
+            Some(details) if details.state() == "failed" => {
+                self.pick("未结算，批次继续", "Not settled, the batch goes on").to_owned()
+            }
+            Some(details) => words.progress(details),
+        };
+        let style = match &settling.details {
+            Some(details) if details.state() == "failed" => BAD,
+            Some(details) if details.is_over() => GOOD,
+            _ => LOUD,
+        };
+        let took = self.big(&head, style, frame, area);
+        let Some(details) = settling.details.as_ref().filter(|details| details.is_over()) else { return };
+        let [left, right] =
+            Layout::horizontal([Constraint::Min(0), Constraint::Length(SLIP)]).areas(below(area, took + 1));
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = words.show(&mut text, details);
+        let text = String::from_utf8_lossy(&text).into_owned();
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), left);
+        if let Some(slip) = &settling.slip {
+            let slip = Paragraph::new(slip.as_str()).scroll((settling.scroll, 0)).block(Block::bordered());
+            frame.render_widget(slip, right);
+        }
+    }
+
     /// What the keys do here.
     fn help(&self) -> String {
         let mut keys: Vec<String> = Vec::new();
@@ -388,6 +423,15 @@ impl Pen<'_> {
                 key("Esc", "返回", "back");
             }
             Screen::Waiting(_) => key("Esc", "返回", "back"),
+            Screen::Settle(settling) => {
+                if !settling.begun {
+                    key("Enter", "结算", "settle");
+                }
+                if settling.slip.is_some() {
+                    key("↑ ↓", "结算单", "slip");
+                }
+                key("Esc", "返回", "back");
+            }
         }
         keys.join("  ")
     }

@@ -5,7 +5,7 @@ use super::{
     keep::{Keeper, Kept},
     state::{News, Order},
 };
-use posd_client::{CreateOptions, Error, Original, Terminal, Transaction};
+use posd_client::{CreateOptions, Error, Original, Settlement, Terminal, Transaction};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -86,6 +86,7 @@ fn name(order: &Order) -> &'static str {
         Order::Receipt(_) => "receipt",
         Order::Day => "day",
         Order::Waiting => "waiting",
+        Order::Settle | Order::FollowSettlement => "settle",
         Order::SignIn => "sign-in",
         Order::LogIn(..) => "log-in",
         Order::LogOut => "log-out",
@@ -187,6 +188,10 @@ impl Shared {
                 };
                 return Ok(Ended::Said(News::Waiting(rows.into_iter().map(row).collect())));
             }
+            Order::Settle => return self.follow_settlement(&terminal.settle().await?).await,
+            Order::FollowSettlement => {
+                return self.follow_settlement(&terminal.settlement(None).await?).await;
+            }
             Order::SignIn => {
                 terminal.sign_in().await?;
                 return Ok(Ended::Done("sign-in"));
@@ -224,6 +229,15 @@ impl Shared {
         let shared = self.clone();
         // What stays is shown once more, which charges nobody.
         let _ = tokio::task::spawn_blocking(move || shared.keeper.forget()).await;
+    }
+
+    /// Tells each change of a settlement until it has ended, and then its slip.
+    async fn follow_settlement(&self, settlement: &Settlement) -> Result<Ended, Error> {
+        let end = settlement.follow(|now| self.tell(News::Settling(Box::new(now.clone())))).await?;
+        if end.state() == "finished" {
+            self.tell(News::SettlementSlip(settlement.slip("totals").await?.1));
+        }
+        Ok(Ended::Silent)
     }
 
     /// Tells each change of a transaction until it has ended.

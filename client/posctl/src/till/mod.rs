@@ -1,7 +1,8 @@
 //! `posctl till`: a full-screen till in a terminal window.
 //!
 //! What it is for: a cashier's day with nothing but a keyboard: an amount, a type, the state with its prompt and
-//! deadline, the receipt, the day's transactions and what may follow them, operators, and what waits for the host.
+//! deadline, the receipt, the day's transactions and what may follow them, operators, what waits for the host, and the
+//! settlement.
 //!
 //! What it never does: it never waits for the bus (each order is a task, each answer is news), it draws nothing that
 //! its state does not hold, and it makes no transaction under a reference that is not written down first.
@@ -12,6 +13,7 @@ mod big;
 mod draw;
 mod keep;
 mod link;
+mod settling;
 mod state;
 #[cfg(test)]
 mod tests;

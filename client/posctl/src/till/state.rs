@@ -1,14 +1,14 @@
 //! The till as a state machine: keys and news of the terminal come in, orders go out. It draws nothing, calls nobody and
 //! waits for nobody, so whatever the terminal does, a key is always answered.
 
-use super::keep::Kept;
+use super::{keep::Kept, settling::Settling};
 use crate::{
     errors,
     language::Language,
     transact,
     voice::{minor_units, yuan},
 };
-use posd_client::{AmountOf, Details, Kind, TerminalState};
+use posd_client::{AmountOf, Details, Kind, SettlementDetails, TerminalState};
 use serde_json::Value;
 
 /// Most digits of an amount, with its point: the interface takes 999,999,999,999 minor units.
@@ -51,6 +51,10 @@ pub(crate) enum News {
     Receipt(u64, String),
     /// What the host has not answered yet.
     Waiting(Vec<Value>),
+    /// How the settlement stands.
+    Settling(Box<SettlementDetails>),
+    /// The slip of the settlement that is over, as text.
+    SettlementSlip(String),
 }
 
 /// What the till wants done. None of it is waited for; each comes back as news.
@@ -73,6 +77,10 @@ pub(crate) enum Order {
     Receipt(u64),
     Day,
     Waiting,
+    /// Settle the batch, and follow that.
+    Settle,
+    /// Follow the settlement that is under way.
+    FollowSettlement,
     SignIn,
     LogIn(String, String),
     LogOut,
@@ -123,6 +131,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action {
         key: 'w', zh: "冲正与待上送", en: "waiting for host", order: |_| Order::Waiting, doing: None
     },
+    Action { key: 's', zh: "结算", en: "settle", order: |_| Order::Settle, doing: None },
     Action { key: 'q', zh: "离开", en: "quit", order: |_| Order::Quit, doing: None },
 ];
 
@@ -143,6 +152,8 @@ pub(crate) enum Screen {
     LogIn { number: String, password: String, at_password: bool },
     /// What the host has not answered.
     Waiting(Vec<Value>),
+    /// The end of the batch.
+    Settle(Settling),
 }
 
 /// The till.
@@ -241,6 +252,7 @@ impl Till {
             Screen::Day { .. } => self.key_in_list(key),
             Screen::Follow { .. } => self.key_at_follower(key),
             Screen::LogIn { .. } => self.key_at_log_in(key),
+            Screen::Settle(_) => self.key_at_settlement(key),
             Screen::Waiting(_) => {
                 if matches!(key, Key::Escape | Key::Enter | Key::Char('q')) {
                     self.screen = Screen::Amount;
@@ -262,6 +274,11 @@ impl Till {
                 if let Order::LogIn(..) = order {
                     let (number, password) = (String::new(), String::new());
                     self.screen = Screen::LogIn { number, password, at_password: false };
+                    return Vec::new();
+                }
+                if order == Order::Settle {
+                    // It closes the batch: the cashier says so once more.
+                    self.screen = Screen::Settle(Settling::default());
                     return Vec::new();
                 }
                 if let Some((zh, en)) = action.doing {
@@ -478,6 +495,8 @@ impl Till {
             News::Refused(order, name, text) => return self.refused(order, &name, &text),
             News::Day(rows) => self.screen = Screen::Day { rows, selected: 0 },
             News::Waiting(rows) => self.screen = Screen::Waiting(rows),
+            News::Settling(now) => self.settling(*now),
+            News::SettlementSlip(text) => self.settlement_slip(text),
             News::Receipt(id, text) => {
                 if let Screen::Ended { details, receipt, .. } = &mut self.screen
                     && details.id == id
@@ -494,7 +513,7 @@ impl Till {
         self.message = None;
         match (&self.screen, &self.kept) {
             (Screen::Running(_), Some(kept)) => vec![Order::Resume(kept.reference.clone())],
-            _ => Vec::new(),
+            _ => self.settlement_again(),
         }
     }
 
@@ -545,6 +564,7 @@ impl Till {
         match order {
             // There is no slip, and nothing is wrong with that.
             "receipt" => self.message = None,
+            "settle" if matches!(self.screen, Screen::Settle(_)) => self.screen = Screen::Amount,
             "begin" => {
                 // Refused before it was made: there is nothing to ask again for.
                 self.kept = None;

@@ -6,8 +6,9 @@ use super::{
     state::{Key, News, Order, Screen, Till},
 };
 use crate::language::Language;
-use posd_client::{Code, Details, TerminalState};
+use posd_client::{Code, Details, SettlementDetails, TerminalState};
 use ratatui::{Terminal, backend::TestBackend, text::Span};
+use serde_json::json;
 use std::collections::HashMap;
 use zbus::Variant;
 
@@ -352,4 +353,46 @@ fn a_narrow_screen_panics_nowhere() {
     screens(&till);
     till.news(News::Waiting(Vec::new()));
     screens(&till);
+}
+
+fn settlement(state: &str, step: &str) -> Box<SettlementDetails> {
+    let value = json!({
+        "Batch": 7, "State": state, "Step": step, "Progress": [2, 3],
+        "Result": {"outcome": "balanced", "kinds": [["void", 1, 1234]]}, "Mismatches": [],
+    });
+    Box::new(SettlementDetails(value.as_object().unwrap().clone()))
+}
+
+#[test]
+fn the_batch_is_settled_only_when_the_cashier_says_so_twice() {
+    let mut till = till(Language::ZhCn);
+    assert_eq!(press(&mut till, "s"), []);
+    assert!(screen(&till).contains("结算并关闭本批次？"));
+    assert_eq!(till.key(Key::Escape), []);
+    assert!(matches!(till.screen, Screen::Amount));
+    press(&mut till, "s");
+    assert_eq!(till.key(Key::Enter), [Order::Settle]);
+    assert_eq!(till.key(Key::Enter), [], "an impatient second Enter asks for nothing");
+    till.news(News::Settling(settlement("running", "uploading-details")));
+    assert!(screen(&till).contains("上送交易明细 2/3"), "{}", screen(&till));
+    // The terminal goes and comes back: what goes on is looked for, and nothing is begun.
+    till.news(News::Gone);
+    assert_eq!(till.news(News::Terminal(Box::new(terminal()))), [Order::FollowSettlement]);
+    till.news(News::Settling(settlement("finished", "closed")));
+    till.news(News::SettlementSlip("结算单".to_owned()));
+    for part in ["结算完成", "批次 000007", "消费撤销", "│结算单"] {
+        assert!(screen(&till).contains(part), "{part} is missing:\n{}", screen(&till));
+    }
+    assert_eq!(till.key(Key::Enter), []);
+    assert!(matches!(till.screen, Screen::Amount));
+}
+
+#[test]
+fn a_settlement_that_is_refused_says_why() {
+    let mut till = till(Language::En);
+    press(&mut till, "s");
+    till.key(Key::Enter);
+    till.news(News::Refused("settle", "ReversalPending".to_owned(), "a reversal is pending".to_owned()));
+    assert!(matches!(till.screen, Screen::Amount));
+    assert!(screen(&till).contains("a reversal is pending"), "{}", screen(&till));
 }

@@ -8,10 +8,6 @@ use posd_client::{
 use serde_json::{Value, json};
 use std::{io, time::Duration};
 
-/// What the shop may sell while the host cannot be reached: a line of `posd.toml`.
-pub(super) const OFFLINE: &str =
-    "offline = { amount = 10000, total = 25000, count = 3, hours = 24, brands = [\"CUP\"] }";
-
 /// How long the day's people take from one key to the next, in milliseconds.
 const PACE: u64 = 40;
 

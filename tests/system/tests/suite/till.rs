@@ -1,12 +1,14 @@
 //! `posctl till` in a window: a cashier types, and the real daemon sells.
 
-use posd_system_tests::{House, Window};
+use posd_simulator::Options;
+use posd_system_tests::{House, Window, options};
 use serde_json::json;
 use std::path::Path;
 
 const ENTER: &str = "\r";
 const ESCAPE: &str = "\x1b";
 const DOWN: &str = "\x1b[B";
+const LEFT: &str = "\x1b[D";
 
 /// A till of the house's user; its state is in a directory of the house.
 fn till(house: &House, language: &str) -> Window {
@@ -79,6 +81,54 @@ async fn a_cashier_sells_cancels_and_voids() {
     window.shows("可用余额不足").await;
     window.types(ENTER);
     window.shows("今日交易").await;
+    // A part of a sale goes back.
+    window.types("60");
+    window.types(ENTER);
+    window.shows("交易成功").await;
+    window.types(ENTER);
+    window.shows("今日交易").await;
+    window.types("t");
+    window.shows("[2] 退货").await;
+    window.types("2");
+    window.shows("原交易").await;
+    window.types(&"\x7f".repeat(5));
+    window.types("20");
+    window.types(ENTER);
+    window.shows("退货/REFUND").await;
+    window.types(ENTER);
+    window.shows("今日交易").await;
+    // The end of the day, said twice.
+    window.types("s");
+    window.shows("[Enter] 结算").await;
+    assert_eq!(house.terminal.state().await.unwrap().batch, 1);
+    window.types(ENTER);
+    window.shows("SETTLEMENT").await;
+    window.shows("批次 000002").await;
+    window.shows("退货").await;
+    window.types(ENTER);
+    window.shows("今日交易").await;
+    window.types("q");
+    assert!(window.ended().await);
+}
+
+#[tokio::test]
+async fn a_customer_pays_by_the_code_on_the_screen() {
+    let wallet = json!({"wallet": {"merchant_code": "pending"}});
+    let house = House::with(&Options { acquirer: wallet, ..options() }).await.opened().await;
+    let mut window = till(&house, "en");
+    window.shows("operator 01").await;
+    // The last of the types is the code that the terminal shows.
+    window.types(LEFT);
+    window.types("15");
+    window.types(ENTER);
+    window.until("a code of half blocks", |screen| screen.matches("█▀").count() > 3).await;
+    let bookings = house.host(json!({"ledger": true}))["ledger"]["bookings"].clone();
+    let trace = bookings.as_array().unwrap().last().unwrap()["trace"].clone();
+    house.host(json!({"pay": {"terminal": "00000001", "batch": 1, "trace": trace}}));
+    window.shows("Approved").await;
+    window.shows("扫码消费/QR SALE").await;
+    window.types(ENTER);
+    window.shows("[t] today").await;
     window.types("q");
     assert!(window.ended().await);
 }

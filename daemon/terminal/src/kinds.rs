@@ -571,6 +571,10 @@ mod tests {
         let added = [Attempt { outcome: Some(Outcome::ApprovedOffline), ..part(2, Kind::Tip, 50) }];
         assert_eq!(tip(1, &added), Err(Unfit::AlreadyTipped));
         assert_eq!(void(&sale, &added), Err(Unfit::AlreadyTipped));
+        // The host adds no tip to what was refunded before it heard of the tip.
+        assert_eq!(fits(asked(Kind::Refund, 1000), &sale, &added), Err(Unfit::NotForwarded));
+        let [told] = added;
+        let added = [Attempt { response_code: Some("00".to_owned()), ..told }];
         // The sale itself is refunded up to itself; the tip is no sale.
         assert_eq!(fits(asked(Kind::Refund, 1000), &sale, &added), Ok(()));
         assert_eq!(fits(asked(Kind::Refund, 1001), &sale, &added), Err(Unfit::Exceeds(1000)));

@@ -3,8 +3,10 @@
 use crate::app::signature;
 use crate::world::{FAMILIES, host_kind};
 use posd_acquirer::{Booking, BookingState, Host, MessageKind};
+use posd_journal::Journal;
 use posd_terminal::{
-    Advice, AdviceKind, Attempt, Cause, Kind, Outcome, SetContent, StoredSet, TransactionId, Write,
+    Advice, AdviceKind, Attempt, Cause, Kind, Outcome, PrintJob, Records, SetContent, Settlement, StoredSet,
+    TransactionId, Write,
 };
 use posd_unionpay::{Frame, Message, Profile};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +18,12 @@ pub struct Violation(pub String);
 /// What the oracle remembers across crashes.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
-    /// Outcomes whose commit was answered, by transaction.
-    durable: BTreeMap<TransactionId, Option<Outcome>>,
+    /// Attempts whose commit was answered.
+    durable: BTreeMap<TransactionId, Attempt>,
+    /// Settlements whose commit was answered, by batch.
+    settlements: BTreeMap<u32, Settlement>,
+    /// Print jobs whose commit was answered.
+    jobs: BTreeSet<u64>,
     /// Reversal intents whose commit was answered, by batch and trace.
     intents: BTreeMap<(u32, u32), Kind>,
     /// Transactions of which the app was told that they will end without a charge.
@@ -55,7 +61,7 @@ impl Oracle {
         for write in writes {
             match write {
                 Write::Attempt(attempt) => {
-                    self.durable.insert(attempt.id, attempt.outcome);
+                    self.durable.insert(attempt.id, (**attempt).clone());
                     self.offline_stands(attempt);
                     // What cannot be reversed must be known to have left.
                     if let (Some(batch), Some(trace)) = (attempt.batch, attempt.trace)
@@ -72,6 +78,12 @@ impl Oracle {
                     let original = &reversal.original;
                     self.intents.insert((original.batch, original.trace), original.kind);
                 }
+                Write::Settlement(settlement) => {
+                    self.settlements.insert(settlement.batch, (**settlement).clone());
+                }
+                Write::PrintJob(job) => {
+                    self.jobs.insert(job.id);
+                }
                 _ => {}
             }
         }
@@ -79,8 +91,12 @@ impl Oracle {
 
     /// The journal was opened again: what it holds is durable, whether or not its commit was answered before the
     /// power went.
-    pub(crate) fn reopened(&mut self, attempts: &[Attempt]) {
-        self.durable = attempts.iter().map(|attempt| (attempt.id, attempt.outcome)).collect();
+    pub(crate) fn reopened(&mut self, journal: &Journal, attempts: &[Attempt]) {
+        self.durable = attempts.iter().map(|attempt| (attempt.id, attempt.clone())).collect();
+        let batches = 1..=journal.device().map(|device| device.batch).unwrap_or_default();
+        let settlements = batches.filter_map(|batch| journal.settlement(Some(batch)).ok().flatten());
+        self.settlements = settlements.map(|settlement| (settlement.batch, settlement)).collect();
+        self.jobs = journal.open_print_jobs().unwrap_or_default().iter().map(|job| job.id).collect();
         self.stored.clear();
         self.at_risk.clear();
         for attempt in attempts {
@@ -151,13 +167,44 @@ impl Oracle {
         self.sets = found.iter().map(|set| (set.set.word(), set.clone())).collect();
     }
 
+    /// Something is about to be seen outside.
+    pub(crate) fn goes_out(&mut self, what: &str, could_be_lost: bool) {
+        if could_be_lost {
+            self.broken(format!("{what} went out while a power cut would still take what it stands on"));
+        }
+    }
+
+    /// A transaction is about to be shown: an outcome is shown as it is durable, with all that belongs to it.
+    pub(crate) fn shown(&mut self, attempt: &Attempt) {
+        let durable = self.durable.get(&attempt.id);
+        if attempt.outcome.is_some() && durable != Some(attempt) {
+            let (id, durable) = (attempt.id, durable.and_then(|durable| durable.outcome));
+            self.broken(format!(
+                "{id}: shown as {:?} before that was durable ({durable:?} is)",
+                attempt.outcome
+            ));
+        }
+    }
+
+    /// A settlement is about to be shown: its end is shown as it is durable.
+    pub(crate) fn settlement_shown(&mut self, settlement: &Settlement) {
+        if settlement.ended.is_some() && self.settlements.get(&settlement.batch) != Some(settlement) {
+            self.broken(format!("the end of settlement {} was shown before it was durable", settlement.id));
+        }
+    }
+
+    /// A slip is about to be printed: the job is durable, and so is the outcome that it shows.
+    pub(crate) fn printed(&mut self, job: &PrintJob) {
+        let shows_outcome =
+            self.durable.get(&job.transaction).is_some_and(|attempt| attempt.outcome.is_some());
+        if !self.jobs.contains(&job.id) || (job.transaction != 0 && !shows_outcome) {
+            self.broken(format!("{}: slip {} was printed before it was durable", job.transaction, job.id));
+        }
+    }
+
     /// An app was told how a transaction stands.
     pub(crate) fn told(&mut self, attempt: &Attempt, sequence: u64, host: &Host) {
         let id = attempt.id;
-        let durable = self.durable.get(&id).copied().flatten();
-        if attempt.outcome.is_some() && attempt.outcome != durable {
-            self.broken(format!("{id}: told {:?} while {durable:?} is durable", attempt.outcome));
-        }
         if self.sequences.get(&id).is_some_and(|last| *last > sequence) {
             self.broken(format!("{id}: sequence went back to {sequence}"));
         }
@@ -180,7 +227,7 @@ impl Oracle {
         }
     }
 
-    /// A frame leaves for the host.
+    /// A frame is about to leave for the host.
     pub(crate) fn leaves(&mut self, frame: &[u8], profile: &Profile) -> Option<(MessageKind, u32)> {
         let message = Message::decode(Frame::read_unprefixed(frame).ok()?.body, &profile.table()).ok()?;
         let mti = message.mti().to_string();

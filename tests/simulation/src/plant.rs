@@ -4,8 +4,9 @@
 use posd_runner::Flow;
 use posd_terminal::{
     Advice, AdviceId, AdviceState, AtRisk, Attempt, AuditHead, Call, CardKey, ClosingStep, Device, Effect,
-    Event, Moment, Outcome, PrintJob, Prompt, Records, Reference, Reversal, ReversalState, SaleKey,
-    SetContent, Settlement, State, StorageFault, StoredSet, Terminal, TransactionId, TransactionView, Write,
+    Event, Moment, Outcome, PrintJob, PrintState, Prompt, Records, Reference, Reversal, ReversalState,
+    SaleKey, SetContent, Settlement, State, StorageFault, StoredSet, Terminal, TransactionId,
+    TransactionView, Write,
 };
 use posd_vault_protocol::{PasswordCheck, Reply, Secret};
 
@@ -20,6 +21,8 @@ pub enum Plant {
     ReuseTrace,
     /// Approvals are reported before they are durable.
     ReportBeforeCommit,
+    /// A slip is printed before its job is durable.
+    PrintBeforeCommit,
     /// A bad MAC is taken for a good one.
     TrustEveryMac,
     /// A reversal that must be sent is stored as not needed.
@@ -62,11 +65,12 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 23] = [
+    pub const ALL: [Plant; 24] = [
         Plant::DropFsync,
         Plant::ReverseAfterSend,
         Plant::ReuseTrace,
         Plant::ReportBeforeCommit,
+        Plant::PrintBeforeCommit,
         Plant::TrustEveryMac,
         Plant::ForgetReversal,
         Plant::LoseSaleKey,
@@ -94,11 +98,13 @@ pub(crate) struct Planted {
     pub(crate) terminal: Terminal,
     pub(crate) plant: Option<Plant>,
     created: u64,
+    /// The sequence number of the last report.
+    last_report: u64,
 }
 
 impl Planted {
     pub(crate) fn new(terminal: Terminal, plant: Option<Plant>) -> Planted {
-        Planted { terminal, plant, created: 0 }
+        Planted { terminal, plant, created: 0, last_report: 0 }
     }
 
     fn bend_event(&mut self, event: Event) -> Event {
@@ -123,24 +129,19 @@ impl Planted {
         }
     }
 
-    fn bend_effects(&self, effects: Vec<Effect>) -> Vec<Effect> {
+    fn bend_effects(&mut self, mut effects: Vec<Effect>) -> Vec<Effect> {
+        let Some(plant) = self.plant else { return effects };
+        goes_early(plant, &mut effects);
         let mut bent = Vec::new();
-        let mut after_send = None;
         for effect in effects {
-            match (self.plant, effect) {
-                (Some(Plant::ReverseAfterSend), Effect::Commit(writes)) if arms(&writes) => {
-                    after_send = Some(Effect::Commit(writes));
-                }
-                (_, Effect::SendToHost(id, frame)) => {
-                    if self.plant == Some(Plant::SendTwice) {
-                        bent.push(Effect::SendToHost(id, Secret::new(frame.expose().to_vec())));
-                    }
+            match (plant, effect) {
+                (Plant::SendTwice, Effect::SendToHost(id, frame)) => {
+                    bent.push(Effect::SendToHost(id, Secret::new(frame.expose().to_vec())));
                     bent.push(Effect::SendToHost(id, frame));
-                    bent.extend(after_send.take());
                 }
-                (Some(plant), Effect::Commit(writes)) => {
+                (_, Effect::Commit(writes)) => {
                     if plant == Plant::ReportBeforeCommit {
-                        bent.extend(early_report(&writes));
+                        bent.extend(self.early_report(&writes));
                     }
                     bent.push(Effect::Commit(
                         writes
@@ -152,14 +153,18 @@ impl Planted {
                             .collect(),
                     ));
                 }
-                (Some(plant), Effect::CommitIf(admission, writes)) => {
+                (_, Effect::CommitIf(admission, writes)) => {
                     let writes = writes.into_iter().map(|write| bend_write(plant, write)).collect();
                     bent.push(Effect::CommitIf(admission, writes));
                 }
-                (Some(Plant::ApproveUnknown), Effect::Report(mut view)) => {
+                (Plant::ApproveUnknown, Effect::Report(mut view)) => {
                     if view.attempt.outcome == Some(Outcome::Unknown) {
                         view.attempt.outcome = Some(Outcome::Approved);
                     }
+                    bent.push(Effect::Report(view));
+                }
+                (_, Effect::Report(view)) => {
+                    self.last_report = view.sequence;
                     bent.push(Effect::Report(view));
                 }
                 (_, effect) => bent.push(effect),
@@ -167,30 +172,49 @@ impl Planted {
         }
         bent
     }
+
+    /// What is really reported once the card is done with, as soon as it is known.
+    fn early_report(&self, writes: &[Write]) -> Option<Effect> {
+        writes.iter().find_map(|write| match write {
+            Write::Attempt(attempt) if attempt.outcome.is_some_and(Outcome::is_charged) => {
+                Some(Effect::Report(Box::new(TransactionView {
+                    attempt: (**attempt).clone(),
+                    state: State::Completing,
+                    sequence: self.last_report,
+                    prompt: Prompt::Approved,
+                    deadline: None,
+                    queue_position: 0,
+                    pin_digits: 0,
+                    candidates: Vec::new(),
+                    code: None,
+                })))
+            }
+            _ => None,
+        })
+    }
 }
 
-fn arms(writes: &[Write]) -> bool {
-    writes
-        .iter()
-        .any(|write| matches!(write, Write::Reversal(reversal) if reversal.state == ReversalState::Armed))
+/// Moves what must wait for a commit before it.
+fn goes_early(plant: Plant, effects: &mut Vec<Effect>) {
+    let is_awaited = |effect: &Effect| matches!(effect, Effect::Commit(writes) if is_awaited(plant, writes));
+    let Some(commit) = effects.iter().position(is_awaited) else { return };
+    let waits = |effect: &Effect| match plant {
+        Plant::ReverseAfterSend => matches!(effect, Effect::SendToHost(..)),
+        Plant::PrintBeforeCommit => matches!(effect, Effect::Print(..)),
+        _ => false,
+    };
+    if let Some(after) = effects[commit..].iter().position(waits) {
+        let effect = effects.remove(commit + after);
+        effects.insert(commit, effect);
+    }
 }
 
-fn early_report(writes: &[Write]) -> Option<Effect> {
-    writes.iter().find_map(|write| match write {
-        Write::Attempt(attempt) if attempt.outcome.is_some_and(Outcome::is_charged) => {
-            Some(Effect::Report(Box::new(TransactionView {
-                attempt: (**attempt).clone(),
-                state: State::Completing,
-                sequence: u64::MAX / 2,
-                prompt: Prompt::Approved,
-                deadline: None,
-                queue_position: 0,
-                pin_digits: 0,
-                candidates: Vec::new(),
-                code: None,
-            })))
-        }
-        _ => None,
+/// Whether a planted bug does not wait for this commit.
+fn is_awaited(plant: Plant, writes: &[Write]) -> bool {
+    writes.iter().any(|write| match (plant, write) {
+        (Plant::ReverseAfterSend, Write::Reversal(reversal)) => reversal.state == ReversalState::Armed,
+        (Plant::PrintBeforeCommit, Write::PrintJob(job)) => job.state == PrintState::Queued,
+        _ => false,
     })
 }
 

@@ -1,7 +1,9 @@
 //! The runner's ports and journal as the simulation has them: what the runner does is put down for the world to carry
-//! on, and the oracle sees each commit.
+//! on. The oracle sees each commit, and judges at the port what is told, sent and printed: it must be on the disk by
+//! then, not only when everything is carried on.
 
-use crate::{oracle::Oracle, random::Random};
+use crate::{disk::Disk, oracle::Oracle, random::Random, world::PROFILE};
+use posd_acquirer::MessageKind;
 use posd_journal::Journal;
 use posd_receipt::Slip;
 use posd_runner::{Journal as Port, Ports, Report};
@@ -19,7 +21,8 @@ pub(crate) enum Done {
     Reply(CallId, Result<Answer, CallError>),
     Vault(u32, Request),
     ResetVault,
-    Send(ExchangeId, Secret),
+    /// With what it is, and its trace number.
+    Send(ExchangeId, Secret, Option<(MessageKind, u32)>),
     Close(ExchangeId),
     Report(Report),
     Print(PrintJob),
@@ -61,18 +64,34 @@ impl Shared {
     }
 }
 
+/// The journal, and its write-ahead log.
+pub(crate) const JOURNAL: &str = "journal.db";
+const LOG: &str = "journal.db-wal";
+
 /// The ports.
-pub(crate) struct Wires(pub(crate) Rc<RefCell<Shared>>);
+pub(crate) struct Wires {
+    pub(crate) shared: Rc<RefCell<Shared>>,
+    pub(crate) oracle: Rc<RefCell<Oracle>>,
+    pub(crate) disk: Disk,
+}
 
 impl Wires {
     fn put(&self, done: Done) {
-        self.0.borrow_mut().done.push_back(done);
+        self.shared.borrow_mut().done.push_back(done);
+    }
+
+    /// Something becomes visible outside: whatever it stands on must have reached the platter. SQLite's log has every
+    /// commit until its pages have come home, so a page that is still on its way there loses nothing.
+    fn judge<T>(&self, what: &str, judge: impl FnOnce(&mut Oracle) -> T) -> T {
+        let mut oracle = self.oracle.borrow_mut();
+        oracle.goes_out(what, self.disk.could_lose(LOG));
+        judge(&mut oracle)
     }
 }
 
 impl Ports for Wires {
     fn before(&mut self, effect: &Effect) -> ControlFlow<()> {
-        let mut shared = self.0.borrow_mut();
+        let mut shared = self.shared.borrow_mut();
         // Debug output of effects hides card data, so the trace holds none.
         let line = format!("{} {effect:?}\n", shared.now);
         shared.trace.update(line.as_bytes());
@@ -89,12 +108,21 @@ impl Ports for Wires {
         ControlFlow::Continue(())
     }
     fn now(&self) -> Moment {
-        self.0.borrow().moment()
+        self.shared.borrow().moment()
     }
     fn random(&mut self) -> [u8; 8] {
-        self.0.borrow_mut().random.next().to_be_bytes()
+        self.shared.borrow_mut().random.next().to_be_bytes()
     }
     fn reply(&mut self, call: CallId, answer: Result<Answer, CallError>) {
+        match &answer {
+            Ok(Answer::Transaction(view)) => self.judge("an answer", |oracle| oracle.shown(&view.attempt)),
+            Ok(Answer::Settlement(view)) => {
+                self.judge("an answer", |oracle| oracle.settlement_shown(&view.record));
+            }
+            Ok(_) => self.judge("an answer", |_| ()),
+            // A failing disk is told of, too.
+            Err(_) => {}
+        }
         self.put(Done::Reply(call, answer));
     }
     fn ask_vault(&mut self, id: u32, request: Request) {
@@ -104,15 +132,22 @@ impl Ports for Wires {
         self.put(Done::ResetVault);
     }
     fn send_to_host(&mut self, exchange: ExchangeId, frame: Secret) {
-        self.put(Done::Send(exchange, frame));
+        let left = self.judge("a message", |oracle| oracle.leaves(frame.expose(), &PROFILE));
+        self.put(Done::Send(exchange, frame, left));
     }
     fn close_exchange(&mut self, exchange: ExchangeId) {
         self.put(Done::Close(exchange));
     }
     fn report(&mut self, report: Report) {
+        self.judge("a report", |oracle| match &report {
+            Report::Transaction(view) => oracle.shown(&view.attempt),
+            Report::Settlement(view) => oracle.settlement_shown(&view.record),
+            Report::Terminal(_) | Report::PrintJob(..) => {}
+        });
         self.put(Done::Report(report));
     }
     fn print(&mut self, job: PrintJob, _: Slip) {
+        self.judge("a slip", |oracle| oracle.printed(&job));
         self.put(Done::Print(job));
     }
     /// There is always room, and nobody asks for a diagnosis.

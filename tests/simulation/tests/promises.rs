@@ -233,6 +233,21 @@ fn a_crash_at_every_effect_of_a_shown_code_and_again_in_its_recovery() {
     crash_everywhere(Kind::QrShow, 20, 5);
 }
 
+/// It is judged when it goes out, so no crash is needed to see it; each is seen as what it is.
+#[test]
+fn what_goes_out_before_it_is_durable_is_seen_on_a_day_without_faults() {
+    for (plant, seen) in [
+        (Plant::DropFsync, "went out while a power cut would still take what it stands on"),
+        (Plant::ReverseAfterSend, "left before its intent was durable"),
+        (Plant::ReportBeforeCommit, "before that was durable"),
+        (Plant::PrintBeforeCommit, "was printed before it was durable"),
+    ] {
+        let day = Plan { faults: Faults::None, sales: 1, plant: Some(plant), ..plan(5) };
+        let Err(violation) = World::run(day) else { panic!("{plant:?} was not found") };
+        assert!(violation.0.contains(seen), "{plant:?}: {}", violation.0);
+    }
+}
+
 #[test]
 fn every_planted_bug_is_found() {
     for plant in Plant::ALL {

@@ -65,6 +65,10 @@ impl File {
         }
     }
 
+    pub(super) fn has_unsynced_write(&self) -> bool {
+        self.unsynced.iter().any(|change| matches!(change, Change::Write { .. }))
+    }
+
     pub(super) fn survives_by_name(&self) -> bool {
         self.platter.is_some()
     }

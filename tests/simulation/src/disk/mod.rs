@@ -122,6 +122,11 @@ impl Disk {
         lock(&self.state).changes
     }
 
+    /// Whether a power cut now could take something that was written to a file.
+    pub fn could_lose(&self, name: &str) -> bool {
+        lock(&self.state).files.get(name).is_some_and(File::has_unsynced_write)
+    }
+
     /// The names of the files, as a process sees them.
     pub fn names(&self) -> Vec<String> {
         lock(&self.state).files.keys().cloned().collect()

@@ -4,7 +4,7 @@ use super::{Coming, Faults, World, all_attempts, vault::new_vault};
 use crate::{
     Violation,
     plant::{Plant, Planted},
-    wires::{Done, Watched, Wires},
+    wires::{Done, JOURNAL, Watched, Wires},
 };
 use posd_emv::{
     configuration::{Application, AuthorityKey, Configuration},
@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-pub(super) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+pub(crate) static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| {
     let mut profile =
         Profile { reply_timeout_s: 10, connect_timeout_s: 5, parameters_flag: true, ..Profile::default() };
     profile.phone_orders = true;
@@ -86,7 +86,7 @@ impl World {
     pub(super) fn start(&mut self) {
         // What was drawn while the power was off meets no disk.
         self.disk.heal();
-        let path = self.disk.path("journal.db");
+        let path = self.disk.path(JOURNAL);
         let opened = if self.plan.plant == Some(Plant::DropFsync) {
             Journal::open_without_fsync(&path, self.disk.vfs_name())
         } else {
@@ -102,7 +102,7 @@ impl World {
         };
         if self.crashes > 0 {
             let attempts = all_attempts(&journal).unwrap_or_default();
-            self.oracle.borrow_mut().reopened(&attempts);
+            self.oracle.borrow_mut().reopened(&journal, &attempts);
             self.oracle.borrow_mut().reopened_sets(&journal.sets().unwrap_or_default());
         }
         if self.faults_on && self.random.percent(10) {
@@ -139,7 +139,9 @@ impl World {
         };
         let flow = Planted::new(Terminal::new(settings), self.plan.plant);
         let watched = Watched { journal, oracle: Rc::clone(&self.oracle) };
-        self.runner = Some(Runner::new(flow, watched, Wires(Rc::clone(&self.shared))));
+        let (shared, oracle) = (Rc::clone(&self.shared), Rc::clone(&self.oracle));
+        let wires = Wires { shared, oracle, disk: self.disk.clone() };
+        self.runner = Some(Runner::new(flow, watched, wires));
         self.connection += 1;
         self.downloads.asked_at = None;
         self.app.restart();
@@ -186,8 +188,8 @@ impl World {
             shared.done.drain(..).collect()
         };
         for done in left {
-            if let Done::Send(exchange, frame) = done {
-                self.send(exchange, frame);
+            if let Done::Send(exchange, frame, left) = done {
+                self.send(exchange, frame, left);
             }
         }
         self.open.clear();
@@ -253,7 +255,7 @@ impl World {
                     self.vault_up = false;
                     self.later(500, Coming::VaultBack);
                 }
-                Done::Send(exchange, frame) => self.send(exchange, frame),
+                Done::Send(exchange, frame, left) => self.send(exchange, frame, left),
                 Done::Close(exchange) => {
                     self.open.remove(&exchange);
                 }

@@ -1,15 +1,14 @@
 //! The way to the test acquirer and back.
 
-use super::{Coming, World, daemon::PROFILE};
+use super::{Coming, World};
 use posd_acquirer::{Action, Delivery, MessageKind};
 use posd_terminal::{HostResult, Kind};
 use posd_unionpay::Family;
 use posd_vault_protocol::Secret;
 
 impl World {
-    /// A request leaves.
-    pub(super) fn send(&mut self, exchange: u64, frame: Secret) {
-        let left = self.oracle.borrow_mut().leaves(frame.expose(), &PROFILE);
+    /// A request is on its way: what it is, with its trace number.
+    pub(super) fn send(&mut self, exchange: u64, frame: Secret, left: Option<(MessageKind, u32)>) {
         if self.faults_on && self.random.percent(4) {
             return self.later(20, Coming::FromHost(exchange, HostResult::NotSent));
         }

@@ -9,7 +9,7 @@ mod plan;
 mod settlement;
 mod vault;
 
-pub(crate) use daemon::OFFLINE_LIMITS;
+pub(crate) use daemon::{OFFLINE_LIMITS, PROFILE};
 pub(crate) use host::{FAMILIES, host_kind};
 pub use plan::{Faults, Outcome, Plan, chain};
 

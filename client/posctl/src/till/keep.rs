@@ -8,6 +8,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// A transaction under way, as it was asked for.
@@ -39,6 +40,9 @@ impl Kept {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     path: PathBuf,
+    /// The turn of what was last written. Orders run beside each other: the end of one transaction must never take
+    /// away the note of the next.
+    turn: Mutex<u64>,
     _lock: Flock<File>,
 }
 
@@ -62,7 +66,7 @@ impl Keeper {
             OpenOptions::new().create(true).truncate(false).write(true).open(directory.join("till.lock"))?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
             .map_err(|_| io::Error::new(io::ErrorKind::ResourceBusy, "another till of this user runs"))?;
-        Ok(Keeper { path: directory.join("till.json"), _lock: lock })
+        Ok(Keeper { path: directory.join("till.json"), turn: Mutex::new(0), _lock: lock })
     }
 
     /// What an earlier run left.
@@ -79,11 +83,13 @@ impl Keeper {
         }
     }
 
-    /// Writes it down; durable when this returns.
+    /// Writes it down for a turn, counted up from 1; durable when this returns.
     ///
     /// # Errors
     /// That of the file system; then nothing may be sold under it.
-    pub(crate) fn save(&self, kept: &Kept) -> io::Result<()> {
+    pub(crate) fn save(&self, kept: &Kept, turn: u64) -> io::Result<()> {
+        let mut last = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = turn;
         let new = self.path.with_extension("new");
         let mut file = File::create(&new)?;
         file.write_all(&serde_json::to_vec(kept)?)?;
@@ -92,11 +98,15 @@ impl Keeper {
         self.sync_directory()
     }
 
-    /// The end of it was seen.
+    /// The end of a turn was seen. The note of a later one stays.
     ///
     /// # Errors
     /// That of the file system; the next start then shows the end once more.
-    pub(crate) fn forget(&self) -> io::Result<()> {
+    pub(crate) fn forget(&self, turn: u64) -> io::Result<()> {
+        let last = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last > turn {
+            return Ok(());
+        }
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => self.sync_directory(),
@@ -123,17 +133,35 @@ mod tests {
         };
         let keeper = Keeper::take(home.path()).unwrap();
         assert_eq!(keeper.load().unwrap(), None);
-        keeper.save(&kept).unwrap();
+        keeper.save(&kept, 1).unwrap();
         let second = Keeper::take(home.path()).unwrap_err();
         assert_eq!(second.kind(), io::ErrorKind::ResourceBusy, "one till at a time");
         drop(keeper);
         let keeper = Keeper::take(home.path()).unwrap();
         assert_eq!(keeper.load().unwrap(), Some(kept));
-        keeper.forget().unwrap();
-        keeper.forget().unwrap();
+        keeper.forget(0).unwrap();
+        keeper.forget(0).unwrap();
         assert_eq!(keeper.load().unwrap(), None);
         std::fs::write(home.path().join("till.json"), "{").unwrap();
         assert!(keeper.load().is_err(), "a damaged file is not taken for none");
+    }
+
+    #[test]
+    fn the_end_of_one_that_comes_late_leaves_the_note_of_the_next() {
+        let home = tempfile::tempdir().unwrap();
+        let kept = |reference: &str| Kept {
+            reference: reference.to_owned(),
+            kind: "sale".to_owned(),
+            amount: 1234,
+            original: None,
+        };
+        let keeper = Keeper::take(home.path()).unwrap();
+        keeper.save(&kept("till-1"), 1).unwrap();
+        keeper.save(&kept("till-2"), 2).unwrap();
+        keeper.forget(1).unwrap();
+        assert_eq!(keeper.load().unwrap(), Some(kept("till-2")));
+        keeper.forget(2).unwrap();
+        assert_eq!(keeper.load().unwrap(), None);
     }
 
     #[test]

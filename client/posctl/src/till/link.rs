@@ -33,6 +33,8 @@ struct Shared {
 pub(crate) struct Link {
     shared: Arc<Shared>,
     following: Option<AbortHandle>,
+    /// Transactions asked for so far: which note an end belongs to.
+    turn: u64,
 }
 
 /// How an order ended.
@@ -47,16 +49,19 @@ impl Link {
     pub(crate) fn new(news: UnboundedSender<News>, keeper: Keeper, language: &'static str) -> Link {
         let shared = Arc::new(Shared { news, keeper, terminal: Mutex::new(None), language });
         tokio::spawn(watch(shared.clone()));
-        Link { shared, following: None }
+        Link { shared, following: None, turn: 0 }
     }
 
     /// Performs an order; its news comes later.
     pub(crate) fn perform(&mut self, order: Order) {
         let follows = matches!(order, Order::Begin(_) | Order::Again(_) | Order::Resume(_) | Order::Start(_));
-        let shared = self.shared.clone();
+        if matches!(order, Order::Begin(_) | Order::Again(_)) {
+            self.turn += 1;
+        }
+        let (shared, turn) = (self.shared.clone(), self.turn);
         let task = tokio::spawn(async move {
             let name = name(&order);
-            match shared.perform(order).await {
+            match shared.perform(order, turn).await {
                 Ok(Ended::Done(word)) => shared.tell(News::Done(word)),
                 Ok(Ended::Said(news)) => shared.tell(news),
                 Ok(Ended::Silent) => {}
@@ -114,11 +119,11 @@ impl Shared {
         *self.terminal.lock().await = None;
     }
 
-    async fn perform(self: &Arc<Shared>, order: Order) -> Result<Ended, Error> {
+    async fn perform(self: &Arc<Shared>, order: Order, turn: u64) -> Result<Ended, Error> {
         let terminal = match order {
             // Nothing is made under a reference that is not written down.
             Order::Begin(ref kept) | Order::Again(ref kept) => {
-                if let Err(fault) = self.keep(kept.clone()).await {
+                if let Err(fault) = self.keep(kept.clone(), turn).await {
                     return Ok(Ended::Said(News::NotKept(fault)));
                 }
                 self.terminal().await?
@@ -144,7 +149,7 @@ impl Shared {
             Order::Resume(reference) => match terminal.find(&reference).await {
                 Ok(found) => return self.follow(&found, false).await,
                 Err(error) if error.refused() == Some("NotFound") => {
-                    self.forget().await;
+                    self.forget(turn).await;
                     return Ok(Ended::Said(News::NeverMade));
                 }
                 Err(error) => return Err(error),
@@ -155,7 +160,7 @@ impl Shared {
                     None => Ok(()),
                 };
                 match acknowledged {
-                    Ok(()) | Err(Error::Refused { .. }) => self.forget().await,
+                    Ok(()) | Err(Error::Refused { .. }) => self.forget(turn).await,
                     // It is shown once more after the next start.
                     Err(error) => return Err(error),
                 }
@@ -217,18 +222,18 @@ impl Shared {
         Ok(Ended::Silent)
     }
 
-    async fn keep(self: &Arc<Shared>, kept: Kept) -> Result<(), String> {
+    async fn keep(self: &Arc<Shared>, kept: Kept, turn: u64) -> Result<(), String> {
         let shared = self.clone();
-        match tokio::task::spawn_blocking(move || shared.keeper.save(&kept)).await {
+        match tokio::task::spawn_blocking(move || shared.keeper.save(&kept, turn)).await {
             Ok(saved) => saved.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    async fn forget(self: &Arc<Shared>) {
+    async fn forget(self: &Arc<Shared>, turn: u64) {
         let shared = self.clone();
         // What stays is shown once more, which charges nobody.
-        let _ = tokio::task::spawn_blocking(move || shared.keeper.forget()).await;
+        let _ = tokio::task::spawn_blocking(move || shared.keeper.forget(turn)).await;
     }
 
     /// Tells each change of a settlement until it has ended, and then its slip.

@@ -2,12 +2,13 @@
 
 use posd_vault_protocol::DeviceState;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use crate::{
     Core, KeyRefusal, KeyReply, KeyRequest, Output, PadPrompt,
     core::Then,
-    crypto, password,
+    crypto,
+    held::Held,
+    password,
     prompt::{Prompt, Purpose},
 };
 
@@ -21,7 +22,7 @@ const LOCK: &str = "custodians";
 /// The component that waits for another custodian.
 pub(crate) struct FirstComponent {
     custodian: String,
-    component: Zeroizing<[u8; 16]>,
+    component: Held<16>,
     deadline: u64,
 }
 
@@ -48,11 +49,9 @@ impl Core {
                 if let Err(refusal) = self.authenticate(&custodian, password.expose(), now) {
                     return self.answer(KeyReply::Refused(refusal));
                 }
-                match component.expose().try_into() {
-                    Ok(component) => {
-                        self.component(custodian, Zeroizing::new(component), check_value, now);
-                    }
-                    Err(_) => self.answer(KeyReply::Refused(KeyRefusal::Malformed)),
+                match Held::of(component.expose()) {
+                    Some(component) => self.component(custodian, component, check_value, now),
+                    None => self.answer(KeyReply::Refused(KeyRefusal::Malformed)),
                 }
             }
             KeyRequest::Type { custodian } => {
@@ -94,7 +93,7 @@ impl Core {
     }
 
     pub(crate) fn component_typed(&mut self, name: String, digits: &[u8], now: u64) {
-        let mut component = Zeroizing::new([0; 16]);
+        let mut component = Held::zero();
         if !hex_of(digits, &mut component[..]) {
             return self.answer(KeyReply::Refused(KeyRefusal::Malformed));
         }
@@ -102,13 +101,7 @@ impl Core {
         self.begin(Prompt::new(purpose, PadPrompt::CheckValue, 12..=12, PROMPT, now));
     }
 
-    pub(crate) fn check_value_typed(
-        &mut self,
-        name: String,
-        component: Zeroizing<[u8; 16]>,
-        digits: &[u8],
-        now: u64,
-    ) {
+    pub(crate) fn check_value_typed(&mut self, name: String, component: Held<16>, digits: &[u8], now: u64) {
         let mut check_value = [0; 3];
         if !hex_of(digits, &mut check_value) {
             return self.answer(KeyReply::Refused(KeyRefusal::Malformed));
@@ -117,13 +110,7 @@ impl Core {
     }
 
     /// Takes a component of a custodian who has shown who he is.
-    fn component(
-        &mut self,
-        custodian: String,
-        component: Zeroizing<[u8; 16]>,
-        check_value: [u8; 3],
-        now: u64,
-    ) {
+    fn component(&mut self, custodian: String, component: Held<16>, check_value: [u8; 3], now: u64) {
         let own = crypto::check_value(&component[..]);
         if !own.is_some_and(|own| bool::from(own[..].ct_eq(&check_value[..]))) {
             return self.answer(KeyReply::Refused(KeyRefusal::CheckFailed));
@@ -146,7 +133,7 @@ impl Core {
         };
         // Work keys came under the old master key and fall with it; sealed data stays readable.
         let mut keys = self.keys.clone();
-        keys.master = Some(*master);
+        keys.master = Some(master);
         zeroize::Zeroize::zeroize(&mut keys.pin);
         zeroize::Zeroize::zeroize(&mut keys.mac);
         let keys = self.keys_with_data_key(keys);

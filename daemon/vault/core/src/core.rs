@@ -14,6 +14,7 @@ use crate::{
     change::{Renewal, Task},
     check::lock_of,
     crypto::{self, Block},
+    held::{Held, wipe_stack},
     keys::Keys,
     password::Locks,
     prompt::{Prompt, Purpose},
@@ -29,7 +30,7 @@ const MAXIMUM_SEALED: usize = 512;
 /// The secure module's state. See [`Core::handle`].
 pub struct Core {
     pub(crate) settings: Settings,
-    storage_key: Option<Zeroizing<[u8; 32]>>,
+    storage_key: Option<Held<32>>,
     unreadable: bool,
     pub(crate) keys: Keys,
     storing: VecDeque<Storing>,
@@ -112,12 +113,12 @@ impl Core {
         store_blob: Option<Vec<u8>>,
         random: Random,
     ) -> Core {
-        let storage_key: Option<Zeroizing<[u8; 32]>> =
-            storage_key.and_then(|key| key.expose().try_into().ok().map(Zeroizing::new));
+        let storage_key: Option<Held<32>> = storage_key.and_then(|key| Held::of(key.expose()));
         let opened = match (&storage_key, &store_blob) {
             (Some(key), Some(blob)) => Keys::open(key, blob),
             _ => Some(Keys::default()),
         };
+        wipe_stack();
         let unreadable = opened.is_none();
         let mut keys = opened.unwrap_or_default();
         // Only where nothing was stored before.
@@ -169,6 +170,14 @@ impl Core {
     /// monotonic clock in milliseconds.
     pub fn handle(&mut self, input: Input, now_ms: u64) -> Vec<Output> {
         self.locks.begin(now_ms);
+        self.take(input, now_ms);
+        self.plan_wake();
+        wipe_stack();
+        std::mem::take(&mut self.out)
+    }
+
+    #[inline(never)]
+    fn take(&mut self, input: Input, now_ms: u64) {
         match input {
             Input::Connected => {
                 self.disconnected();
@@ -191,8 +200,6 @@ impl Core {
                 }
             }
         }
-        self.plan_wake();
-        std::mem::take(&mut self.out)
     }
 
     pub(crate) fn can_store(&self) -> bool {
@@ -400,7 +407,7 @@ impl Core {
     /// The keys with a data key, a new one if there is none.
     pub(crate) fn keys_with_data_key(&mut self, mut keys: Keys) -> Keys {
         if keys.data.is_none() {
-            (self.random)(keys.data.insert([0; 32]));
+            (self.random)(keys.data.insert(Held::zero()));
         }
         keys
     }

@@ -187,7 +187,7 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
 }
 
 /// What tells a card from others and does not name it: a hash under a key derived from the data key for this alone.
-pub(crate) fn card_key(data_key: &[u8; 32], pan: &str) -> [u8; 16] {
+pub(crate) fn card_key(data_key: &[u8], pan: &str) -> [u8; 16] {
     let key = Zeroizing::new(hmac(data_key, b"posd card key 1"));
     let [first, _] = *hmac(&key[..], pan.as_bytes()).as_chunks::<16>().0 else { return [0; 16] };
     first
@@ -198,7 +198,7 @@ const TAG: usize = 16;
 
 /// AES-256-GCM: `header | nonce | cipher text | tag`, bound to the header and to `bound`.
 pub(crate) fn seal(
-    key: &[u8; 32],
+    key: &[u8],
     header: &[u8],
     bound: &[u8],
     clear: &[u8],
@@ -221,7 +221,7 @@ pub(crate) fn seal(
 }
 
 /// Undoes [`seal`]; `None` if header, key, bound or text are others.
-pub(crate) fn open(key: &[u8; 32], header: &[u8], bound: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn open(key: &[u8], header: &[u8], bound: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, rest) = sealed.strip_prefix(header)?.split_first_chunk::<NONCE>()?;
     let (text, tag) = rest.split_last_chunk::<TAG>()?;
     let mut clear = Zeroizing::new(text.to_vec());

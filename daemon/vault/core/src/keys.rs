@@ -8,6 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     crypto::{self, Cipher},
+    held::Held,
     table::Table,
 };
 
@@ -20,13 +21,13 @@ const HEADER_1: &[u8] = b"posd-vault\x01";
 #[derive(Clone, Default, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Keys {
     /// Terminal master key (TMK), double length.
-    pub(crate) master: Option<[u8; 16]>,
+    pub(crate) master: Option<Held<16>>,
     /// PIN work key (PIK), double or triple length.
     pub(crate) pin: Option<Vec<u8>>,
     /// MAC work key (MAK), single, double or triple length.
     pub(crate) mac: Option<Vec<u8>>,
     /// The key that card data is sealed under.
-    pub(crate) data: Option<[u8; 32]>,
+    pub(crate) data: Option<Held<32>>,
     /// Wrong passwords in a row, so that a restart frees nobody. No secret.
     #[zeroize(skip)]
     pub(crate) wrong_tries: BTreeMap<String, u32>,
@@ -37,7 +38,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// The blob to store.
-    pub(crate) fn seal(&self, storage: &[u8; 32], random: &mut dyn FnMut(&mut [u8])) -> Option<Vec<u8>> {
+    pub(crate) fn seal(&self, storage: &[u8], random: &mut dyn FnMut(&mut [u8])) -> Option<Vec<u8>> {
         let length = postcard::experimental::serialized_size(self).ok()?;
         let mut clear = Zeroizing::new(vec![0; length]);
         postcard::to_slice(self, &mut clear).ok()?;
@@ -45,7 +46,7 @@ impl Keys {
     }
 
     /// What [`Keys::seal`] stored; `None` for another storage key or an altered blob.
-    pub(crate) fn open(storage: &[u8; 32], blob: &[u8]) -> Option<Keys> {
+    pub(crate) fn open(storage: &[u8], blob: &[u8]) -> Option<Keys> {
         let clear = match crypto::open(storage, HEADER, b"store", blob) {
             Some(clear) => clear,
             None => {

@@ -16,6 +16,7 @@ mod core;
 mod crypto;
 mod custodian;
 mod event;
+mod held;
 mod keys;
 mod operator;
 mod password;

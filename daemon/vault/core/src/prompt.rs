@@ -6,6 +6,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::{
     Operator, PadPrompt,
     change::{Renewal, Task},
+    held::Held,
     verify::PinKey,
 };
 
@@ -48,7 +49,7 @@ pub(crate) enum Purpose {
     /// A key component.
     Component { name: String },
     /// The check value of the component typed before.
-    CheckValue { name: String, component: zeroize::Zeroizing<[u8; 16]> },
+    CheckValue { name: String, component: Held<16> },
 }
 
 impl Purpose {

@@ -9,10 +9,14 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use nix::sys::{
-    signal::{SigSet, Signal},
-    signalfd::{SfdFlags, SignalFd},
-    termios::{LocalFlags, SetArg, tcgetattr, tcsetattr},
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+        termios::{LocalFlags, SetArg, tcgetattr, tcsetattr},
+    },
 };
 use posd_vault_core::{Core, KeyReply, KeyRequest, hash_password};
 use posd_vault_protocol::{Decoder, Secret, encode};
@@ -29,6 +33,18 @@ use crate::{
 
 /// Root, who alone may load keys.
 const ROOT: u32 = 0;
+
+/// What ends the process in order instead of at once, so that every secret is wiped: whatever anybody sends to end a
+/// process, or a terminal that closes. SIGKILL cannot be heard; SIGABRT means that the loop hangs, and would not be.
+const ENDING: [Signal; 7] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGALRM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
 
 #[derive(Parser)]
 #[command(name = "posd-vault", version, about = "The secure module of the payment terminal.")]
@@ -94,6 +110,14 @@ fn random(buffer: &mut [u8]) {
     }
 }
 
+/// Readable once the process has been told to end. To be made before any thread, so that every thread has the signals
+/// blocked, and before any secret is read.
+fn ending() -> nix::Result<SignalFd> {
+    let signals: SigSet = ENDING.into_iter().collect();
+    signals.thread_block()?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
 /// Logs to the journal when standard error goes there, else to standard error.
 fn start_log() {
     if systemd_journal_logger::connected_to_journal()
@@ -131,12 +155,7 @@ fn serve(config: &Path, credentials: Option<&Path>) -> Result<ExitCode, Failure>
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         log::error!("fault in the secure module at {place}");
     }));
-    let mut stopping = SigSet::empty();
-    stopping.add(Signal::SIGTERM);
-    stopping.add(Signal::SIGINT);
-    // Before any thread, so that every thread has them blocked.
-    stopping.thread_block()?;
-    let stop = SignalFd::with_flags(&stopping, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let stop = ending()?;
 
     let configuration = Configuration::read(config)?;
     let settings = configuration.settings()?;
@@ -174,11 +193,12 @@ fn serve(config: &Path, credentials: Option<&Path>) -> Result<ExitCode, Failure>
 
 fn hash() -> Result<ExitCode, Failure> {
     harden()?;
-    let password = ask("Password: ")?;
+    let stop = ending()?;
+    let password = ask("Password: ", &stop)?;
     if password.is_empty() {
         return Err("the password is empty".into());
     }
-    if io::stdin().is_terminal() && *ask("Again: ")? != *password {
+    if io::stdin().is_terminal() && *ask("Again: ", &stop)? != *password {
         return Err("the two passwords differ".into());
     }
     let hash = hash_password(&password, &mut random).ok_or("there is not enough memory for argon2id")?;
@@ -189,13 +209,14 @@ fn hash() -> Result<ExitCode, Failure> {
 fn load_key(custodian: Option<String>, pad: bool, socket: &Path) -> Result<ExitCode, Failure> {
     harden()?;
     lock_memory()?;
+    let stop = ending()?;
     let request = match (custodian, pad) {
         (None, _) => KeyRequest::Abandon,
         (Some(custodian), true) => KeyRequest::Type { custodian },
         (Some(custodian), false) => {
-            let password = Secret::new(ask("Password: ")?.to_vec());
-            let component = hexadecimal("Component (32 hexadecimal digits): ", 16)?;
-            let check_value = hexadecimal("Check value (6 hexadecimal digits): ", 3)?;
+            let password = Secret::new(ask("Password: ", &stop)?.to_vec());
+            let component = hexadecimal("Component (32 hexadecimal digits): ", 16, &stop)?;
+            let check_value = hexadecimal("Check value (6 hexadecimal digits): ", 3, &stop)?;
             let check_value =
                 check_value.as_slice().try_into().map_err(|_| "the check value is 6 hexadecimal digits")?;
             KeyRequest::Give { custodian, password, component: Secret::new(component.to_vec()), check_value }
@@ -209,7 +230,7 @@ fn load_key(custodian: Option<String>, pad: bool, socket: &Path) -> Result<ExitC
     if typed {
         writeln!(out, "Go on at the PIN pad: password, component, check value; Enter after each.")?;
     }
-    match answer(&mut stream)? {
+    match answer(&mut stream, &stop)? {
         KeyReply::FirstAccepted => {
             writeln!(out, "First component accepted. Now the other custodian, within ten minutes.")?;
         }
@@ -222,7 +243,7 @@ fn load_key(custodian: Option<String>, pad: bool, socket: &Path) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-fn answer(stream: &mut UnixStream) -> Result<KeyReply, Failure> {
+fn answer(stream: &mut UnixStream, stop: &SignalFd) -> Result<KeyReply, Failure> {
     use io::Read;
     let mut decoder = Decoder::default();
     let mut buffer = [0; 256];
@@ -230,6 +251,7 @@ fn answer(stream: &mut UnixStream) -> Result<KeyReply, Failure> {
         if let Some(reply) = decoder.take()? {
             return Ok(reply);
         }
+        wait(stream, stop)?;
         match stream.read(&mut buffer)? {
             0 => return Err("the secure module closed the connection: only root may load keys".into()),
             count => decoder.push(&buffer[..count]),
@@ -237,8 +259,8 @@ fn answer(stream: &mut UnixStream) -> Result<KeyReply, Failure> {
     }
 }
 
-fn hexadecimal(question: &str, length: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let typed = ask(question)?;
+fn hexadecimal(question: &str, length: usize, stop: &SignalFd) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let typed = ask(question, stop)?;
     let digits = Zeroizing::new(typed.iter().copied().filter(|byte| *byte != b' ').collect::<Vec<u8>>());
     from_hex(&digits)
         .filter(|bytes| bytes.len() == length)
@@ -246,32 +268,52 @@ fn hexadecimal(question: &str, length: usize) -> Result<Zeroizing<Vec<u8>>, Fail
 }
 
 /// Reads one line from standard input; without echo and after the question, if that is a terminal.
-fn ask(question: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn ask(question: &str, stop: &SignalFd) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let input = io::stdin();
     if !input.is_terminal() {
-        return Ok(line()?);
+        return Ok(line(stop)?);
     }
     write!(io::stderr(), "{question}")?;
     let before = tcgetattr(&input)?;
     let mut silent = before.clone();
     silent.local_flags.remove(LocalFlags::ECHO);
     tcsetattr(&input, SetArg::TCSAFLUSH, &silent)?;
-    let typed = line();
+    let typed = line(stop);
     tcsetattr(&input, SetArg::TCSAFLUSH, &before)?;
     writeln!(io::stderr())?;
     Ok(typed?)
 }
 
 /// One line, byte by byte: a buffered reader would keep a copy, and swallow the next line of a pipe.
-fn line() -> io::Result<Zeroizing<Vec<u8>>> {
+fn line(stop: &SignalFd) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut typed = Zeroizing::new(Vec::with_capacity(256));
     let mut byte = Zeroizing::new([0; 1]);
     loop {
+        wait(&io::stdin(), stop)?;
         match nix::unistd::read(io::stdin(), &mut byte[..])? {
             0 => return Ok(typed),
             _ if byte[0] == b'\n' => return Ok(typed),
             _ if typed.len() == typed.capacity() => return Err(io::ErrorKind::InvalidInput.into()),
             _ => typed.extend_from_slice(&byte[..]),
         }
+    }
+}
+
+/// Waits until there is something to read.
+///
+/// # Errors
+/// `Interrupted` when the process has been told to end.
+fn wait(input: &impl AsFd, stop: &SignalFd) -> io::Result<()> {
+    let mut both = [input.as_fd(), stop.as_fd()].map(|it| PollFd::new(it, PollFlags::POLLIN));
+    loop {
+        match poll(&mut both, PollTimeout::NONE) {
+            Ok(_) => break,
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match both[1].any() {
+        Some(true) => Err(io::Error::new(io::ErrorKind::Interrupted, "ended by a signal")),
+        _ => Ok(()),
     }
 }

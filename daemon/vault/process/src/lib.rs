@@ -8,8 +8,9 @@
 //! same [`server::Server`].
 //!
 //! Memory: pages are locked, the process cannot be dumped or traced, and keys are wiped when the core is dropped, which
-//! every orderly end does (SIGTERM, SIGINT, errors). A panic or SIGKILL ends the process without that; then the kernel
-//! takes the pages, which were never on disk, and clears them before anyone else gets them.
+//! every orderly end does: errors, and every signal that is sent to end a process but those that nobody can hear. A panic,
+//! SIGKILL or a watchdog's SIGABRT ends the process without that; then the kernel takes the pages, which were never on
+//! disk, and clears them before anyone else gets them.
 //!
 //! Start reading at [`server::Server::run`].
 

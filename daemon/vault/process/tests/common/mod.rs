@@ -84,6 +84,11 @@ impl Vault {
         self.child.id()
     }
 
+    /// The child itself.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
     /// Ends it as systemd does, and gives its exit code.
     pub fn stop(mut self) -> Option<i32> {
         let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);

@@ -75,11 +75,13 @@ pub enum DescribeError {
 /// Describes a frame from its length prefix on, or a body from its message type on.
 ///
 /// # Errors
-/// [`DescribeError`] with the field's number and offset.
+/// [`DescribeError`] with the field's number, and its offset in the bytes that were given.
 pub fn describe(table: &FieldTable, bytes: &[u8]) -> Result<Description, DescribeError> {
     let frame = is_frame(bytes).then(|| Frame::read(bytes)).transpose()?;
     let body = frame.map_or(bytes, |frame| frame.body);
-    let message = Message::decode(body, table)?;
+    let start = bytes.len() - body.len();
+    let message = Message::decode(body, table)
+        .map_err(|error| DecodeError { offset: start + error.offset, ..error })?;
     let fields = message.fields().iter();
     Ok(Description {
         tpdu: frame.map(|frame| bcd::hex(&frame.tpdu.0)),
@@ -126,6 +128,7 @@ impl fmt::Display for Description {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
     use super::*;
     use crate::profile::Profile;
@@ -144,7 +147,14 @@ mod tests {
         let trace = whole.fields.iter().find(|field| field.number == 11).unwrap();
         assert_eq!(trace.value, "000029");
         assert_eq!(describe(&table, &frame[13..]).unwrap().fields, whole.fields);
-        assert!(describe(&table, &frame[13..20]).is_err());
+        // The offset is that of the bytes given, with or without a frame around the body.
+        let mut wrong = frame;
+        wrong[13 + 10] = 0xA0;
+        let fault = |bytes: &[u8]| match describe(&table, bytes) {
+            Err(DescribeError::Message(error)) => (error.field, error.offset),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((fault(&wrong), fault(&wrong[13..])), ((11, 23), (11, 10)));
     }
 
     #[test]

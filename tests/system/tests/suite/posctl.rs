@@ -68,6 +68,13 @@ async fn exit_codes_tell_what_came_of_it() {
     house.host(json!({"clear": true}));
     let (code, said) = posctl(&house, &["sale", "2.00", "--reference", "e"]).await;
     assert_eq!(code, 5, "{said}");
+    let decoded = posd_system_tests::posctl(&["decode", "tvr", "0000048000", "--json"]).await;
+    let said = posd_system_tests::succeeded("posctl", &decoded);
+    assert_eq!((said.lines().count(), &last(&said)[0]["tag"]), (1, &json!("95")));
+    let wrong = posd_system_tests::posctl(&["decode", "iso8583", "0200", "--json"]).await;
+    let said = String::from_utf8(wrong.stdout).unwrap();
+    assert_eq!((wrong.status.code(), said.lines().count()), (Some(2), 1));
+    assert!(last(&said)["text"].as_str().unwrap().contains("field 1 "), "{said}");
     let nobody = posd_system_tests::posctl(&["status", "--json"]).await;
     assert_eq!(nobody.status.code(), Some(8), "without a bus");
 }

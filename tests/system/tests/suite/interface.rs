@@ -39,17 +39,39 @@ fn interface(xml: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
+/// The interfaces of the files, and those of ours in a live description.
+fn own(xml: &str) -> Vec<&str> {
+    let names = xml.split("<interface name=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    names.filter(|name| name.starts_with(posd_client::NAME)).collect()
+}
+
+/// Each object has the interface of its file and no other of ours, and every file has its object here.
 #[tokio::test]
 async fn the_xml_is_what_the_daemon_says_of_itself() {
-    let house = House::new().await;
+    let house = House::new().await.opened().await;
     let transaction = house.create("xml-1", 100).await;
-    for (path, name) in
-        [(posd_client::PATH, posd_client::NAME), (transaction.path().as_str(), posd_client::TRANSACTION)]
-    {
+    let settlement = house.terminal.settle().await.unwrap();
+    let objects = [
+        (posd_client::PATH, posd_client::NAME),
+        (transaction.path().as_str(), posd_client::TRANSACTION),
+        (settlement.path().as_str(), posd_client::SETTLEMENT),
+    ];
+    for (path, name) in objects {
         let live = house.busctl(&["introspect", "--xml-interface", posd_client::NAME, path]).await;
         let live = succeeded("busctl", &live);
+        assert_eq!(own(&live), [name]);
         assert_eq!(interface(&live, name), interface(&file(name), name));
     }
+    let files = std::fs::read_dir(root().join("dbus")).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|it| it == "xml")).collect();
+    files.sort();
+    let texts: Vec<String> = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let mut documented: Vec<&str> = texts.iter().flat_map(|text| own(text)).collect();
+    let mut tried = objects.map(|(_, name)| name);
+    documented.sort_unstable();
+    tried.sort_unstable();
+    assert_eq!(documented, tried);
 }
 
 #[test]

@@ -96,24 +96,9 @@ impl Vault {
         self.child.wait().unwrap().code()
     }
 
-    /// Runs `posd-vault load-key` with these lines on standard input.
+    /// [`load_key`] at this vault.
     pub fn load_key(&self, arguments: &[&str], lines: &[&str]) -> (bool, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_posd-vault"))
-            .arg("load-key")
-            .args(arguments)
-            .arg("--socket")
-            .arg(self.directory.join("keys.sock"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let input = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-        // It may have ended already.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8(text).unwrap())
+        load_key(&self.directory.join("keys.sock"), arguments, lines)
     }
 
     /// Both custodians load the made-up master key.
@@ -123,6 +108,26 @@ impl Vault {
         let (good, text) = self.load_key(&["--custodian", "bob"], &["2222", SECOND, &check_value(SECOND)]);
         assert!(good && text.contains("Check value DAA042"), "{text}");
     }
+}
+
+/// Runs `posd-vault load-key` with these lines on standard input: whether it succeeded, and what it said.
+pub fn load_key(socket: &Path, arguments: &[&str], lines: &[&str]) -> (bool, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_posd-vault"))
+        .arg("load-key")
+        .args(arguments)
+        .arg("--socket")
+        .arg(socket)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    // It may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
 }
 
 /// A process and all its descendants, the last first.

@@ -3,6 +3,7 @@
 use crate::{language::Language, transact::name_and_amount};
 use posd_client::{Details, TerminalState};
 use posd_receipt::width;
+use posd_unionpay::HeaderRequirement;
 use std::io::{self, Write};
 
 /// A text in so many columns; ideographs take two.
@@ -145,6 +146,7 @@ pub(crate) fn terminal(out: &mut impl Write, now: &TerminalState, language: Lang
     let yes = |word: bool| language.pick(if word { "是" } else { "否" }, if word { "yes" } else { "no" });
     let locked = if now.locked { language.pick("（已锁屏）", " (locked)") } else { "" };
     let operator = if now.operator.is_empty() { "-" } else { &now.operator };
+    let asked = HeaderRequirement::from_nibble(now.host_requirement).texts();
     let rows = [
         ("状态", "state", format!("{} {}", state(&now.state, language), now.reasons.join(", "))),
         ("商户", "merchant", format!("{} ({})", now.merchant_name, now.merchant)),
@@ -156,6 +158,7 @@ pub(crate) fn terminal(out: &mut impl Write, now: &TerminalState, language: Lang
         ("待核实退货", "unresolved", now.unresolved_refunds.to_string()),
         ("待上送", "to send", now.queue_length.to_string()),
         ("需处理", "need action", now.needs_action.to_string()),
+        ("主机要求", "host asks", format!("{} {}", now.host_requirement, language.pick(asked.0, asked.1))),
         ("版本", "version", now.version.clone()),
     ];
     for (zh, en, value) in rows {

@@ -64,6 +64,8 @@ words! {
         SignInEnded = "sign-in-ended",
         /// A set was downloaded and is in force.
         Download = "download",
+        /// The host's header began to ask for something; the detail has the digit (reference 2.1).
+        HostRequirement = "host-requirement",
     }
 }
 

@@ -4,10 +4,11 @@
 //! `session.rs`.
 
 use crate::{
+    audit::AuditEvent,
     call::CallId,
     event::{Effect, ExchangeId, HostResult, Note, Timer},
-    record::{AdviceId, ClosingStep, Records, TransactionId},
-    terminal::{Asked, Terminal},
+    record::{AdviceId, ClosingStep, Records, TransactionId, Write},
+    terminal::{Asked, JournalState, Terminal},
 };
 use posd_unionpay::{
     Answer, Mismatch, Profile, Rejection, check_answer,
@@ -343,14 +344,25 @@ impl Terminal {
         self.stale_try = false;
     }
 
-    /// The host's header may ask for something (reference 2.1); 3 is "sign in again". It becomes durable with the
-    /// commit that follows the answer.
+    fn record_requirement(&mut self, requirement: u8) {
+        if self.journal == JournalState::Bad {
+            return;
+        }
+        let operator = self.operator.as_deref().unwrap_or_default();
+        let row = self.audit_row(AuditEvent::HostRequirement, None, operator, format!("digit={requirement}"));
+        self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), row]));
+    }
+
+    /// The host's header may ask for something (reference 2.1); 3 is "sign in again". What it begins to ask for is
+    /// durable at once, with its row; that it asks no longer, with the next commit.
     fn host_requirement(&mut self, answer: &Answer) {
         let requirement = answer.requirement();
-        if requirement != 0 && requirement != self.device.host_requirement {
-            self.effect(Effect::Note(Note::HostRequirement(requirement)));
-        }
+        let begins = requirement != 0 && requirement != self.device.host_requirement;
         self.device.host_requirement = requirement;
+        if begins {
+            self.effect(Effect::Note(Note::HostRequirement(requirement)));
+            self.record_requirement(requirement);
+        }
         if self.exchange.as_ref().is_some_and(|exchange| exchange.purpose != Purpose::Download) {
             self.host_wants(requirement);
         }

@@ -2,7 +2,9 @@
 //! be tried again.
 
 use posd_client::CreateOptions;
-use posd_system_tests::House;
+use posd_system_tests::{House, succeeded};
+use serde_json::json;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn a_code_says_its_class_what_to_do_and_whether_to_try_again() {
@@ -53,4 +55,55 @@ async fn where_the_host_wants_a_sign_in_the_terminal_signs_in_and_the_sale_may_b
     let ended: Vec<&str> =
         rows.iter().filter(|row| row.event == "sign-in-ended").map(|row| row.detail.as_str()).collect();
     assert_eq!(ended, ["batch=000001 code=77", "batch=000001 code=A0", "batch=000001 code=99"]);
+}
+
+/// The last is "sign in again", which the terminal does at once.
+#[tokio::test]
+async fn each_digit_of_the_hosts_header_is_recorded_and_shown() {
+    let mut house = House::new().await.opened().await;
+    let digits = [
+        (1, "download terminal parameters"),
+        (2, "upload terminal status"),
+        (4, "update CA public keys"),
+        (5, "download chip parameters"),
+        (6, "download the terminal's program"),
+        (7, "download the blacklist"),
+        (8, "download currency rates"),
+        (9, "download contactless parameters"),
+        (3, "sign in again"),
+    ];
+    for (digit, words) in digits {
+        house.host(json!({"clear": true}));
+        house.host(json!({"fault": "header", "digit": digit}));
+        house.terminal.diagnose().await.unwrap();
+        asks(&house, digit).await;
+        house.restart();
+        house.in_service().await;
+        asks(&house, digit).await;
+        let said = succeeded("posctl", &house.posctl(&["status", "--lang", "en"], "").await);
+        let shown = said.lines().find_map(|line| line.strip_prefix("host asks")).unwrap();
+        assert_eq!(shown.trim(), format!("{digit} {words}"));
+    }
+    let rows = posd_journal::audit_rows(&house.journal(), 0, 500).unwrap();
+    let of = |event: &str| -> Vec<String> {
+        rows.iter().filter(|row| row.event == event).map(|row| row.detail.clone()).collect()
+    };
+    assert_eq!(of("host-requirement"), digits.map(|(digit, _)| format!("digit={digit}")));
+    assert_eq!(of("sign-in-ended").first().unwrap(), "batch=000001 requirement=3");
+    house.host(json!({"clear": true}));
+    house.terminal.diagnose().await.unwrap();
+    asks(&house, 0).await;
+}
+
+/// Waits until the terminal shows what the host asks for.
+async fn asks(house: &House, digit: u8) {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let shown = house.terminal.state().await.unwrap().host_requirement;
+        if shown == digit {
+            return;
+        }
+        assert!(Instant::now() < end, "{digit} is asked for, {shown} is shown");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -381,6 +381,12 @@ impl Profile {
         must(matches!(self.mac_key_slot, 8 | 16), "mac_key_slot", "must be 8 or 16")?;
         must((4..=12).contains(&self.pin_maximum), "pin_maximum", "must lie in 4 to 12")?;
         must(digits(&self.field53, 16), "field53", "must be 16 digits")?;
+        // 1 would say that it is not in the block that the secure module makes.
+        must(
+            self.field53.starts_with('2'),
+            "field53",
+            "must begin with 2: the account number is in the PIN block",
+        )?;
         must(digits(&self.field22_chip_pin, 3), "field22_chip_pin", "must be three digits")?;
         must(digits(&self.field22_chip, 3), "field22_chip", "must be three digits")?;
         must(digits(&self.field22_manual_pin, 3), "field22_manual_pin", "must be three digits")?;

@@ -53,6 +53,7 @@ fn what_types_do_not_catch_is_named() {
         ("mac_key_slot = 12", "mac_key_slot"),
         ("pin_maximum = 13", "pin_maximum"),
         ("field53 = \"26\"", "field53"),
+        ("field53 = \"1600000000000000\"", "field53"),
         ("field22_chip = \"05\"", "field22_chip"),
         ("track_pad = 1", "track_pad"),
         ("field60_maximum = 13", "field60_maximum"),

@@ -259,6 +259,12 @@ mod tests {
         assert_eq!(block[..], bytes("0612713176FEDCBA"));
     }
 
+    /// The field that the account number goes into: PIN 123456, as a block without account number carries it.
+    #[test]
+    fn vector_pin_field_without_pan() {
+        assert_eq!(pin_field(0x00, &[1, 2, 3, 4, 5, 6]).unwrap()[..], bytes("06123456FFFFFFFF"));
+    }
+
     #[test]
     fn format_2_block_of_four_and_five_digits() {
         assert_eq!(pin_block_format_2(&[1, 2, 3, 4]).unwrap()[..], bytes("241234FFFFFFFFFF"));

@@ -6,6 +6,7 @@ mod certificates;
 mod commands;
 mod known_answers;
 mod misbehaviour;
+mod program;
 mod purchase;
 mod quick_pass;
 mod terminal;

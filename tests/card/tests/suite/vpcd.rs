@@ -7,12 +7,12 @@ use posd_card::{Card, Fault, Misbehaviour, Profile, When, vpcd};
 
 use crate::terminal;
 
-fn message(stream: &mut std::net::TcpStream, bytes: &[u8]) {
+pub(crate) fn message(stream: &mut std::net::TcpStream, bytes: &[u8]) {
     stream.write_all(&(bytes.len() as u16).to_be_bytes()).unwrap();
     stream.write_all(bytes).unwrap();
 }
 
-fn answer(stream: &mut std::net::TcpStream) -> Vec<u8> {
+pub(crate) fn answer(stream: &mut std::net::TcpStream) -> Vec<u8> {
     let mut head = [0; 2];
     stream.read_exact(&mut head).unwrap();
     let mut bytes = vec![0; usize::from(u16::from_be_bytes(head))];

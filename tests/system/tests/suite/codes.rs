@@ -2,7 +2,7 @@
 //! be tried again.
 
 use posd_client::CreateOptions;
-use posd_system_tests::{House, succeeded};
+use posd_system_tests::{House, cause, succeeded};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -106,4 +106,18 @@ async fn asks(house: &House, digit: u8) {
         assert!(Instant::now() < end, "{digit} is asked for, {shown} is shown");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The host has booked a part by then.
+#[tokio::test]
+async fn a_partial_approval_is_reversed_unless_it_is_allowed() {
+    let house = House::new().await.opened().await;
+    let whole = house.sell("whole-or-nothing", 1010).await;
+    assert_eq!((whole.outcome.as_str(), cause(&whole).as_str()), ("failed", "reversed"));
+    assert!(house.booked().is_empty() && house.requests().iter().any(|kind| kind == "reversal"));
+    let options = CreateOptions { allow_partial: true, ..CreateOptions::default() };
+    let part = house.finish(&house.terminal.create("a-part", 1010, &options).await.unwrap()).await;
+    assert_eq!(part.outcome, "partially-approved");
+    let booked = house.booked();
+    assert!(matches!(booked[..], [amount] if amount < 1010), "{booked:?}");
 }

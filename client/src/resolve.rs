@@ -13,6 +13,8 @@ pub struct HostNumbers {
     pub authorisation_code: Option<String>,
     /// The host's date, MMDD.
     pub date: Option<String>,
+    /// What it booked in minor units, where that is less than what was asked.
+    pub amount: Option<u64>,
 }
 
 impl Terminal {
@@ -33,9 +35,11 @@ impl Terminal {
             ("authorisation-code", &numbers.authorisation_code),
             ("date", &numbers.date),
         ];
+        let amount = numbers.amount.map(|amount| ("amount", Variant::from(amount)));
         let given: HashMap<&str, Variant<'_>> = all
             .into_iter()
             .filter_map(|(key, value)| Some((key, Variant::from(value.as_deref()?))))
+            .chain(amount)
             .collect();
         self.call("Resolve", &(id, booked, given, authority)).await.map(drop)
     }

@@ -106,6 +106,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("resolve --rrn", "收单行记录中的参考号"),
     ("resolve --authorisation-code", "收单行记录中的授权码"),
     ("resolve --date", "收单行记录中的日期，MMDD"),
+    ("resolve --amount", "收单行实际入账的金额（少于交易金额时），如 12.34"),
     ("resolve --password-on-stdin", "没有密码键盘时，从标准输入读主管密码"),
     ("print", "打印一联签购单"),
     ("print --id", "交易编号"),

@@ -1,6 +1,6 @@
 //! What came of a transaction whose outcome is unknown, by the supervisor's word.
 
-use crate::{Failure, exit::Exit, show, voice::Voice};
+use crate::{Failure, exit::Exit, show, transact::money, voice::Voice};
 use clap::Args;
 use posd_client::{HostNumbers, Terminal};
 use std::io::{self, Write};
@@ -24,12 +24,16 @@ pub(crate) struct Arguments {
     /// Its date there, as MMDD.
     #[arg(long, requires = "booked")]
     date: Option<String>,
+    /// What it booked, where that is less than what was asked, such as 12.34.
+    #[arg(long, requires = "booked")]
+    amount: Option<String>,
     /// Read the supervisor's password from the standard input, where the device has no PIN pad.
     #[arg(long)]
     password_on_stdin: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
+    let amount = arguments.amount.as_deref().map(|amount| money(amount, voice)).transpose()?;
     let terminal = Terminal::connect().await?;
     let mut password = String::new();
     if arguments.password_on_stdin {
@@ -38,7 +42,7 @@ pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Fail
         voice.hint("请主管在密码键盘上输入密码", "the supervisor types the password on the PIN pad")?;
     }
     let Arguments { id, booked, rrn, authorisation_code, date, .. } = arguments;
-    let numbers = HostNumbers { rrn, authorisation_code, date };
+    let numbers = HostNumbers { rrn, authorisation_code, date, amount };
     terminal.resolve(id, booked, &numbers, password.trim_end_matches('\n')).await?;
     let details = terminal.get(id).await?.details().await?;
     let mut out = io::stdout();

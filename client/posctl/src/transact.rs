@@ -247,7 +247,7 @@ pub(crate) async fn run(
     Ok(Exit::of(&details))
 }
 
-fn money(amount: &str, voice: Voice) -> Result<u64, Failure> {
+pub(crate) fn money(amount: &str, voice: Voice) -> Result<u64, Failure> {
     minor_units(amount).ok_or_else(|| {
         Failure::Usage(voice.pick(
             format!("{amount:?} 不是金额：请写成 12.34 这样的元"),

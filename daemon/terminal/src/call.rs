@@ -235,6 +235,8 @@ pub struct HostNumbers {
     pub authorisation_code: Option<String>,
     /// The host's date (field 13), MMDD.
     pub date: Option<String>,
+    /// What it holds in minor units, where that is less than what was asked.
+    pub amount: Option<u64>,
 }
 
 /// The answer to a call.

@@ -76,6 +76,10 @@ impl Terminal {
                 "a payment by code can still be paid until the host has ended it",
             ));
         }
+        let asked = self.live.get(&id).map_or(0, |live| live.attempt.amount.minor());
+        if numbers.amount.is_some_and(|amount| !(1..=asked).contains(&amount)) {
+            return Err(CallError::InvalidArgument("the acquirer holds from 1 minor unit up to the amount"));
+        }
         if self.is_trying(id) {
             return Err(CallError::Busy);
         }
@@ -100,19 +104,24 @@ impl Terminal {
             return Err(CallError::WrongState(State::Finished));
         };
         let attempt = &mut live.attempt;
-        attempt.outcome = Some(if *booked { Outcome::Approved } else { Outcome::Failed });
+        let asked = attempt.amount.minor();
+        let charged = numbers.amount.unwrap_or(asked);
+        attempt.outcome = Some(match booked {
+            false => Outcome::Failed,
+            true if charged < asked => Outcome::PartiallyApproved,
+            true => Outcome::Approved,
+        });
         attempt.cause = Cause::Resolved;
         attempt.ended = Some(now);
         attempt.supervisor = Some(SUPERVISOR.to_owned());
         if *booked {
-            let charged = attempt.amount.minor();
             attempt.charged = Some(charged);
             attempt.rrn = numbers.rrn.clone().or(attempt.rrn.take());
             attempt.authorisation_code =
                 numbers.authorisation_code.clone().or(attempt.authorisation_code.take());
             attempt.host_date = numbers.date.clone().or(attempt.host_date.take());
             let attempt = attempt.clone();
-            let receipt = self.slip(&attempt, None, attempt.amount.minor(), None);
+            let receipt = self.slip(&attempt, None, charged, None);
             if let Some(live) = self.live.get_mut(id) {
                 live.attempt.receipt = receipt;
             }

@@ -720,6 +720,8 @@ pub(crate) fn numbers(given: HashMap<String, OwnedVariant>) -> Result<HostNumber
             Refused::new("InvalidOption", text)
         };
         match (key.as_str(), value) {
+            ("amount", Variant::U64(amount)) => numbers.amount = Some(*amount),
+            ("amount", _) => return Err(wrong("an amount in minor units (t)")),
             ("rrn", Variant::Str(rrn)) if is_rrn(rrn) => numbers.rrn = Some(rrn.to_string()),
             ("rrn", _) => return Err(wrong("12 letters and digits")),
             ("authorisation-code", Variant::Str(code)) if is_authorisation_code(code) => {

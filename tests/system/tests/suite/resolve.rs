@@ -70,6 +70,23 @@ async fn rule_5_a_refund_without_an_answer_stays_unknown_and_blocks_refunds_of_i
 }
 
 #[tokio::test]
+async fn what_the_acquirer_holds_a_part_of_is_resolved_to_that_part() {
+    let house = House::new().await.opened().await;
+    let silent = silent_refund(&house, "drop-request").await;
+    let part = |amount| HostNumbers { amount: Some(amount), ..HostNumbers::default() };
+    for (booked, amount) in [(true, 0), (true, 401), (false, 300)] {
+        assert_eq!(refused(&house, silent.id, booked, &part(amount), WORD).await, "InvalidArgument");
+    }
+    house.terminal.resolve(silent.id, true, &part(300), WORD).await.unwrap();
+    let found = house.terminal.find("silent").await.unwrap();
+    let end = found.details().await.unwrap();
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("partially-approved", "resolved"));
+    assert_eq!(end.result_number("charged"), Some(300));
+    assert_eq!(found.receipt().await.unwrap().0.amount, 300);
+    assert_eq!(refused_as(&house, "refund", 601, &named("bought")).await, "RefundExceedsOriginal");
+}
+
+#[tokio::test]
 async fn a_refund_that_the_acquirer_does_not_hold_is_tried_again_by_a_new_attempt() {
     let house = House::new().await.opened().await;
     let silent = silent_refund(&house, "drop-request").await;

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Device {
-    /// The card in the reader.
+    /// The card, at either reader.
     Card {
         /// What happens to it.
         #[command(subcommand)]
@@ -84,6 +84,19 @@ enum Card {
     },
     /// Take it out.
     Remove,
+    /// Hold one to the contactless reader, for as long as it is read.
+    Tap {
+        /// `debit`, `phone` (whose user it has verified) or `chip-only` (one that must be inserted); the same as before where
+        /// absent.
+        profile: Option<String>,
+        /// It is taken away too early: at the command of that number.
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+        torn: Option<u8>,
+    },
+    /// Hold two to the contactless reader at once.
+    Collide,
+    /// Take what is held to the contactless reader away.
+    Leave,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -155,6 +168,15 @@ pub(crate) fn run(arguments: &Arguments, voice: Voice) -> Result<String, String>
             devices(json!({"card": "insert", "profile": profile}))
         }
         Device::Card { action: Card::Remove } => devices(json!({"card": "remove"})),
+        Device::Card { action: Card::Tap { profile, torn } } => {
+            let mut command = json!({"card": "tap", "profile": profile});
+            if let Some(torn) = torn {
+                command["torn"] = json!(torn);
+            }
+            devices(command)
+        }
+        Device::Card { action: Card::Collide } => devices(json!({"card": "collide"})),
+        Device::Card { action: Card::Leave } => devices(json!({"card": "leave"})),
         Device::Pin { pin } => devices(json!({"pin": pin})),
         Device::Password { operator, password, new } => {
             let command = if *new { "new-password" } else { "password" };

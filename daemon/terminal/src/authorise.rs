@@ -20,7 +20,7 @@ use posd_emv::{
     kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
 };
 use posd_unionpay::{Answer, Kind, Pan, Track2, field55, request};
-use posd_vault_protocol::{Refusal, Request as VaultRequest};
+use posd_vault_protocol::{Refusal, Request as VaultRequest, Slot};
 
 use crate::terminal::Asked;
 
@@ -147,7 +147,10 @@ impl Terminal {
         Some(Presented {
             masked_pan: Some(posd_receipt::mask(&pan)),
             card: request::Card {
-                entry: request::Entry::Chip,
+                entry: match active.slot {
+                    Slot::Contact => request::Entry::Chip,
+                    Slot::Contactless => request::Entry::Contactless,
+                },
                 pan: Pan::new(&pan)?,
                 expiry: Some(kernel.expiry()?.to_string()),
                 sequence: kernel.pan_sequence(),
@@ -246,7 +249,9 @@ impl Terminal {
         }
         let prompt = match original.kind {
             Kind::QrScan => Prompt::WaitingPayment,
-            _ if original.wallet.is_some() => Prompt::PleaseWait,
+            _ if original.wallet.is_some() || original.entry == request::Entry::Contactless => {
+                Prompt::PleaseWait
+            }
             _ => Prompt::Authorizing,
         };
         if reverses {
@@ -303,7 +308,8 @@ impl Terminal {
             // No card is in it.
             return self.conclude(None);
         }
-        self.step(Step::Card, State::Completing, Prompt::LeaveCard, Some(self.settings.deadlines.reading));
+        let prompt = self.reading_prompt();
+        self.step(Step::Card, State::Completing, prompt, Some(self.settings.deadlines.reading));
         self.resume(input);
     }
 
@@ -353,7 +359,7 @@ impl Terminal {
             self.card_read();
         } else if self.active.as_ref().is_some_and(|active| active.sent) {
             self.conclude(Some(outcome));
-        } else {
+        } else if !self.ask_again(&outcome.verdict) {
             let (outcome, cause) = self.ended_at_card(&outcome.verdict);
             self.abort(outcome, cause);
         }
@@ -391,7 +397,7 @@ impl Terminal {
         }
         attempt.keep_card_until = (attempt.kind == Kind::PreAuth).then_some(until);
         attempt.transaction_certificate =
-            card.and_then(|card| card.cryptogram).map(|tc| crate::slip::hex(&tc));
+            card.and_then(CardOutcome::last_word).map(|tc| crate::slip::hex(&tc));
         let attempt = attempt.clone();
         let kernel = self.kernel().filter(|_| self.active.as_ref().is_some_and(|active| active.id == id));
         let receipt = self.slip(&attempt, Some(answer), charged, kernel.zip(card));

@@ -82,6 +82,22 @@ pub static FINDINGS: &[Finding] = &[
         ("读卡器故障", "The card reader is faulty"),
         ("请重新插拔读卡器；仍如此请报修", "Plug the card reader in again; if it stays so, call service"),
     ),
+    row("contactless", "ready", GOOD, NOTHING),
+    row(
+        "contactless",
+        "missing",
+        ("未找到非接读卡器", "No contactless reader is there"),
+        ("请检查非接读卡器的连接；仍可插卡", "Check the contactless reader's cable; cards can be inserted"),
+    ),
+    row(
+        "contactless",
+        "faulty",
+        ("非接读卡器故障", "The contactless reader is faulty"),
+        (
+            "请重新插拔非接读卡器；仍可插卡；仍如此请报修",
+            "Plug the contactless reader in again; cards can be inserted; if it stays so, call service",
+        ),
+    ),
     row("pin-pad", "ready", GOOD, NOTHING),
     row(
         "pin-pad",

@@ -207,9 +207,13 @@ impl Terminal {
         };
         let Some(status) = &self.vault else { return vec![missing("secure-module")] };
         let [pin, mac] = self.device.work_keys.map_or([None; 2], |values| values.map(Some));
-        vec![
-            Check::device("secure-module", DeviceState::Ready),
-            Check::device("reader", status.reader),
+        let mut checks =
+            vec![Check::device("secure-module", DeviceState::Ready), Check::device("reader", status.reader)];
+        // Where no card is taken without contact nobody misses the reader.
+        if self.in_force.card.contactless.is_some() {
+            checks.push(Check::device("contactless", status.contactless));
+        }
+        checks.extend([
             Check::device("pin-pad", status.pin_pad),
             Check::device(
                 "storage-key",
@@ -218,7 +222,8 @@ impl Terminal {
             key("master-key", status.master_key, None),
             key("pin-key", status.pin_key, pin),
             key("mac-key", status.mac_key, mac),
-        ]
+        ]);
+        checks
     }
 
     /// Why nothing can be sold now; empty when it can. Each is the code of a check that is not good, but for

@@ -45,6 +45,7 @@ mod slip;
 mod state;
 mod stored;
 mod supervisor;
+mod tap;
 mod terminal;
 mod typed_card;
 mod view;

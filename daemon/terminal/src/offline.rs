@@ -290,7 +290,7 @@ impl Terminal {
             sealed: active.sealed.clone()?,
             masked_pan: Some(posd_receipt::mask(&kernel.pan()?)),
             application_label: kernel.label(),
-            certificate: card.cryptogram.map(|tc| crate::slip::hex(&tc)),
+            certificate: card.last_word().map(|tc| crate::slip::hex(&tc)),
             end: Some(ChipEnd::Certified),
             original,
         };

@@ -14,6 +14,18 @@ words! {
         SupervisorPassword = "supervisor-password",
         /// Insert a card.
         InsertCard = "insert-card",
+        /// Hold a card or a phone to the contactless reader, or insert the card.
+        TapOrInsertCard = "tap-or-insert-card",
+        /// The tap was too short: hold the same card to the reader again.
+        TapAgain = "tap-again",
+        /// More than one card was held to the reader: hold one of them.
+        OneCardOnly = "one-card-only",
+        /// The phone wants its user's finger or code first; then hold it to the reader again.
+        SeeDevice = "see-device",
+        /// Hold the card where it is.
+        HoldCard = "hold-card",
+        /// The tapped card is read, and may be taken away.
+        CardRead = "card-read",
         /// Type the card's number and expiry on the PIN pad.
         TypeCard = "type-card",
         /// Scan the customer's payment code.
@@ -75,6 +87,14 @@ impl Prompt {
                 ("请主管输入密码", "The supervisor types the password on the PIN pad")
             }
             Prompt::InsertCard => ("请插入银行卡", "Insert the card"),
+            Prompt::TapOrInsertCard => ("请挥卡或插卡", "Tap or insert the card"),
+            Prompt::TapAgain => ("读卡中断，请重新挥卡", "Tapped too briefly, tap the same card again"),
+            Prompt::OneCardOnly => ("感应区有多张卡，请只挥一张卡", "More than one card, tap only one"),
+            Prompt::SeeDevice => {
+                ("请在手机上确认后重新挥手机", "Confirm on the phone, then hold it to the reader again")
+            }
+            Prompt::HoldCard => ("正在读卡，请勿移开", "Reading the card, hold it still"),
+            Prompt::CardRead => ("读卡完成，请收好卡", "The card is read, take it away"),
             Prompt::TypeCard => {
                 ("请在密码键盘输入卡号和有效期", "Type the card's number and expiry on the PIN pad")
             }

@@ -12,6 +12,7 @@ use crate::{
     record::{CardKey, Original, OriginalName, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
     stored::Storing,
+    tap::Taps,
     terminal::{Asked, Live, Terminal},
 };
 use posd_emv::kernel::{
@@ -22,7 +23,7 @@ use posd_receipt::Copy;
 use posd_unionpay::{Kind, qr::PaymentCode};
 use posd_vault_protocol::{
     DeviceState, Digits, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request as VaultRequest, Secret,
-    VerifyMethod,
+    Slot, VerifyMethod,
 };
 use std::{collections::BTreeSet, sync::Arc};
 use zeroize::Zeroizing;
@@ -72,6 +73,9 @@ pub(crate) struct Active {
     /// What was tried to be delivered before this sale.
     pub(crate) tried: BTreeSet<Due>,
     pub(crate) kernel: Option<Box<Kernel>>,
+    /// The reader at which the card is, or was last.
+    pub(crate) slot: Slot,
+    pub(crate) taps: Taps,
     /// The card is powered, or is being.
     pub(crate) powered: bool,
     /// The sale has spoken, or tried to speak, to a card.
@@ -143,6 +147,8 @@ impl Active {
             step: Step::Clearing,
             tried: BTreeSet::new(),
             kernel: None,
+            slot: Slot::Contact,
+            taps: Taps::default(),
             powered: false,
             met_card: false,
             pin_prompts: 0,
@@ -311,12 +317,17 @@ impl Terminal {
         }
     }
 
-    fn wait_for_card(&mut self) {
-        let present = self.vault.as_ref().is_some_and(|status| status.card_present);
-        if present && !self.stale_card {
-            return self.power_on();
+    pub(crate) fn wait_for_card(&mut self) {
+        let status = self.vault.as_ref();
+        let inserted = status.is_some_and(|status| status.card_present);
+        let tapped = status.is_some_and(|status| status.card_in_field);
+        if inserted && !self.stale_card {
+            return self.power_on(Slot::Contact);
         }
-        let prompt = if self.stale_card { Prompt::RemoveCard } else { Prompt::InsertCard };
+        if tapped && !self.stale_field && !self.stale_card && self.takes_taps() {
+            return self.power_on(Slot::Contactless);
+        }
+        let prompt = self.card_prompt();
         self.step(Step::WaitingCard, State::WaitingCard, prompt, Some(self.settings.deadlines.card));
     }
 
@@ -332,40 +343,42 @@ impl Terminal {
         self.enter(id, state, prompt, lasting);
     }
 
-    fn power_on(&mut self) {
+    fn power_on(&mut self, slot: Slot) {
         if let Some(active) = self.active.as_mut() {
+            active.slot = slot;
             active.powered = true;
             active.met_card = true;
         }
-        self.step(
-            Step::PoweringOn,
-            State::ReadingCard,
-            Prompt::LeaveCard,
-            Some(self.settings.deadlines.reading),
-        );
-        self.ask(Asked::PowerOn, VaultRequest::PowerOn, 0);
+        let prompt = self.reading_prompt();
+        self.step(Step::PoweringOn, State::ReadingCard, prompt, Some(self.settings.deadlines.reading));
+        self.ask(Asked::PowerOn, VaultRequest::PowerOn { slot }, 0);
     }
 
     /// A card came or went.
-    pub(crate) fn card_moved(&mut self, present: bool) {
+    pub(crate) fn card_moved(&mut self, slot: Slot, present: bool) {
         let Some(active) = self.active.as_ref() else { return };
-        match (active.step, present) {
-            (Step::WaitingCard, true) if !self.stale_card => self.power_on(),
-            (Step::WaitingCard, false) => self.wait_for_card(),
-            (Step::Choosing | Step::Pin | Step::Sealing, false) if active.powered => {
+        match (active.step, slot, present) {
+            (Step::WaitingCard, _, true) | (Step::WaitingCard, Slot::Contact, false) => self.wait_for_card(),
+            (Step::Choosing | Step::Pin | Step::Sealing, slot, false)
+                if active.powered && active.slot == slot =>
+            {
                 self.abort(Outcome::Failed, Cause::CardRemoved)
             }
-            (Step::Removal, false) => self.finish(),
+            (Step::Removal, Slot::Contact, false) => self.finish(),
             // While a command is out its reply tells; once the request is out the kernel meets it at its next one.
             _ => {}
         }
     }
 
     /// The reader is gone.
-    pub(crate) fn reader_lost(&mut self) {
+    pub(crate) fn reader_lost(&mut self, slot: Slot) {
         let Some(active) = self.active.as_ref() else { return };
         match active.step {
-            Step::Sealing if !active.powered => {}
+            // The chip card reader is still there.
+            Step::WaitingCard if slot == Slot::Contactless => self.wait_for_card(),
+            Step::Choosing | Step::Pin if active.slot != slot || !active.powered => {}
+            Step::Removal if slot == Slot::Contactless => {}
+            Step::Sealing if active.slot != slot || !active.powered => {}
             Step::WaitingCard | Step::Choosing | Step::Pin | Step::Sealing => {
                 self.abort(Outcome::Failed, Cause::ReaderFault);
             }
@@ -386,9 +399,6 @@ impl Terminal {
     /// A reply of the vault to something that the running sale asked.
     pub(crate) fn sale_reply(&mut self, asked: Asked, reply: Reply) {
         let Some(active) = self.active.as_mut() else { return };
-        if asked == Asked::PowerOff {
-            active.powered = false;
-        }
         if active.decided {
             // It winds down; `go_on` sees when the last reply is in.
             return;
@@ -468,20 +478,21 @@ impl Terminal {
     }
 
     pub(crate) fn back_to_card(&mut self) {
-        self.step(Step::Card, State::ReadingCard, Prompt::LeaveCard, Some(self.settings.deadlines.reading));
+        let prompt = self.reading_prompt();
+        self.step(Step::Card, State::ReadingCard, prompt, Some(self.settings.deadlines.reading));
     }
 
-    fn start_kernel(&mut self) {
-        let Some(id) = self.active.as_ref().map(|active| active.id) else { return };
-        let Some((kind, amount)) = self.live.get(&id).map(|live| (live.attempt.kind, live.attempt.amount))
-        else {
-            return;
-        };
+    /// What a kernel is told of a transaction, under a sequence counter.
+    pub(crate) fn card_transaction(
+        &self,
+        id: TransactionId,
+        sequence_counter: u32,
+    ) -> Option<CardTransaction> {
+        let attempt = &self.live.get(&id)?.attempt;
+        let (kind, amount) = (attempt.kind, attempt.amount);
         let local = self.now.local;
-        let counter = self.device.next_sequence_counter;
-        self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
         let offline = kinds::rule(kind).sells_offline();
-        let transaction = CardTransaction {
+        Some(CardTransaction {
             amount: amount.minor(),
             amount_other: 0,
             currency: amount.currency().numeric(),
@@ -493,11 +504,23 @@ impl Terminal {
             } else {
                 CardPurpose::Authorise
             },
-            sequence_counter: counter,
+            sequence_counter,
             offline: if offline { OfflineApproval::First } else { OfflineApproval::Never },
-        };
+        })
+    }
+
+    fn start_kernel(&mut self) {
+        let Some(active) = self.active.as_mut() else { return };
+        let (id, slot, memory) = (active.id, active.slot, active.taps.memory.take());
+        let counter = self.device.next_sequence_counter;
+        self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
+        let Some(transaction) = self.card_transaction(id, counter) else { return };
+        let offline = self.sells_offline();
         let card = if offline { self.offline_configuration() } else { Arc::clone(&self.in_force.card) };
-        let mut kernel = Box::new(Kernel::new(card, transaction));
+        let mut kernel = Box::new(match slot {
+            Slot::Contact => Kernel::new(card, transaction),
+            Slot::Contactless => Kernel::tap(&card, transaction, memory),
+        });
         let action = kernel.start();
         if let Some(active) = self.active.as_mut() {
             active.step = Step::Card;
@@ -535,8 +558,7 @@ impl Terminal {
             Action::Confirm(candidate) => {
                 self.offer(&[candidate], State::WaitingConfirmation, Prompt::ConfirmApplication);
             }
-            // Only a tap asks for it.
-            Action::ReleaseCard => self.resume(Input::Released),
+            Action::ReleaseCard => self.release_card(),
             Action::EnterOnlinePin => self.ask_online_pin(),
             Action::VerifyOfflinePin { tries_left, .. } => self.ask_offline_pin(tries_left),
             Action::GoOnline(request) => self.go_online(request),
@@ -660,7 +682,7 @@ impl Terminal {
         active.intent = None;
         active.recorded = None;
         active.committed = None;
-        let powered = active.powered;
+        let powered = std::mem::take(&mut active.powered);
         if self.exchange.as_ref().is_some_and(|e| matches!(e.purpose, crate::exchange::Purpose::Sale(_))) {
             self.exchange = None;
         }
@@ -712,8 +734,12 @@ impl Terminal {
     /// Nobody has to sign any more.
     fn after_signature(&mut self) {
         // A card that this sale never spoke to is in nobody's way.
-        let met = self.active.as_ref().is_some_and(|active| active.met_card);
-        if met && self.vault.as_ref().is_some_and(|status| status.card_present) {
+        let met = self.active.as_ref().filter(|active| active.met_card).map(|active| active.slot);
+        let status = self.vault.as_ref();
+        if met == Some(Slot::Contactless) && status.is_some_and(|status| status.card_in_field) {
+            self.stale_field = true;
+        }
+        if met == Some(Slot::Contact) && status.is_some_and(|status| status.card_present) {
             self.stale_card = true;
             self.step(
                 Step::Removal,
@@ -744,13 +770,16 @@ impl Terminal {
     /// The vault is gone. Before the point of no return the sale ends; after it, it is decided without the card.
     pub(crate) fn sale_without_vault(&mut self) {
         let Some(active) = self.active.as_mut() else { return };
-        active.powered = false;
-        self.stale_card |= active.met_card;
+        let powered = std::mem::take(&mut active.powered);
+        match active.slot {
+            Slot::Contact => self.stale_card |= active.met_card,
+            Slot::Contactless => self.stale_field |= active.met_card,
+        }
         match active.step {
             Step::WindingDown | Step::Signature => {}
             Step::Removal => self.finish(),
             // No card waits for the answer: the vault may be back before it comes.
-            Step::Authorizing if active.sent && active.completing_kernel().is_none() => {}
+            Step::Authorizing if active.sent && (active.completing_kernel().is_none() || !powered) => {}
             _ if active.sent => self.card_lost_after_sending(),
             _ => self.abort(Outcome::Failed, Cause::SecureModuleLost),
         }

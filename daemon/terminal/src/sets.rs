@@ -6,7 +6,9 @@ use crate::{
     state::words,
 };
 use posd_emv::{
-    configuration::{Application, AuthorityKey, Configuration, RandomSelection},
+    configuration::{
+        Application, AuthorityKey, Configuration, Contactless, ContactlessLimits, RandomSelection,
+    },
     date::Date,
     hex::{Bytes, Fixed},
 };
@@ -231,7 +233,13 @@ fn apply(content: &SetContent, base: &Configuration, card: &mut Configuration) -
         SetContent::Aids(aids) => {
             card.applications = aids.iter().map(|aid| application(aid, base)).collect();
         }
-        SetContent::Parameters(_) | SetContent::Contactless(_) | SetContent::Blacklist { .. } => {}
+        SetContent::Contactless(parameters) => {
+            // Where the device has such a reader.
+            if let Some(reader) = card.contactless.as_mut() {
+                contactless(parameters, reader);
+            }
+        }
+        SetContent::Parameters(_) | SetContent::Blacklist { .. } => {}
     }
     Ok(())
 }
@@ -253,6 +261,18 @@ pub(crate) fn authority_key(key: &CaKey) -> Result<AuthorityKey, NotUsable> {
         .map_err(|_| NotUsable::Content)
 }
 
+/// The host's word on small amounts and phones, over the configuration file's; what it leaves out stays.
+fn contactless(parameters: &ContactlessParameters, reader: &mut Contactless) {
+    let free = |switch: Option<bool>, limit: Option<u64>, before: Option<u64>| match switch {
+        Some(false) => None,
+        _ => limit.or(before),
+    };
+    reader.no_pin_limit = free(parameters.no_pin, parameters.no_pin_limit, reader.no_pin_limit);
+    reader.no_signature_limit =
+        free(parameters.no_signature, parameters.no_signature_limit, reader.no_signature_limit);
+    reader.device_verification = parameters.device_verification.unwrap_or(reader.device_verification);
+}
+
 /// The host's parameters for an application, over what the configuration file says of it and the host does not.
 fn application(aid: &AidParameters, base: &Configuration) -> Application {
     let known = base.applications.iter().find(|application| *application.aid == *aid.aid);
@@ -268,6 +288,12 @@ fn application(aid: &AidParameters, base: &Configuration) -> Application {
         maximum: aid.random_maximum.max(aid.random_target),
     };
     application.default_ddol = Bytes(aid.default_ddol.clone());
+    let limits = [aid.contactless_limit, aid.contactless_cvm_limit, aid.contactless_floor_limit];
+    if limits.iter().any(Option::is_some) {
+        let [transaction_limit, cvm_limit, floor_limit] = limits;
+        application.contactless =
+            Some(ContactlessLimits { transaction_limit, cvm_limit, floor_limit, cash_limit: aid.cash_limit });
+    }
     application
 }
 
@@ -334,6 +360,49 @@ mod tests {
         sets.take(stored(DownloadSet::CaKeys, SetContent::CaKeys(vec![key(3)]))).unwrap();
         assert_eq!((sets.card.authority_keys.len(), sets.card.applications.len()), (1, 1));
         assert_eq!(sets.stored.len(), 2);
+    }
+
+    #[test]
+    fn the_hosts_limits_for_taps_hold_where_there_is_a_reader_for_them() {
+        let limits = AidParameters {
+            contactless_limit: Some(100_000),
+            contactless_cvm_limit: Some(30_000),
+            cash_limit: Some(9_000),
+            ..aid(&[0xA0, 0, 0, 3, 0x33, 1, 1, 1])
+        };
+        let word = |no_pin, no_pin_limit| {
+            let parameters = ContactlessParameters {
+                channel: None,
+                no_pin,
+                no_pin_limit,
+                no_signature: None,
+                no_signature_limit: Some(40_000),
+                device_verification: Some(false),
+                objects: Vec::new(),
+            };
+            stored(DownloadSet::Contactless, SetContent::Contactless(Box::new(parameters)))
+        };
+        let mut without = in_force();
+        without.take(word(None, Some(30_000))).unwrap();
+        assert!(without.card.contactless.is_none());
+        let file = Contactless { no_pin_limit: Some(10_000), ..Contactless::default() };
+        let mut card = Configuration::unionpay();
+        card.contactless = Some(file);
+        let mut sets = InForce::new(Arc::new(card));
+        sets.take(stored(DownloadSet::Aids, SetContent::Aids(vec![limits]))).unwrap();
+        let taken = sets.card.applications[0].contactless.unwrap();
+        assert!(taken.allows(99_999) && !taken.allows(100_000) && taken.needs_verification(30_000));
+        for (switch, limit, expected) in [
+            (None, None, Some(10_000)),
+            (None, Some(30_000), Some(30_000)),
+            (Some(true), Some(20_000), Some(20_000)),
+            (Some(false), Some(20_000), None),
+        ] {
+            sets.take(word(switch, limit)).unwrap();
+            let reader = sets.card.contactless.unwrap();
+            assert_eq!((reader.no_pin_limit, reader.no_signature_limit), (expected, Some(40_000)));
+            assert!(!reader.device_verification && reader.fdda_01);
+        }
     }
 
     #[test]

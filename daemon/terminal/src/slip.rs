@@ -43,6 +43,7 @@ impl Terminal {
             entry: match attempt.entry {
                 _ if by_code => Entry::Qr,
                 Some(WireEntry::Chip) => Entry::Insert,
+                Some(WireEntry::Contactless) => Entry::Contactless,
                 Some(WireEntry::Manual) if typed => Entry::Manual,
                 Some(WireEntry::Manual) | None => Entry::None,
             },
@@ -58,7 +59,9 @@ impl Terminal {
             note: attempt.options.note.clone(),
             host_texts: answer.map(Answer::host_texts).unwrap_or_default(),
             chip: card.map(|(kernel, card)| chip(kernel, card)),
-            verification: if card.is_some_and(|(_, card)| card.signature_required) {
+            verification: if let Some(tapped) = card.and_then(|(_, card)| Terminal::tapped(card)) {
+                tapped
+            } else if card.is_some_and(|(_, card)| card.signature_required) {
                 Verification::Signature
             } else if by_code {
                 Verification::Qr
@@ -102,7 +105,7 @@ fn printed(link: &Link) -> Original {
 fn chip(kernel: &Kernel, card: &CardOutcome) -> Chip {
     let data = |tag| kernel.data(tag).map(|value| hex(&value));
     Chip {
-        transaction_certificate: card.cryptogram.map(|tc| hex(&tc)),
+        transaction_certificate: card.last_word().map(|tc| hex(&tc)),
         // Of an offline approval the first cryptogram is the certificate.
         arqc: kernel.first_cryptogram().filter(|_| card.host_approved).map(|arqc| hex(&arqc)),
         aid: data(0x84).unwrap_or_default(),

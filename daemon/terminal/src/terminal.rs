@@ -22,7 +22,7 @@ use crate::{
     stored::Told,
     view::{TerminalState, TerminalView, TransactionView},
 };
-use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Status};
+use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Slot, Status};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -169,6 +169,8 @@ pub struct Terminal {
     pub(crate) active: Option<Active>,
     /// A card that sat through the end of its transaction: it must leave before another transaction reads a card.
     pub(crate) stale_card: bool,
+    /// The same at the contactless reader.
+    pub(crate) stale_field: bool,
     /// The exchange that ends was under way before the running transaction waited for deliveries.
     pub(crate) stale_try: bool,
     pub(crate) exchange: Option<Exchange>,
@@ -253,6 +255,7 @@ impl Terminal {
             queue: VecDeque::new(),
             active: None,
             stale_card: false,
+            stale_field: false,
             stale_try: false,
             exchange: None,
             next_exchange: 1,
@@ -361,6 +364,7 @@ impl Terminal {
             self.vault_down();
         }
         self.stale_card &= status.card_present;
+        self.stale_field &= status.card_in_field;
         self.vault = Some(status);
         self.turns.retry_at = None;
         self.open_blacklist();
@@ -397,17 +401,36 @@ impl Terminal {
     fn vault_notice(&mut self, notice: Notice) {
         let Some(status) = self.vault.as_mut() else { return };
         match notice {
-            Notice::Card(present) => {
-                status.card_present = present;
-                self.stale_card &= present;
-                self.card_moved(present);
+            Notice::Card(slot, present) => {
+                match slot {
+                    Slot::Contact => {
+                        status.card_present = present;
+                        self.stale_card &= present;
+                    }
+                    Slot::Contactless => {
+                        status.card_in_field = present;
+                        self.stale_field &= present;
+                    }
+                }
+                self.card_moved(slot, present);
             }
-            Notice::Reader(state) => {
-                status.reader = state;
-                if state != DeviceState::Ready {
-                    status.card_present = false;
-                    self.stale_card = false;
-                    self.reader_lost();
+            Notice::SeveralCards => self.several_cards(),
+            Notice::Reader(slot, state) => {
+                let lost = state != DeviceState::Ready;
+                match slot {
+                    Slot::Contact => {
+                        status.reader = state;
+                        status.card_present &= !lost;
+                        self.stale_card &= !lost;
+                    }
+                    Slot::Contactless => {
+                        status.contactless = state;
+                        status.card_in_field &= !lost;
+                        self.stale_field &= !lost;
+                    }
+                }
+                if lost {
+                    self.reader_lost(slot);
                 }
             }
             Notice::PinPad(state) => status.pin_pad = state,

@@ -83,6 +83,10 @@ pub struct Profile {
     pub field22_chip_pin: String,
     /// Field 22 of a chip card without PIN, three digits. Default `052`.
     pub field22_chip: String,
+    /// Field 22 of a tapped card or phone with PIN, three digits. Default `071`.
+    pub field22_contactless_pin: String,
+    /// Field 22 of a tapped card or phone without PIN, three digits. Default `072`.
+    pub field22_contactless: String,
     /// Field 22 where no card was read, with PIN, three digits. Default `011`.
     pub field22_manual_pin: String,
     /// Field 22 where no card was read, without PIN, three digits. Default `012`.
@@ -258,6 +262,8 @@ impl Default for Profile {
             field53: "2600000000000000".to_owned(),
             field22_chip_pin: "051".to_owned(),
             field22_chip: "052".to_owned(),
+            field22_contactless_pin: "071".to_owned(),
+            field22_contactless: "072".to_owned(),
             field22_manual_pin: "011".to_owned(),
             field22_manual: "012".to_owned(),
             organisations: [
@@ -389,6 +395,8 @@ impl Profile {
         )?;
         must(digits(&self.field22_chip_pin, 3), "field22_chip_pin", "must be three digits")?;
         must(digits(&self.field22_chip, 3), "field22_chip", "must be three digits")?;
+        must(digits(&self.field22_contactless_pin, 3), "field22_contactless_pin", "must be three digits")?;
+        must(digits(&self.field22_contactless, 3), "field22_contactless", "must be three digits")?;
         must(digits(&self.field22_manual_pin, 3), "field22_manual_pin", "must be three digits")?;
         must(digits(&self.field22_manual, 3), "field22_manual", "must be three digits")?;
         must(

@@ -132,6 +132,7 @@ fn batch_upload_fields() {
 
 fn chip_record(end: ChipEnd, balanced: bool) -> ChipRecord {
     ChipRecord {
+        entry: Entry::Chip,
         identity: identity(),
         trace: 42,
         batch: 7,

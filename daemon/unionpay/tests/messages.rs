@@ -170,6 +170,22 @@ fn sale_fields() {
 }
 
 #[test]
+fn field_22_tells_a_tap_from_a_chip_that_was_inserted() {
+    for (entry, pin, expected) in [
+        (Entry::Chip, true, "051"),
+        (Entry::Chip, false, "052"),
+        (Entry::Contactless, true, "071"),
+        (Entry::Contactless, false, "072"),
+    ] {
+        let mut sale = sale();
+        sale.card.entry = entry;
+        sale.card.pin_block = sale.card.pin_block.filter(|_| pin);
+        let message = sent(&sale.build(&Profile::default()).unwrap(), Some(MAC));
+        assert_eq!(digits(&message, 22), expected);
+    }
+}
+
+#[test]
 fn sale_without_pin_has_no_26_52_53() {
     let profile = Profile { field60_always_partial: false, ..Profile::default() };
     let mut sale = sale();

@@ -57,6 +57,8 @@ pub struct Booking {
     pub amount: u64,
     /// Amount asked for, in cents. More than `amount` after a partial approval.
     pub requested: u64,
+    /// How the card came in (22); empty where the message does not say.
+    pub entry: String,
     /// What became of it.
     pub state: BookingState,
     /// Number of the original in [`Ledger::bookings`], of a linked transaction.

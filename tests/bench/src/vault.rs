@@ -7,7 +7,7 @@ use des::{
 };
 use posd_vault_protocol::{
     Decoder, Digits, EncipheredKey, FromVault, MacAlgorithm, Numbered, PinPrompt, Reply, Request, Secret,
-    VERSION, encode,
+    Slot, VERSION, encode,
 };
 use std::{
     fs,
@@ -195,7 +195,7 @@ impl Link {
 
     /// What a sale asks, with neither card nor pad: the card's commands and the PIN are refused, the rest is done.
     pub(crate) fn sale(&mut self) {
-        assert!(matches!(self.ask(Request::PowerOn), Reply::Refused(_)));
+        assert!(matches!(self.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Refused(_)));
         for _ in 0..16 {
             let apdu = vec![0x00, 0xB2, 0x01, 0x0C, 0x00];
             assert!(matches!(self.ask(Request::Transmit { apdu }), Reply::Refused(_)));

@@ -10,7 +10,14 @@ fn main() -> ExitCode {
     let mut out = std::io::stdout();
     let (mut attempts, mut crashes) = (0, 0);
     for seed in first..first + count {
-        match World::run(Plan { seed, sales: 20, faults: Faults::Drawn, plant: None, kind: Kind::Sale }) {
+        match World::run(Plan {
+            seed,
+            sales: 20,
+            faults: Faults::Drawn,
+            tapped: false,
+            plant: None,
+            kind: Kind::Sale,
+        }) {
             Ok(outcome) => {
                 attempts += outcome.attempts;
                 crashes += outcome.crashes;

@@ -603,6 +603,12 @@ pub(crate) fn holds(host: &Host, attempt: &Attempt) -> bool {
     !ended && standing(host, attempt) > 0
 }
 
+/// What the acquirer says that it holds of an attempt, in minor units.
+pub(crate) fn booked_amount(host: &Host, attempt: &Attempt) -> u64 {
+    let own = |b: &&Booking| Some(b.batch) == attempt.batch && Some(b.trace) == attempt.trace;
+    host.ledger().bookings.iter().filter(own).filter(|b| b.counts()).map(|b| b.amount).sum()
+}
+
 /// The sale that the app meant, also where a planted fault files it under another name.
 fn meant(attempt: &Attempt) -> &str {
     let reference = attempt.key.reference.as_str();

@@ -7,7 +7,7 @@ use posd_terminal::Kind;
 use std::thread;
 
 fn plan(seed: u64) -> Plan {
-    Plan { seed, sales: 20, faults: Faults::Drawn, plant: None, kind: Kind::Sale }
+    Plan { seed, sales: 20, faults: Faults::Drawn, tapped: false, plant: None, kind: Kind::Sale }
 }
 
 #[test]
@@ -58,12 +58,16 @@ fn crash_everywhere(kind: Kind, fewest: u64, stride: u64) {
 }
 
 fn crash_everywhere_with(seed: u64, kind: Kind, fewest: u64, stride: u64) {
-    let sales = chain(kind).len();
+    sweep(&Plan { sales: chain(kind).len(), kind, ..plan(seed) }, fewest, stride);
+}
+
+fn sweep(whole: &Plan, fewest: u64, stride: u64) {
+    let kind = whole.kind;
     let sweep = |at, again| {
-        let plan = Plan { faults: Faults::Sweep(at, again), sales, kind, ..plan(seed) };
+        let plan = Plan { faults: Faults::Sweep(at, again), ..whole.clone() };
         World::run(plan).unwrap_or_else(|violation| panic!("at {at}, again {again:?}: {}", violation.0))
     };
-    let length = World::run(Plan { faults: Faults::None, sales, kind, ..plan(seed) }).unwrap().sale_effects;
+    let length = World::run(Plan { faults: Faults::None, ..whole.clone() }).unwrap().sale_effects;
     assert!(length > fewest, "a {kind} has {length} effects");
     let mut runs = 0;
     for at in 0..=length {
@@ -82,6 +86,11 @@ fn crash_everywhere_with(seed: u64, kind: Kind, fewest: u64, stride: u64) {
 #[test]
 fn a_crash_at_every_effect_and_again_at_every_effect_of_its_recovery() {
     crash_everywhere(Kind::Sale, 100, 1);
+}
+
+#[test]
+fn a_crash_at_every_effect_of_a_tapped_sale_and_again_in_its_recovery() {
+    sweep(&Plan { sales: 1, kind: Kind::Sale, tapped: true, ..plan(77) }, 60, 3);
 }
 
 #[test]

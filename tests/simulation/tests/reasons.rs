@@ -15,7 +15,9 @@ fn run(faults: Faults) -> Outcome {
 fn run_kind(faults: Faults, kind: Kind) -> Outcome {
     let sales = chain(kind).len();
     (1..4)
-        .map(|seed| World::run(Plan { seed, sales, faults: faults.clone(), plant: None, kind }))
+        .map(|seed| {
+            World::run(Plan { seed, sales, faults: faults.clone(), tapped: false, plant: None, kind })
+        })
         .map(|outcome| outcome.unwrap_or_else(|violation| panic!("{}", violation.0)))
         .reduce(|first, next| {
             assert_eq!(first.causes, next.causes, "the seed does not matter");
@@ -113,7 +115,7 @@ fn a_signature_gets_through_every_fault() {
         let mut parts = 0;
         for seed in 1..13 {
             let faults = Faults::HostTo(fault.clone(), MessageKind::Signature);
-            let plan = Plan { seed, sales: 3, faults, plant: None, kind: Kind::OfflineSale };
+            let plan = Plan { seed, sales: 3, faults, tapped: false, plant: None, kind: Kind::OfflineSale };
             let outcome = World::run(plan).unwrap_or_else(|violation| panic!("{fault:?}: {}", violation.0));
             assert!(outcome.charged > 0 && outcome.reasons.is_empty(), "{fault:?}");
             parts += outcome.signature_parts;

@@ -74,9 +74,9 @@ pub fn serve(directory: &Path, auto: bool, ready: impl FnOnce(&str, &str)) -> Re
     let (posd, custodians) = (listen("vault.sock", 0o600)?, listen("keys.sock", 0o600)?);
     let people = bind(&directory.join("devices.sock"), 0o600)?;
     let addresses = [printer.address().to_string(), scanner.address().to_string()];
-    let (reader, pad, person) = scene::stage(printer, scanner, auto);
+    let (readers, pad, person) = scene::stage(printer, scanner, auto);
     let control = control::Control::new(people, person)?;
-    let server = Server::new(core, store, posd, custodians, reader, pad, control)?;
+    let server = Server::new(core, store, posd, custodians, readers, pad, control)?;
     ready(&addresses[0], &addresses[1]);
     // Nobody writes to it: the simulated module ends with its process.
     let (stop, _open) = std::io::pipe()?;

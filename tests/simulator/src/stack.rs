@@ -403,13 +403,18 @@ fn card_configuration() -> String {
     let key = posd_card::issuer::authority_key();
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
     format!(
-        r#"[[applications]]
+        r#"[contactless]
+no-pin-limit = 30000
+no-signature-limit = 30000
+
+[[applications]]
 aid = "A000000333010101"
 name = "UnionPay Debit"
 action-code-denial = "0010000000"
 action-code-online = "D84004F800"
 action-code-default = "D84000A800"
 floor-limit = 50000
+contactless = {{ transaction-limit = 5000000, cvm-limit = 30000 }}
 
 [[applications]]
 aid = "A000000333010102"
@@ -418,6 +423,7 @@ action-code-denial = "0010000000"
 action-code-online = "D84004F800"
 action-code-default = "D84000A800"
 floor-limit = 50000
+contactless = {{ transaction-limit = 5000000, cvm-limit = 30000 }}
 
 [[authority-keys]]
 authority = "{}"

@@ -173,6 +173,15 @@ pub struct Outcome {
     pub tap: Option<TapVerification>,
 }
 
+impl Outcome {
+    /// The card's last word, a TC or an AAC; none where its last cryptogram asked for the issuer, as that of a tap that
+    /// went online does.
+    pub fn last_word(&self) -> Option<[u8; 8]> {
+        const ASKS: u8 = 0x80;
+        self.cryptogram.filter(|_| self.cryptogram_information.is_some_and(|cid| cid & 0xC0 != ASKS))
+    }
+}
+
 /// How the cardholder was verified at a tap, as the slip's matrix tells it (免密免签).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TapVerification {

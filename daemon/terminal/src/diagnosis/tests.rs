@@ -33,7 +33,9 @@ fn status() -> Status {
     Status {
         reader: DeviceState::Ready,
         pin_pad: DeviceState::Ready,
+        contactless: DeviceState::Missing,
         card_present: false,
+        card_in_field: false,
         storage_key: true,
         master_key: Some([1, 2, 3]),
         pin_key: None,

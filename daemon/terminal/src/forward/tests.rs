@@ -45,7 +45,9 @@ fn till() -> Terminal {
     terminal.vault = Some(posd_vault_protocol::Status {
         reader: posd_vault_protocol::DeviceState::Ready,
         pin_pad: posd_vault_protocol::DeviceState::Ready,
+        contactless: posd_vault_protocol::DeviceState::Missing,
         card_present: false,
+        card_in_field: false,
         storage_key: true,
         master_key: Some([1, 2, 3]),
         pin_key: None,

@@ -92,7 +92,7 @@ const UPLOADS: [SettlementStep; 4] = [
 impl Terminal {
     /// The card's last word, as the upload of the batch will tell it.
     pub(crate) fn keep_certificate(&mut self, id: TransactionId, card: Option<&CardOutcome>) {
-        let Some(card) = card.filter(|card| card.cryptogram.is_some()) else { return };
+        let Some(card) = card.filter(|card| card.last_word().is_some()) else { return };
         let Some(field55) = self.certified55() else { return };
         let end = if card.verdict == CardVerdict::Approved { ChipEnd::Certified } else { ChipEnd::Failed };
         if let Some(upload) = self.live.get_mut(&id).and_then(|live| live.attempt.upload.as_mut()) {
@@ -329,6 +329,7 @@ impl Terminal {
             end: upload.end.unwrap_or(ChipEnd::Failed),
             balanced: compared.is_some_and(|compared| compared.is_side_balanced(domestic)),
             pan,
+            entry: upload.entry,
             card_sequence: upload.card_sequence,
             pin_entered: upload.pin_entered,
             organisation,

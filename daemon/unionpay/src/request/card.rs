@@ -14,8 +14,10 @@ use zeroize::Zeroize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
-    /// Read from the chip.
+    /// Read from the chip, inserted.
     Chip,
+    /// Read from the chip, or the phone, held to the contactless reader.
+    Contactless,
     /// Typed, or taken from the records of an original: no card was read.
     Manual,
 }
@@ -354,6 +356,8 @@ pub(super) fn entry_mode(profile: &Profile, entry: Entry, has_pin: bool) -> &str
     match (entry, has_pin) {
         (Entry::Chip, true) => &profile.field22_chip_pin,
         (Entry::Chip, false) => &profile.field22_chip,
+        (Entry::Contactless, true) => &profile.field22_contactless_pin,
+        (Entry::Contactless, false) => &profile.field22_contactless,
         (Entry::Manual, true) => &profile.field22_manual_pin,
         (Entry::Manual, false) => &profile.field22_manual,
     }

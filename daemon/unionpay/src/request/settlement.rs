@@ -156,6 +156,8 @@ pub struct ChipRecord {
     pub balanced: bool,
     /// Card number.
     pub pan: Pan,
+    /// At which reader the chip was.
+    pub entry: Entry,
     /// Card sequence number (5F34), 0 to 99.
     pub card_sequence: Option<u8>,
     /// Whether the transaction carried a PIN.
@@ -193,7 +195,7 @@ impl ChipRecord {
         let summary = format!("6100{}{:012}{:03}", self.organisation.digits(), self.amount, self.currency);
         let code = field60("00", self.batch, code)?;
         card_draft(profile, &self.identity, self.trace).build(|message| {
-            let mode = entry_mode(profile, Entry::Chip, self.pin_entered);
+            let mode = entry_mode(profile, self.entry, self.pin_entered);
             message.put(2, self.pan.reveal())?.put(22, mode)?;
             put_sequence(message, self.card_sequence)?;
             message.put(55, &self.field55)?.put(60, code)?.put(62, summary)?;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use posd_vault_protocol::{
     DeviceState, EnteredCard, Notice, OfflinePin, OnlinePin, OperatorChange, PasswordCheck, Refusal, Reply,
-    Request, Secret, Status, VERSION,
+    Request, Secret, Slot, Status, VERSION,
 };
 use zeroize::Zeroizing;
 
@@ -37,9 +37,12 @@ pub struct Core {
     tries_unsaved: bool,
     pub(crate) locks: Locks,
     pub(crate) random: Random,
-    reader: DeviceState,
+    contact: Reader,
+    contactless: Reader,
     pub(crate) pin_pad: DeviceState,
-    card_present: bool,
+    /// The reader whose card was last asked to be powered on.
+    slot: Slot,
+    /// That card is on.
     powered: bool,
     link: Link,
     card_work: Option<CardWork>,
@@ -47,6 +50,17 @@ pub struct Core {
     pub(crate) first: Option<FirstComponent>,
     pub(crate) out: Vec<Output>,
     wake: Option<u64>,
+}
+
+/// A reader, and whether there is a card at it.
+#[derive(Clone, Copy)]
+struct Reader {
+    state: DeviceState,
+    card_present: bool,
+}
+
+impl Reader {
+    const MISSING: Reader = Reader { state: DeviceState::Missing, card_present: false };
 }
 
 /// `posd`'s connection.
@@ -134,9 +148,10 @@ impl Core {
             tries_unsaved: false,
             locks: Locks::default(),
             random,
-            reader: DeviceState::Missing,
+            contact: Reader::MISSING,
+            contactless: Reader::MISSING,
             pin_pad: DeviceState::Missing,
-            card_present: false,
+            slot: Slot::Contact,
             powered: false,
             link: Link::Closed,
             card_work: None,
@@ -156,9 +171,11 @@ impl Core {
     /// Devices and keys as they stand.
     pub fn status(&self) -> Status {
         Status {
-            reader: self.reader,
+            reader: self.contact.state,
+            contactless: self.contactless.state,
             pin_pad: self.pin_pad,
-            card_present: self.card_present,
+            card_present: self.contact.card_present,
+            card_in_field: self.contactless.card_present,
             storage_key: self.can_store(),
             master_key: self.keys.master.as_ref().and_then(|key| crypto::check_value(key)),
             pin_key: self.keys.pin.as_ref().and_then(|key| crypto::check_value(key)),
@@ -185,8 +202,9 @@ impl Core {
             }
             Input::Disconnected => self.disconnected(),
             Input::Request(id, request) => self.request(id, request, now_ms),
-            Input::Card(present) => self.card(present),
-            Input::Reader(state) => self.reader(state),
+            Input::Card(slot, present) => self.card(slot, present),
+            Input::SeveralCards => self.several_cards(),
+            Input::Reader(slot, state) => self.reader(slot, state),
             Input::PinPad(state) => self.pad(state),
             Input::Powered(result) => self.powered_on(result),
             Input::Answered(result) => self.answered(result),
@@ -270,7 +288,8 @@ impl Core {
                 self.link = Link::Greeted;
                 let status = self.status();
                 self.reply(id, Reply::Status(status));
-                return self.notice(Notice::Card(self.card_present));
+                self.notice(Notice::Card(Slot::Contact, self.contact.card_present));
+                return self.notice(Notice::Card(Slot::Contactless, self.contactless.card_present));
             }
             (Link::Greeted, Request::Hello { .. }) | (Link::Open, _) => {
                 return self.refuse(id, Refusal::Version);
@@ -291,7 +310,7 @@ impl Core {
                 let status = self.status();
                 self.reply(id, Reply::Status(status));
             }
-            Request::PowerOn => self.power_on(id),
+            Request::PowerOn { slot } => self.power_on(id, slot),
             Request::Transmit { apdu } => self.transmit(id, apdu),
             Request::PowerOff => {
                 self.powered = false;
@@ -327,7 +346,7 @@ impl Core {
                             Some(PinKey::new(&modulus, &exponent).ok_or(Refusal::Malformed)?)
                         }
                     };
-                    core.card_usable()?;
+                    core.may_verify()?;
                     Ok(Purpose::OfflinePin { id, key })
                 },
                 now,
@@ -482,25 +501,36 @@ impl Core {
 
     // --- the card ---
 
-    fn card(&mut self, present: bool) {
-        let changed = self.card_present != present;
-        self.card_present = present;
-        if !present {
-            self.powered = false;
-            self.end_offline_prompt();
-        }
-        if changed {
-            self.notice(Notice::Card(present));
+    fn reader_of(&mut self, slot: Slot) -> &mut Reader {
+        match slot {
+            Slot::Contact => &mut self.contact,
+            Slot::Contactless => &mut self.contactless,
         }
     }
 
-    fn reader(&mut self, state: DeviceState) {
-        if state != DeviceState::Ready {
-            self.card(false);
+    fn card(&mut self, slot: Slot, present: bool) {
+        let before = std::mem::replace(&mut self.reader_of(slot).card_present, present);
+        if !present && self.slot == slot {
+            self.powered = false;
+            self.end_offline_prompt();
         }
-        if self.reader != state {
-            self.reader = state;
-            self.notice(Notice::Reader(state));
+        if before != present {
+            self.notice(Notice::Card(slot, present));
+        }
+    }
+
+    /// Which of them would be charged nobody can tell.
+    fn several_cards(&mut self) {
+        self.card(Slot::Contactless, false);
+        self.notice(Notice::SeveralCards);
+    }
+
+    fn reader(&mut self, slot: Slot, state: DeviceState) {
+        if state != DeviceState::Ready {
+            self.card(slot, false);
+        }
+        if std::mem::replace(&mut self.reader_of(slot).state, state) != state {
+            self.notice(Notice::Reader(slot, state));
         }
     }
 
@@ -511,10 +541,11 @@ impl Core {
     }
 
     /// Whether a command may go to the card now.
-    fn card_usable(&self) -> Result<(), Refusal> {
+    fn card_usable(&mut self) -> Result<(), Refusal> {
+        let reader = *self.reader_of(self.slot);
         match () {
-            () if self.reader != DeviceState::Ready => Err(Refusal::NoReader),
-            () if !self.card_present => Err(Refusal::NoCard),
+            () if reader.state != DeviceState::Ready => Err(Refusal::NoReader),
+            () if !reader.card_present => Err(Refusal::NoCard),
             () if !self.powered => Err(Refusal::CardRemoved),
             // `posd` sends one command at a time.
             () if self.card_work.is_some() => Err(Refusal::Malformed),
@@ -522,16 +553,29 @@ impl Core {
         }
     }
 
-    fn power_on(&mut self, id: u32) {
+    /// Whether a PIN may go to the card: never over the air.
+    fn may_verify(&mut self) -> Result<(), Refusal> {
+        match self.slot {
+            Slot::Contact => self.card_usable(),
+            Slot::Contactless => Err(Refusal::Forbidden),
+        }
+    }
+
+    fn power_on(&mut self, id: u32, slot: Slot) {
+        let reader = *self.reader_of(slot);
         let refusal = match () {
-            () if self.reader != DeviceState::Ready => Refusal::NoReader,
-            () if !self.card_present => Refusal::NoCard,
+            () if reader.state != DeviceState::Ready => Refusal::NoReader,
+            () if !reader.card_present => Refusal::NoCard,
             () if self.card_work.is_some() => Refusal::Malformed,
             () => {
                 self.end_offline_prompt();
+                if self.powered && self.slot != slot {
+                    self.out.push(Output::PowerOff);
+                }
                 self.powered = false;
+                self.slot = slot;
                 self.card_work = Some(CardWork::PowerOn(id));
-                return self.out.push(Output::PowerOn);
+                return self.out.push(Output::PowerOn(slot));
             }
         };
         self.refuse(id, refusal);
@@ -549,7 +593,7 @@ impl Core {
 
     fn command(&mut self, work: CardWork, apdu: Zeroizing<Vec<u8>>) {
         self.card_work = Some(work);
-        self.out.push(Output::Transmit(apdu));
+        self.out.push(Output::Transmit(self.slot, apdu));
     }
 
     fn powered_on(&mut self, result: Result<Vec<u8>, CardFault>) {
@@ -620,7 +664,7 @@ impl Core {
         &mut self,
         id: u32,
         asked: posd_vault_protocol::PinPrompt,
-        purpose: impl FnOnce(&Core) -> Result<Purpose, Refusal>,
+        purpose: impl FnOnce(&mut Core) -> Result<Purpose, Refusal>,
         now: u64,
     ) {
         let (minimum, maximum) = (usize::from(asked.minimum), usize::from(asked.maximum));
@@ -771,7 +815,7 @@ impl Core {
                 let Some(block) = crypto::pin_block_format_2(digits) else {
                     return self.refuse(id, Refusal::Malformed);
                 };
-                match (self.card_usable(), key) {
+                match (self.may_verify(), key) {
                     (Ok(()), None) => self.command(CardWork::Verify(id), verify::plaintext(&block)),
                     (Ok(()), Some(key)) => self.command(
                         CardWork::Challenge { id, block, key, repeated: false },

@@ -1,6 +1,6 @@
 //! What goes into the core and what comes out of it.
 
-use posd_vault_protocol::{DeviceState, Notice, Reply, Request};
+use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Slot};
 use zeroize::Zeroizing;
 
 use crate::{KeyReply, KeyRequest, Operator};
@@ -16,10 +16,12 @@ pub enum Input {
     Disconnected,
     /// A request of `posd`, with its number.
     Request(u32, Request),
-    /// A card was inserted (`true`) or removed (`false`).
-    Card(bool),
-    /// The reader's state changed.
-    Reader(DeviceState),
+    /// A card came to a reader (`true`) or left it (`false`).
+    Card(Slot, bool),
+    /// More than one card is in the field of the contactless reader.
+    SeveralCards,
+    /// A reader's state changed.
+    Reader(Slot, DeviceState),
     /// The PIN pad's state changed, or was found changed when a prompt was to begin.
     PinPad(DeviceState),
     /// What came of [`Output::PowerOn`]: the answer to reset.
@@ -44,12 +46,12 @@ pub enum Output {
     Reply(u32, Reply),
     /// Something happened at a device.
     Notice(Notice),
-    /// Cold-reset the card; answer [`Input::Powered`].
-    PowerOn,
-    /// Power the card off. No answer.
+    /// Cold-reset the card of this reader; answer [`Input::Powered`].
+    PowerOn(Slot),
+    /// Power off whatever card is on. No answer.
     PowerOff,
-    /// Send this command to the card; answer [`Input::Answered`]. It may hold a PIN.
-    Transmit(Zeroizing<Vec<u8>>),
+    /// Send this command to the card of this reader; answer [`Input::Answered`]. It may hold a PIN.
+    Transmit(Slot, Zeroizing<Vec<u8>>),
     /// Replace the stored blob durably; answer [`Input::Stored`]. It is enciphered.
     Store(Vec<u8>),
     /// Give [`Input::Wake`] at this time, in the milliseconds of `now_ms`. Replaces any earlier one; without one,

@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     configuration::{Configuration, from_hex, storage_key},
+    device::Readers,
     evdev_pad::EvdevPad,
     hardening::{harden, lock_memory},
     pcsc_reader::PcscReader,
@@ -173,12 +174,16 @@ fn serve(config: &Path, credentials: Option<&Path>) -> Result<ExitCode, Failure>
             configuration.store.display()
         );
     }
-    let reader = PcscReader::new(configuration.reader.name)?;
+    let contactless = configuration.contactless.map(|reader| reader.name);
+    let readers = Readers {
+        contact: PcscReader::new(configuration.reader.name, contactless.clone())?,
+        contactless: contactless.map(|name| PcscReader::new(Some(name), None)).transpose()?,
+    };
     let pad = EvdevPad::new(configuration.pin_pad)?;
     let open = |path: &Path, mode| bind(path, mode).map_err(|error| format!("{}: {error}", path.display()));
     let posd = Listener { socket: open(&configuration.socket, 0o666)?, users };
     let custodians = Listener { socket: open(&configuration.custodian_socket, 0o600)?, users: vec![ROOT] };
-    let server = Server::new(core, store, posd, custodians, reader, pad, ())?;
+    let server = Server::new(core, store, posd, custodians, readers, pad, ())?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut beat = || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);

@@ -34,20 +34,30 @@ pub struct Configuration {
     /// argon2id hashes of the key custodians' passwords, by name. Two are needed to load a key.
     #[serde(default)]
     pub custodians: BTreeMap<String, String>,
-    /// The card reader.
+    /// The chip card reader.
     #[serde(default)]
     pub reader: Reader,
+    /// The contactless reader, where the device has one.
+    pub contactless: Option<Contactless>,
     /// The PIN pad.
     #[serde(default)]
     pub pin_pad: Pad,
 }
 
-/// Which card reader.
+/// Which chip card reader.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Reader {
     /// A part of the reader's PC/SC name; without one the first reader is taken.
     pub name: Option<String>,
+}
+
+/// Which contactless reader.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Contactless {
+    /// A part of the reader's PC/SC name; that reader is never taken for the chip card reader.
+    pub name: String,
 }
 
 /// Which PIN pad.

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use nix::poll::PollFlags;
 use posd_vault_core::{CardFault, Key, PadPrompt};
-use posd_vault_protocol::DeviceState;
+use posd_vault_protocol::{DeviceState, Slot};
 use zeroize::Zeroizing;
 
 /// Something that happened at the card reader.
@@ -12,8 +12,10 @@ use zeroize::Zeroizing;
 pub enum ReaderEvent {
     /// The reader came, went or failed.
     State(DeviceState),
-    /// A card was inserted (`true`) or removed (`false`).
+    /// A card came to it (`true`) or left it (`false`).
     Card(bool),
+    /// More than one card is in its field. Only of a contactless reader that can tell.
+    Several,
 }
 
 /// Something that happened at the PIN pad.
@@ -25,7 +27,7 @@ pub enum PadEvent {
     Key(Key),
 }
 
-/// A chip card reader.
+/// A card reader, for inserted cards or for such as are held to it.
 pub trait CardReader {
     /// The descriptors to wait on, readable when there may be an event.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
@@ -48,6 +50,37 @@ pub trait CardReader {
     /// # Errors
     /// [`CardFault`] when the card or reader is gone, or silent.
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault>;
+}
+
+/// The readers of a device: one for each [`Slot`].
+pub struct Readers<R, F = R> {
+    /// Where cards are inserted.
+    pub contact: R,
+    /// Where cards are held to; `None` where the device has none.
+    pub contactless: Option<F>,
+}
+
+impl<R: CardReader, F: CardReader> Readers<R, F> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = &dyn CardReader> {
+        let contactless = self.contactless.iter().map(|reader| reader as &dyn CardReader);
+        [&self.contact as &dyn CardReader].into_iter().chain(contactless)
+    }
+
+    pub(crate) fn each_mut(&mut self) -> impl Iterator<Item = (Slot, &mut dyn CardReader)> {
+        let contactless = self.contactless.iter_mut();
+        let contactless = contactless.map(|reader| (Slot::Contactless, reader as &mut dyn CardReader));
+        [(Slot::Contact, &mut self.contact as &mut dyn CardReader)].into_iter().chain(contactless)
+    }
+
+    pub(crate) fn at(&mut self, slot: Slot) -> Result<&mut dyn CardReader, CardFault> {
+        match slot {
+            Slot::Contact => Ok(&mut self.contact),
+            Slot::Contactless => match &mut self.contactless {
+                Some(reader) => Ok(reader),
+                None => Err(CardFault::NoReader),
+            },
+        }
+    }
 }
 
 /// A PIN pad.

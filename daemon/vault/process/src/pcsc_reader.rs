@@ -1,4 +1,4 @@
-//! The chip card reader through pcscd.
+//! A card reader through pcscd.
 //!
 //! One thread does nothing but wait for pcscd to tell of readers and cards, and rings a pipe; commands to the card,
 //! and with them PINs, pass on the main thread only.
@@ -55,14 +55,15 @@ pub struct PcscReader {
 }
 
 impl PcscReader {
-    /// Starts to watch for the first reader whose name contains `wanted`, or the first of all. A reader may come later.
+    /// Starts to watch for the first reader whose name contains `wanted`, or the first of all, but for those whose name
+    /// contains `other`. A reader may come later.
     ///
     /// # Errors
     /// When the kernel gives no pipe or no thread.
-    pub fn new(wanted: Option<String>) -> std::io::Result<PcscReader> {
+    pub fn new(wanted: Option<String>, other: Option<String>) -> std::io::Result<PcscReader> {
         let (bell, ring) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let (sender, sightings) = channel();
-        let watcher = Watcher { wanted: wanted.unwrap_or_default(), sender, ring };
+        let watcher = Watcher { wanted: wanted.unwrap_or_default(), other, sender, ring };
         thread::Builder::new().name("card-watch".into()).stack_size(STACK).spawn(move || watcher.run())?;
         Ok(PcscReader { bell, sightings, events: VecDeque::new(), name: None, context: None, card: None })
     }
@@ -139,6 +140,7 @@ fn fault_of(error: Error) -> CardFault {
 
 struct Watcher {
     wanted: String,
+    other: Option<String>,
     sender: Sender<Sighting>,
     ring: OwnedFd,
 }
@@ -168,6 +170,10 @@ impl Watcher {
         }
     }
 
+    fn is_wanted(&self, name: &str) -> bool {
+        name.contains(&self.wanted) && self.other.as_ref().is_none_or(|other| !name.contains(other))
+    }
+
     /// Whether somebody listens.
     fn tell(&self, sighting: Sighting) -> bool {
         let heard = self.sender.send(sighting).is_ok();
@@ -178,7 +184,7 @@ impl Watcher {
     fn watch(&self, context: &Context) -> Result<(), Error> {
         loop {
             let name = match context.list_readers_owned() {
-                Ok(names) => names.into_iter().find(|name| name.to_string_lossy().contains(&self.wanted)),
+                Ok(names) => names.into_iter().find(|name| self.is_wanted(&name.to_string_lossy())),
                 Err(Error::NoReadersAvailable) => None,
                 Err(error) => return Err(error),
             };

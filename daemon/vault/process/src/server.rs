@@ -18,7 +18,7 @@ use posd_vault_core::{Core, Input, KeyRequest, Output, StoreFault};
 use posd_vault_protocol::{FromVault, Numbered, Request};
 
 use crate::{
-    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent},
+    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent, Readers},
     link::Door,
     store::Store,
 };
@@ -43,12 +43,12 @@ pub struct Listener {
 }
 
 /// Core, sockets and devices, in one thread.
-pub struct Server<R, P, C = ()> {
+pub struct Server<R, F, P, C = ()> {
     core: Core,
     store: Store,
     posd: Door,
     custodians: Door,
-    reader: R,
+    readers: Readers<R, F>,
     pad: P,
     companion: C,
     start: Instant,
@@ -56,7 +56,7 @@ pub struct Server<R, P, C = ()> {
     inputs: VecDeque<Input>,
 }
 
-impl<R: CardReader, P: PinPad, C: Companion<R, P>> Server<R, P, C> {
+impl<R: CardReader, F: CardReader, P: PinPad, C: Companion<R, P>> Server<R, F, P, C> {
     /// Puts the parts together. `posd` and `custodians` are two sockets; use [`bind`] to make them. The custodians'
     /// should let in user 0 only.
     ///
@@ -67,16 +67,16 @@ impl<R: CardReader, P: PinPad, C: Companion<R, P>> Server<R, P, C> {
         store: Store,
         posd: Listener,
         custodians: Listener,
-        reader: R,
+        readers: Readers<R, F>,
         pad: P,
         companion: C,
-    ) -> Result<Server<R, P, C>, ServerError> {
+    ) -> Result<Server<R, F, P, C>, ServerError> {
         Ok(Server {
             core,
             store,
             posd: Door::new(posd.socket, posd.users).map_err(ServerError::Socket)?,
             custodians: Door::new(custodians.socket, custodians.users).map_err(ServerError::Socket)?,
-            reader,
+            readers,
             pad,
             companion,
             start: Instant::now(),
@@ -114,7 +114,7 @@ impl<R: CardReader, P: PinPad, C: Companion<R, P>> Server<R, P, C> {
                 return Ok(());
             }
             let now = self.now();
-            self.companion.ready(&mut self.reader, &mut self.pad, now);
+            self.companion.ready(&mut self.readers.contact, &mut self.pad, now);
             // Devices first: a key pressed before a prompt was asked for must not land in it.
             self.hear_devices();
             self.work();
@@ -146,7 +146,7 @@ impl<R: CardReader, P: PinPad, C: Companion<R, P>> Server<R, P, C> {
         let read = |descriptor| (descriptor, PollFlags::POLLIN);
         let mut all: Vec<PollFd<'_>> = [read(stop), self.posd.interest(), self.custodians.interest()]
             .into_iter()
-            .chain(self.reader.descriptors().into_iter().map(read))
+            .chain(self.readers.each().flat_map(CardReader::descriptors).map(read))
             .chain(self.pad.descriptors().into_iter().map(read))
             .chain(self.companion.descriptors())
             .map(|(descriptor, flags)| PollFd::new(descriptor, flags))
@@ -160,11 +160,14 @@ impl<R: CardReader, P: PinPad, C: Companion<R, P>> Server<R, P, C> {
     }
 
     fn hear_devices(&mut self) {
-        while let Some(event) = self.reader.event() {
-            self.inputs.push_back(match event {
-                ReaderEvent::State(state) => Input::Reader(state),
-                ReaderEvent::Card(present) => Input::Card(present),
-            });
+        for (slot, reader) in self.readers.each_mut() {
+            while let Some(event) = reader.event() {
+                self.inputs.push_back(match event {
+                    ReaderEvent::State(state) => Input::Reader(slot, state),
+                    ReaderEvent::Card(present) => Input::Card(slot, present),
+                    ReaderEvent::Several => Input::SeveralCards,
+                });
+            }
         }
         while let Some(event) = self.pad.event() {
             self.inputs.push_back(match event {
@@ -235,10 +238,14 @@ impl<R: CardReader, P: PinPad, C: Companion<R, P>> Server<R, P, C> {
         match output {
             Output::Reply(id, body) => self.tell(&FromVault::Reply(Numbered { id, body })),
             Output::Notice(notice) => self.tell(&FromVault::Notice(notice)),
-            Output::PowerOn => self.inputs.push_back(Input::Powered(self.reader.power_on())),
-            Output::PowerOff => self.reader.power_off(),
-            Output::Transmit(command) => {
-                self.inputs.push_back(Input::Answered(self.reader.transmit(&command)));
+            Output::PowerOn(slot) => {
+                let answer = self.readers.at(slot).and_then(|reader| reader.power_on());
+                self.inputs.push_back(Input::Powered(answer));
+            }
+            Output::PowerOff => self.readers.each_mut().for_each(|(_, reader)| reader.power_off()),
+            Output::Transmit(slot, command) => {
+                let answer = self.readers.at(slot).and_then(|reader| reader.transmit(&command));
+                self.inputs.push_back(Input::Answered(answer));
             }
             Output::Store(blob) => {
                 let result = self.store.write(&blob).map_err(|error| {

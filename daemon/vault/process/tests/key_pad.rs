@@ -15,12 +15,12 @@ use std::{
 use common::{FIRST, Link, SECOND, check_value, load_key};
 use nix::poll::PollFlags;
 use posd_vault::{
-    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent},
+    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent, Readers},
     server::{Listener, Server, ServerError, bind},
     store::Store,
 };
 use posd_vault_core::{CardFault, Core, Key, PadPrompt, Settings, hash_password};
-use posd_vault_protocol::{DeviceState, Notice, Secret};
+use posd_vault_protocol::{DeviceState, Notice, Secret, Slot};
 use zeroize::Zeroizing;
 
 /// No reader.
@@ -108,7 +108,8 @@ fn start(
             Core::new(settings, Some(Secret::new(vec![0x42; 32])), None, Box::new(|buffer| buffer.fill(1)));
         let pad = Pad { events: [PadEvent::State(DeviceState::Ready)].into(), prompt: None };
         let typing = Custodians { entries: entries.into(), next: 0 };
-        Server::new(core, Store::new(&store), posd, custodians, NoReader, pad, typing)?
+        let readers = Readers::<_> { contact: NoReader, contactless: None };
+        Server::new(core, Store::new(&store), posd, custodians, readers, pad, typing)?
             .run(stopped.as_fd(), None)
     });
     (stop, thread)
@@ -150,7 +151,11 @@ fn two_custodians_type_the_master_key_on_the_pad() {
     let (good, said) = load("bob");
     assert!(good && said.contains("Terminal master key loaded. Check value DAA042"), "{said}");
     assert_eq!(link.status().master_key, Some([0xDA, 0xA0, 0x42]));
-    assert_eq!(link.notices, [Notice::Card(false)], "posd hears nothing of what is typed");
+    assert_eq!(
+        link.notices,
+        [Notice::Card(Slot::Contact, false), Notice::Card(Slot::Contactless, false)],
+        "posd hears nothing of what is typed"
+    );
     stop.write_all(&[0]).unwrap();
     thread.join().unwrap().unwrap();
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use common::{Vault, configure, wait_for};
-use posd_vault_protocol::{DeviceState, Notice, Refusal, Reply, Request};
+use posd_vault_protocol::{DeviceState, Notice, Refusal, Reply, Request, Slot};
 
 /// Its own network, mounts and processes; pcscd with the virtual reader; then the program, until either ends.
 const ISOLATED: &str = "ip link set lo up; mount -t tmpfs tmpfs /run; mkdir -p /run/pcscd
@@ -83,11 +83,11 @@ fn card_comes_answers_and_goes() {
     link.greet();
     wait_for(|| (link.status().reader == DeviceState::Ready).then_some(()));
     assert!(!link.status().card_present);
-    assert!(matches!(link.ask(Request::PowerOn), Reply::Refused(Refusal::NoCard)));
+    assert!(matches!(link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Refused(Refusal::NoCard)));
 
     let card = Card::insert(&vault);
-    link.notice(&Notice::Card(true));
-    match link.ask(Request::PowerOn) {
+    link.notice(&Notice::Card(Slot::Contact, true));
+    match link.ask(Request::PowerOn { slot: Slot::Contact }) {
         Reply::Atr(atr) => assert_eq!(atr, [0x3B, 0x80, 0x80, 0x01, 0x01]),
         other => panic!("no answer to reset: {other:?}"),
     }
@@ -99,16 +99,16 @@ fn card_comes_answers_and_goes() {
     assert!(matches!(link.ask(Request::PowerOff), Reply::Done));
     assert!(matches!(link.ask(transmit(&[0, 0xB0, 0, 0, 4])), Reply::Refused(Refusal::CardRemoved)));
     // A second session, without taking the card out.
-    assert!(matches!(link.ask(Request::PowerOn), Reply::Atr(_)));
+    assert!(matches!(link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Atr(_)));
 
     link.notices.clear();
     drop(card);
-    link.notice(&Notice::Card(false));
+    link.notice(&Notice::Card(Slot::Contact, false));
     assert!(matches!(link.ask(transmit(&[0, 0xB0, 0, 0, 4])), Reply::Refused(_)));
 
     let _card = Card::insert(&vault);
-    link.notice(&Notice::Card(true));
-    assert!(matches!(link.ask(Request::PowerOn), Reply::Atr(_)));
+    link.notice(&Notice::Card(Slot::Contact, true));
+    assert!(matches!(link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Atr(_)));
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn card_pulled_in_a_command_is_told() {
     let mut link = vault.connect();
     link.greet();
     let mut card = Card::insert(&vault);
-    link.notice(&Notice::Card(true));
-    assert!(matches!(link.ask(Request::PowerOn), Reply::Atr(_)));
+    link.notice(&Notice::Card(Slot::Contact, true));
+    assert!(matches!(link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Atr(_)));
     card.mute();
     std::thread::sleep(Duration::from_millis(100));
     let asked = link.send(transmit(&[0, 0xB0, 0, 0, 4]));
@@ -130,7 +130,7 @@ fn card_pulled_in_a_command_is_told() {
         matches!(reply, Reply::Refused(Refusal::CardRemoved | Refusal::CardMute | Refusal::NoCard)),
         "{reply:?}"
     );
-    link.notice(&Notice::Card(false));
+    link.notice(&Notice::Card(Slot::Contact, false));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn nothing_wakes_an_idle_vault() {
     let mut link = vault.connect();
     link.greet();
     let _card = Card::insert(&vault);
-    link.notice(&Notice::Card(true));
+    link.notice(&Notice::Card(Slot::Contact, true));
     std::thread::sleep(Duration::from_millis(500));
     let id = inner(&vault);
     let switches = || -> Vec<String> {

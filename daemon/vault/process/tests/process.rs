@@ -9,7 +9,7 @@ use std::{
 };
 
 use common::{Vault, check_value, configure, wait_for};
-use posd_vault_protocol::{DeviceState, PasswordCheck, Refusal, Reply, Request, Secret};
+use posd_vault_protocol::{DeviceState, PasswordCheck, Refusal, Reply, Request, Secret, Slot};
 
 /// A user other than root, who owns nothing.
 const NOBODY: u32 = 65534;
@@ -163,7 +163,7 @@ fn without_devices_it_says_so() {
     link.greet();
     let status = wait_for(|| Some(link.status()).filter(|status| status.reader == DeviceState::Faulty));
     assert_eq!(status.pin_pad, DeviceState::Missing);
-    assert!(matches!(link.ask(Request::PowerOn), Reply::Refused(Refusal::NoReader)));
+    assert!(matches!(link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Refused(Refusal::NoReader)));
     let typed = Request::CheckPassword { operator: "01".into(), password: None, timeout_ms: 1000 };
     assert!(matches!(link.ask(typed), Reply::Password(PasswordCheck::PadMissing)));
     let given = Request::CheckPassword {

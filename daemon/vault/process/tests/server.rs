@@ -16,13 +16,13 @@ use std::{
 use common::Link;
 use nix::poll::PollFlags;
 use posd_vault::{
-    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent},
+    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent, Readers},
     server::{Listener, Server, ServerError, bind},
     store::Store,
 };
 use posd_vault_core::{CardFault, Core, Key, PadPrompt, Settings};
 use posd_vault_protocol::{
-    DeviceState, Notice, OfflinePin, PinPrompt, Refusal, Reply, Request, VerifyMethod,
+    DeviceState, Notice, OfflinePin, PinPrompt, Refusal, Reply, Request, Slot, VerifyMethod,
 };
 use zeroize::Zeroizing;
 
@@ -142,10 +142,11 @@ fn terminal() -> Terminal {
         let core = Core::new(settings, None, None, Box::new(|buffer| buffer.fill(1)));
         let ready = ReaderEvent::State(DeviceState::Ready);
         let card = Card { events: [ready].into(), commands: recorder, on: false };
+        let readers = Readers::<_> { contact: card, contactless: None };
         let pad = Pad { events: [PadEvent::State(DeviceState::Ready)].into(), prompt: None };
         let customer = Customer { orders: customer, typing: VecDeque::new(), next: None };
         let store = Store::new(&store);
-        Server::new(core, store, posd, custodians, card, pad, customer)?.run(stopped.as_fd(), None)
+        Server::new(core, store, posd, custodians, readers, pad, customer)?.run(stopped.as_fd(), None)
     });
     let mut link = Link::connect(&at("vault.sock"));
     link.greet();
@@ -170,8 +171,8 @@ fn offline_pin_goes_from_pad_to_card_and_nowhere_else() {
     let mut terminal = terminal();
     let link = &mut terminal.link;
     terminal.orders.write_all(b"i").unwrap();
-    link.notice(&Notice::Card(true));
-    assert!(matches!(link.ask(Request::PowerOn), Reply::Atr(_)));
+    link.notice(&Notice::Card(Slot::Contact, true));
+    assert!(matches!(link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Atr(_)));
     let asked = link.send(verify());
     // Answered in order, so the prompt stands.
     link.status();
@@ -190,17 +191,17 @@ fn offline_pin_goes_from_pad_to_card_and_nowhere_else() {
 fn lost_client_ends_prompt_and_card_session() {
     let mut terminal = terminal();
     terminal.orders.write_all(b"i").unwrap();
-    terminal.link.notice(&Notice::Card(true));
-    assert!(matches!(terminal.link.ask(Request::PowerOn), Reply::Atr(_)));
+    terminal.link.notice(&Notice::Card(Slot::Contact, true));
+    assert!(matches!(terminal.link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Atr(_)));
     terminal.link.send(verify());
     let path = terminal._directory.path().join("vault.sock");
     terminal.link = Link::connect(&path);
     terminal.link.greet();
-    terminal.link.notice(&Notice::Card(true));
+    terminal.link.notice(&Notice::Card(Slot::Contact, true));
     // The pad is free again, and the card is off.
     let transmit = Request::Transmit { apdu: vec![0, 0xB0, 0, 0, 0] };
     assert!(matches!(terminal.link.ask(transmit), Reply::Refused(Refusal::CardRemoved)));
-    assert!(matches!(terminal.link.ask(Request::PowerOn), Reply::Atr(_)));
+    assert!(matches!(terminal.link.ask(Request::PowerOn { slot: Slot::Contact }), Reply::Atr(_)));
     let asked = terminal.link.send(verify());
     terminal.link.status();
     terminal.orders.write_all(b"r").unwrap();

@@ -21,7 +21,7 @@ pub use typed_card::{CardPrompt, Digits, EnteredCard};
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; [`Request::Hello`] carries it and the vault refuses any other.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// A request of `posd` with the number its reply will carry. Numbers are chosen by `posd`, never 0, and not reused
 /// while a reply is outstanding.
@@ -52,8 +52,12 @@ pub enum Request {
     },
     /// The state of devices and keys. Reply: [`Reply::Status`].
     Status,
-    /// Power the card on (cold reset). Reply: [`Reply::Atr`], or [`Refusal::NoCard`], [`Refusal::CardMute`].
-    PowerOn,
+    /// Power the card of a reader on (cold reset; the other reader's is powered off first). Reply: [`Reply::Atr`], or
+    /// [`Refusal::NoCard`], [`Refusal::CardMute`].
+    PowerOn {
+        /// Which reader's.
+        slot: Slot,
+    },
     /// Send one command APDU to the powered card. VERIFY (INS 20 or 21, any class) and commands over 261 bytes are
     /// refused with [`Refusal::Forbidden`]. Reply: [`Reply::Card`].
     Transmit {
@@ -70,8 +74,8 @@ pub enum Request {
         /// The account number the PIN block is bound to.
         pan: Digits,
     },
-    /// Let the cardholder enter a PIN; the vault builds and transmits VERIFY itself (EMV Book 3 §6.5.12).
-    /// Reply: [`Reply::OfflinePin`].
+    /// Let the cardholder enter a PIN; the vault builds and transmits VERIFY itself (EMV Book 3 §6.5.12). Only for the
+    /// card in the contact reader: no PIN goes over the air. Reply: [`Reply::OfflinePin`].
     VerifyOfflinePin {
         /// How to prompt.
         prompt: PinPrompt,
@@ -294,10 +298,12 @@ pub enum Refusal {
 /// What happened at a device, unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
-    /// A card was inserted (`true`) or removed (`false`). Also sent once after `Hello`.
-    Card(bool),
-    /// The reader's state changed.
-    Reader(DeviceState),
+    /// A card came to a reader (`true`) or left it (`false`). Also sent once for each reader after `Hello`.
+    Card(Slot, bool),
+    /// More than one card is in the field of the contactless reader; none of them is taken until one is left.
+    SeveralCards,
+    /// A reader's state changed.
+    Reader(Slot, DeviceState),
     /// The PIN pad's state changed.
     PinPad(DeviceState),
     /// Which prompt of several now stands on the pad: of a password change, of an operator added, deleted or reset, of
@@ -327,6 +333,15 @@ pub enum Asking {
     CardExpiry,
 }
 
+/// The two ways in which a chip is met, each with a reader of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Slot {
+    /// The card is inserted.
+    Contact,
+    /// The card, or a phone, is held to the reader.
+    Contactless,
+}
+
 /// Whether a device can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceState {
@@ -343,10 +358,14 @@ pub enum DeviceState {
 pub struct Status {
     /// The chip card reader.
     pub reader: DeviceState,
+    /// The contactless reader; missing also where the device has none.
+    pub contactless: DeviceState,
     /// The PIN pad.
     pub pin_pad: DeviceState,
-    /// A card is in the reader.
+    /// A card is in the chip card reader.
     pub card_present: bool,
+    /// A card is in the field of the contactless reader.
+    pub card_in_field: bool,
     /// A storage key was given, so keys can be kept.
     pub storage_key: bool,
     /// First three bytes of the terminal master key's check value, if it is loaded.

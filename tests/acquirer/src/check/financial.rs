@@ -12,6 +12,8 @@ use crate::tlv::{self, Object};
 
 /// A financial request, as its fields say.
 pub(crate) struct Financial {
+    /// Field 22.
+    pub(crate) entry: String,
     pub(crate) named: Named,
     pub(crate) expiry: Option<u32>,
     pub(crate) sequence: u8,
@@ -133,7 +135,7 @@ pub(crate) fn financial(row: &Row, message: &Message, strict_field55: bool) -> R
         Entry::Code => code::find(&objects_59(message)?, "A4").map(str::to_owned),
         _ => None,
     };
-    Ok(Financial { named, expiry, sequence, pin, chip, voucher })
+    Ok(Financial { named, entry: entry.to_owned(), expiry, sequence, pin, chip, voucher })
 }
 
 /// Reversal: the original's own fields, a reason, and nothing of track or PIN. Gives the original's row.

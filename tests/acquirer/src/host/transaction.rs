@@ -232,6 +232,7 @@ impl Host {
             trace: key.2,
             amount: outcome.booked,
             requested: asked.named.amount,
+            entry: asked.entry.clone(),
             state: BookingState::Booked,
             original: allowed.original,
             refunded: 0,

@@ -7,7 +7,7 @@ use crate::{
     wires::{Done, JOURNAL, Watched, Wires},
 };
 use posd_emv::{
-    configuration::{Application, AuthorityKey, Configuration},
+    configuration::{Application, AuthorityKey, Configuration, Contactless, ContactlessLimits},
     hex::Fixed,
 };
 use posd_journal::Journal;
@@ -22,7 +22,7 @@ use posd_unionpay::{
     profile::{Downloads as Ages, Silence},
 };
 use posd_vault_core::Input;
-use posd_vault_protocol::DeviceState;
+use posd_vault_protocol::{DeviceState, Slot};
 use std::{
     rc::Rc,
     sync::{Arc, LazyLock},
@@ -58,6 +58,15 @@ static CARD_CONFIGURATION: LazyLock<Arc<Configuration>> = LazyLock::new(|| {
         application.action_code_default = Some(Fixed([0xD8, 0x40, 0x00, 0xA8, 0x00]));
     }
     configuration.authority_keys.extend(authority);
+    // Half of the amounts are above the limits.
+    configuration.contactless = Some(Contactless {
+        no_pin_limit: Some(10_000),
+        no_signature_limit: Some(15_000),
+        ..Contactless::default()
+    });
+    for application in &mut configuration.applications {
+        application.contactless = Some(ContactlessLimits::default());
+    }
     Arc::new(configuration)
 });
 
@@ -200,9 +209,10 @@ impl World {
             let store = Rc::clone(&self.vault_store);
             self.vault = new_vault(&mut self.random, &store);
             self.vault_wake = None;
-            self.vault(Input::Reader(DeviceState::Ready));
+            self.vault(Input::Reader(Slot::Contact, DeviceState::Ready));
             self.vault(Input::PinPad(DeviceState::Ready));
-            self.vault(Input::Card(self.inserted));
+            self.vault(Input::Reader(Slot::Contactless, DeviceState::Ready));
+            self.vault(Input::Card(self.slot, self.inserted));
         }
         self.coming.retain(|_, coming| {
             !matches!(
@@ -261,7 +271,7 @@ impl World {
                 }
                 Done::Report(Report::Transaction(view)) => {
                     self.oracle.borrow_mut().told(&view.attempt, view.sequence, &self.host);
-                    self.customer(view.state);
+                    self.customer(view.state, view.prompt);
                     self.look_for_supervisor(&view);
                     self.paying_customer(&view);
                     if self.app.follows() == Some(view.id()) {

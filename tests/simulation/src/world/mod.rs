@@ -18,12 +18,12 @@ use daemon::SimRunner;
 use downloads::Downloads;
 use plan::{job, settles};
 use posd_acquirer::{Host, HostTime, Settings as HostSettings};
-use posd_card::{Card, Profile as CardProfile};
+use posd_card::{Card, Profile as CardProfile, QuickPass};
 use posd_journal::Journal;
 use posd_runner::Runner;
 use posd_terminal::{Attempt, Event, HostResult, PrintState, Records, TransactionId};
 use posd_vault_core::{Core, Input, Key};
-use posd_vault_protocol::Secret;
+use posd_vault_protocol::{Secret, Slot};
 use sha2::{Digest, Sha256};
 use std::{
     cell::RefCell,
@@ -42,7 +42,8 @@ enum Coming {
     App,
     AppDies,
     AppCancels,
-    CardIn,
+    /// The card is inserted, or held to the contactless reader.
+    CardIn(Slot),
     CardOut,
     Key(Key),
     /// A code comes from the scanner.
@@ -73,7 +74,9 @@ pub struct World {
     vault_wake: Option<u64>,
     vault_up: bool,
     card: Card,
+    /// The card is at a reader, at that of `slot`.
     inserted: bool,
+    slot: Slot,
     /// The unpredictable numbers of those certificates that did not come over as the card made them.
     damaged: BTreeSet<[u8; 4]>,
     app: App,
@@ -130,8 +133,12 @@ impl World {
         let store = Rc::new(RefCell::new(None));
         let vault = new_vault(&mut random, &store);
         let profile = if random.percent(30) { CardProfile::debit() } else { CardProfile::credit() };
-        // A card that may be used offline.
-        let card = Card::new(profile.with(|application| application.offline_limits = None));
+        let tap = if random.percent(70) { QuickPass::online() } else { QuickPass::phone() };
+        // A card that may be used offline, and held to the reader.
+        let card = Card::new(profile.with(|application| {
+            application.offline_limits = None;
+            application.quick_pass = Some(tap);
+        }));
         let disk = Disk::new(random.next());
         World {
             faults_on: plan.faults == Faults::Drawn,
@@ -148,6 +155,7 @@ impl World {
             vault_up: true,
             card,
             inserted: false,
+            slot: Slot::Contact,
             damaged: BTreeSet::new(),
             app: App::new(jobs, settles),
             connection: 1,
@@ -254,19 +262,24 @@ impl World {
                     self.call(posd_terminal::Call::Cancel { id }, false);
                 }
             }
-            Coming::CardIn => {
+            Coming::CardIn(slot) => {
+                if !self.inserted && slot == Slot::Contactless && self.faults_on && self.random.percent(10) {
+                    return self.vault(Input::SeveralCards);
+                }
                 if !self.inserted {
                     self.inserted = true;
+                    self.slot = slot;
+                    self.card.hold_to_field(slot == Slot::Contactless);
                     // The hand that was to take the last card out does not take this one.
                     self.coming.retain(|_, coming| !matches!(coming, Coming::CardOut));
-                    self.vault(Input::Card(true));
+                    self.vault(Input::Card(slot, true));
                 }
             }
             Coming::CardOut => {
                 if self.inserted {
                     self.inserted = false;
                     self.card.removed();
-                    self.vault(Input::Card(false));
+                    self.vault(Input::Card(self.slot, false));
                 }
             }
             Coming::Key(key) => self.vault(Input::Key(key)),

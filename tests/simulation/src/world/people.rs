@@ -1,11 +1,11 @@
 //! The app at the till and the customer at the reader.
 
 use super::{Coming, Faults, UID, World};
-use crate::oracle::holds;
+use crate::oracle::{booked_amount, holds};
 use posd_terminal::{
     Caller, Event, HostNumbers, Kind, Outcome, Prompt, Records, State, TransactionId, TransactionView,
 };
-use posd_vault_protocol::Secret;
+use posd_vault_protocol::{Secret, Slot};
 
 impl World {
     pub(super) fn call(&mut self, call: posd_terminal::Call, awaited: bool) {
@@ -81,14 +81,18 @@ impl World {
     }
 
     /// The customer at the reader.
-    pub(super) fn customer(&mut self, state: State) {
+    pub(super) fn customer(&mut self, state: State, prompt: Prompt) {
         match state {
             State::WaitingCard => {
                 // One in a few never comes, where things go wrong.
                 let stays_away = self.faults_on && self.random.percent(4);
-                if !stays_away && !self.has(|coming| matches!(coming, Coming::CardIn)) {
+                if !stays_away && !self.has(|coming| matches!(coming, Coming::CardIn(_))) {
                     let after = 200 + self.random.below(2_000);
-                    self.later(after, Coming::CardIn);
+                    let may_tap = !matches!(prompt, Prompt::InsertCard | Prompt::RemoveCard);
+                    let drawn = self.plan.faults == Faults::Drawn && self.random.percent(40);
+                    let taps = may_tap && (self.plan.tapped || drawn);
+                    let slot = if taps { Slot::Contactless } else { Slot::Contact };
+                    self.later(after, Coming::CardIn(slot));
                 }
                 if self.inserted {
                     self.later(100, Coming::CardOut);
@@ -129,10 +133,12 @@ impl World {
         }
         if !self.has(|coming| matches!(coming, Coming::Arrives(..))) {
             let booked = holds(&self.host, &attempt);
+            let part = Some(booked_amount(&self.host, &attempt));
+            let part = part.filter(|part| booked && (1..attempt.amount.minor()).contains(part));
             let call = posd_terminal::Call::Resolve {
                 id,
                 booked,
-                numbers: HostNumbers::default(),
+                numbers: HostNumbers { amount: part, ..HostNumbers::default() },
                 authority: Some(Secret::new(b"1357".to_vec())),
             };
             self.call(call, false);

@@ -49,6 +49,8 @@ pub struct Plan {
     pub plant: Option<Plant>,
     /// What is made, each after what it follows ([`chain`]). Drawn faults come with a drawn mixture of all kinds.
     pub kind: Kind,
+    /// Cards are tapped wherever a tap is taken; with drawn faults now and then all the same.
+    pub tapped: bool,
 }
 
 /// What came of a run.

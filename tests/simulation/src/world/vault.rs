@@ -6,7 +6,7 @@ use posd_terminal::Event;
 use posd_vault_core::{
     CardFault, Core, Input, Key, KeyRequest, Output, PadPrompt, Settings as VaultSettings,
 };
-use posd_vault_protocol::{DeviceState, Request, Secret, VERSION};
+use posd_vault_protocol::{DeviceState, Request, Secret, Slot, VERSION};
 use std::{cell::RefCell, rc::Rc, sync::LazyLock};
 
 impl World {
@@ -24,7 +24,8 @@ impl World {
         let master: [u8; 16] = 0x5D3B_7A1C_9E2F_4860_8CA4_B6D0_1357_F92E_u128.to_be_bytes();
         let first = [0x3C; 16];
         let second: Vec<u8> = master.iter().map(|byte| byte ^ 0x3C).collect();
-        self.vault(Input::Reader(DeviceState::Ready));
+        self.vault(Input::Reader(Slot::Contact, DeviceState::Ready));
+        self.vault(Input::Reader(Slot::Contactless, DeviceState::Ready));
         self.vault(Input::PinPad(DeviceState::Ready));
         for (custodian, component) in [("a", &first[..]), ("b", &second)] {
             self.vault(Input::Custodian(KeyRequest::Give {
@@ -66,12 +67,20 @@ impl World {
                 self.tell(Event::VaultNotice(notice));
                 None
             }
-            Output::PowerOn => Some(Input::Powered(match self.inserted {
+            Output::PowerOn(slot) => Some(Input::Powered(match self.inserted && self.slot == slot {
                 true => Ok(self.card.reset()),
                 false => Err(CardFault::NoCard),
             })),
-            Output::PowerOff | Output::Custodian(_) => None,
-            Output::Transmit(command) => {
+            Output::PowerOff => {
+                // Who has held it there takes it away.
+                if self.inserted && self.slot == Slot::Contactless {
+                    let after = self.random.below(300);
+                    self.later(after, Coming::CardOut);
+                }
+                None
+            }
+            Output::Custodian(_) => None,
+            Output::Transmit(_, command) => {
                 let before = self.card.last_tc().map(|made| made.value);
                 let answer = if self.inserted { self.card.transmit(&command) } else { Vec::new() };
                 self.look_at_certificate(before, &answer);

@@ -1,9 +1,12 @@
 //! The simulated devices, and the customer before them. Reader, PIN pad and person share one scene: taking the card
 //! out is seen by the reader, a prompt on the pad by the person.
 
+mod field;
+
 use crate::{module::OPERATORS, printer::PaperPrinter, scanner::LineScanner};
+use field::{Field, FieldReader};
 use posd_card::{Card, Profile, issuer};
-use posd_vault::device::{CardReader, PadEvent, PinPad, ReaderEvent};
+use posd_vault::device::{CardReader, PadEvent, PinPad, ReaderEvent, Readers};
 use posd_vault_core::{CardFault, Key, Operator, PadPrompt};
 use posd_vault_protocol::DeviceState;
 use serde_json::{Value, json};
@@ -30,6 +33,8 @@ enum Act {
     Press(Key),
     Insert,
     Remove,
+    /// Takes the card from the contactless reader.
+    Leave,
 }
 
 /// What the simulated customer does at a PIN prompt.
@@ -40,10 +45,11 @@ enum Customer {
     Waits,
 }
 
-struct Scene {
+pub(super) struct Scene {
     card: Card,
     inserted: bool,
     reader: VecDeque<ReaderEvent>,
+    field: Field,
     pad: VecDeque<PadEvent>,
     acts: Vec<(Instant, Act)>,
     /// What the customer does at a PIN prompt.
@@ -68,7 +74,7 @@ struct Scene {
     scanner: LineScanner,
 }
 
-/// The simulated card reader.
+/// The simulated chip card reader.
 pub(super) struct Reader(Rc<RefCell<Scene>>);
 
 /// The simulated PIN pad.
@@ -77,12 +83,17 @@ pub(super) struct Pad(Rc<RefCell<Scene>>);
 /// Whoever stands before the terminal, and what moves by itself.
 pub(super) struct Person(Rc<RefCell<Scene>>);
 
-/// Sets everything up: both devices are there, the slot is empty.
-pub(super) fn stage(printer: PaperPrinter, scanner: LineScanner, auto: bool) -> (Reader, Pad, Person) {
+/// Sets everything up: all devices are there, slot and field are empty.
+pub(super) fn stage(
+    printer: PaperPrinter,
+    scanner: LineScanner,
+    auto: bool,
+) -> (Readers<Reader, FieldReader>, Pad, Person) {
     let mut scene = Scene {
         card: Card::new(Profile::debit()),
         inserted: false,
         reader: VecDeque::from([ReaderEvent::State(DeviceState::Ready)]),
+        field: Field::new(),
         pad: VecDeque::from([PadEvent::State(DeviceState::Ready)]),
         acts: Vec::new(),
         customer: Customer::Types("1234".to_owned()),
@@ -104,7 +115,8 @@ pub(super) fn stage(printer: PaperPrinter, scanner: LineScanner, auto: bool) -> 
         scene.later(scene.pace, Act::Insert);
     }
     let scene = Rc::new(RefCell::new(scene));
-    (Reader(scene.clone()), Pad(scene.clone()), Person(scene))
+    let readers = Readers { contact: Reader(scene.clone()), contactless: Some(FieldReader(scene.clone())) };
+    (readers, Pad(scene.clone()), Person(scene))
 }
 
 impl Scene {
@@ -121,6 +133,7 @@ impl Scene {
             Act::Press(key) => self.pad.push_back(PadEvent::Key(key)),
             Act::Insert => self.insert(),
             Act::Remove => self.remove(),
+            Act::Leave => self.field.leave(),
         }
     }
 
@@ -271,7 +284,7 @@ impl Person {
     pub(super) fn next(&self) -> Option<Instant> {
         let scene = self.0.borrow();
         // What was done at once, such as keys for a second prompt, waits to be heard: no descriptor tells of it.
-        if !scene.pad.is_empty() || !scene.reader.is_empty() {
+        if !scene.pad.is_empty() || !scene.reader.is_empty() || !scene.field.events.is_empty() {
             return Some(Instant::now());
         }
         scene.acts.first().map(|(at, _)| *at)
@@ -291,7 +304,7 @@ impl Person {
     pub(super) fn told(&mut self, command: &Value) -> Value {
         let mut scene = self.0.borrow_mut();
         let done = json!({"ok": true});
-        let with_card = ["card", "profile", "pin"];
+        let with_card = ["card", "profile", "pin", "torn"];
         let several = command.as_object().is_some_and(|all| {
             all.len() > 1
                 && !(all.contains_key("card") && all.keys().all(|name| with_card.contains(&name.as_str())))
@@ -313,7 +326,10 @@ impl Person {
                     scene.insert();
                 }
                 "remove" => scene.remove(),
-                _ => return json!({"error": "a card is inserted or removed"}),
+                "tap" => return scene.field.tap(command),
+                "collide" => scene.field.collide(),
+                "leave" => scene.field.leave(),
+                _ => return json!({"error": "a card is inserted, removed or tapped, or collides, or leaves"}),
             }
             return done;
         }
@@ -382,6 +398,11 @@ impl Person {
             scene.reader.push_back(ReaderEvent::State(state));
             return done;
         }
+        if let Some(state) = command.get("contactless") {
+            let Some(state) = device_state(state) else { return json!({"error": STATES_WANTED}) };
+            scene.field.set_state(state);
+            return done;
+        }
         if let Some(state) = command.get("pad") {
             let Some(state) = device_state(state) else { return json!({"error": STATES_WANTED}) };
             scene.pad_state = state;
@@ -405,7 +426,7 @@ impl Person {
             let Scene { inserted, powered, prompting, .. } = *scene;
             return json!({"inserted": inserted, "powered": powered, "prompting": prompting});
         }
-        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, reader, pad, pace, slips, certificate or devices"})
+        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, reader, contactless, pad, pace, slips, certificate or devices"})
     }
 }
 

@@ -22,6 +22,7 @@ async fn a_diagnosis_names_what_fails_and_nothing_else() {
     let parts = [
         "secure-module",
         "reader",
+        "contactless",
         "pin-pad",
         "storage-key",
         "master-key",
@@ -40,7 +41,7 @@ async fn a_diagnosis_names_what_fails_and_nothing_else() {
     assert_eq!(codes, parts);
     assert_eq!(faults(&house).await, [""; 0]);
 
-    for device in ["reader", "pad"] {
+    for device in ["reader", "contactless", "pad"] {
         let code = if device == "pad" { "pin-pad" } else { device };
         for state in ["missing", "faulty"] {
             house.devices(json!({device: state}));

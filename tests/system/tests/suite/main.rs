@@ -32,6 +32,7 @@ mod secrets;
 mod service;
 mod settlement;
 mod signature;
+mod tap;
 mod till;
 mod tips;
 mod wire;

@@ -4,7 +4,9 @@ use crypto_bigint::{
     BoxedUint, Odd,
     modular::{BoxedMontyForm, BoxedMontyParams},
 };
-use posd_vault_protocol::{DeviceState, Notice, OfflinePin, Refusal, Reply, Request, VERSION, VerifyMethod};
+use posd_vault_protocol::{
+    DeviceState, Notice, OfflinePin, Refusal, Reply, Request, Slot, VERSION, VerifyMethod,
+};
 use zeroize::Zeroizing;
 
 use super::{Bench, STORAGE, bytes, core, prompt};
@@ -25,10 +27,10 @@ fn hello_must_come_first_and_fit() {
     bench.input(Input::Disconnected);
     bench.input(Input::Connected);
     assert_eq!(bench.refusal(Request::Status), Refusal::Version);
-    bench.input(Input::Card(true));
+    bench.input(Input::Card(Slot::Contact, true));
     assert!(bench.notices().is_empty(), "nothing is told to a stranger");
     assert!(matches!(bench.ask(Request::Hello { version: VERSION }), Reply::Status(_)));
-    assert_eq!(bench.notices(), [Notice::Card(true)]);
+    assert_eq!(bench.notices(), [Notice::Card(Slot::Contact, true), Notice::Card(Slot::Contactless, false)]);
 }
 
 #[test]
@@ -40,17 +42,17 @@ fn nothing_is_answered_without_a_connection() {
 #[test]
 fn devices_are_told_when_they_change() {
     let mut bench = Bench::empty();
-    bench.input(Input::Card(true));
-    bench.input(Input::Card(true));
+    bench.input(Input::Card(Slot::Contact, true));
+    bench.input(Input::Card(Slot::Contact, true));
     bench.input(Input::PinPad(DeviceState::Faulty));
-    bench.input(Input::Reader(DeviceState::Missing));
+    bench.input(Input::Reader(Slot::Contact, DeviceState::Missing));
     assert_eq!(
         bench.notices(),
         [
-            Notice::Card(true),
+            Notice::Card(Slot::Contact, true),
             Notice::PinPad(DeviceState::Faulty),
-            Notice::Card(false),
-            Notice::Reader(DeviceState::Missing)
+            Notice::Card(Slot::Contact, false),
+            Notice::Reader(Slot::Contact, DeviceState::Missing)
         ]
     );
     let status = bench.status();
@@ -86,15 +88,15 @@ fn verify_from_posd_is_refused_in_every_class() {
 #[test]
 fn card_faults_have_names() {
     let mut bench = Bench::keyed();
-    assert_eq!(bench.refusal(Request::PowerOn), Refusal::NoCard);
+    assert_eq!(bench.refusal(Request::PowerOn { slot: Slot::Contact }), Refusal::NoCard);
     assert_eq!(bench.refusal(transmit("00A4040000")), Refusal::NoCard);
-    bench.input(Input::Card(true));
+    bench.input(Input::Card(Slot::Contact, true));
     assert_eq!(bench.refusal(transmit("00A4040000")), Refusal::CardRemoved);
-    bench.input(Input::Request(1, Request::PowerOn));
+    bench.input(Input::Request(1, Request::PowerOn { slot: Slot::Contact }));
     bench.input(Input::Powered(Err(CardFault::Mute)));
     assert!(matches!(bench.reply(1), Some(Reply::Refused(Refusal::CardMute))));
-    bench.input(Input::Reader(DeviceState::Missing));
-    assert_eq!(bench.refusal(Request::PowerOn), Refusal::NoReader);
+    bench.input(Input::Reader(Slot::Contact, DeviceState::Missing));
+    assert_eq!(bench.refusal(Request::PowerOn { slot: Slot::Contact }), Refusal::NoReader);
 
     let mut bench = Bench::with_card();
     for (fault, refusal) in [
@@ -125,7 +127,7 @@ fn answer_for_a_client_that_left_goes_to_nobody() {
     assert!(bench.out.is_empty());
 
     let mut bench = Bench::with_card();
-    bench.input(Input::Request(1, Request::PowerOn));
+    bench.input(Input::Request(1, Request::PowerOn { slot: Slot::Contact }));
     bench.input(Input::Disconnected);
     bench.out.clear();
     bench.input(Input::Powered(Ok(vec![0x3B])));
@@ -148,9 +150,61 @@ fn plaintext_verify_is_built_and_sent_inside() {
 #[test]
 fn verify_needs_a_powered_card() {
     let mut bench = Bench::keyed();
-    bench.input(Input::Card(true));
+    bench.input(Input::Card(Slot::Contact, true));
     let request = Request::VerifyOfflinePin { prompt: prompt(), method: VerifyMethod::Plaintext };
     assert_eq!(bench.refusal(request), Refusal::CardRemoved);
+}
+
+#[test]
+fn each_reader_has_a_card_of_its_own_and_one_is_on_at_a_time() {
+    let mut bench = Bench::with_card();
+    let tap = Request::PowerOn { slot: Slot::Contactless };
+    assert_eq!(bench.refusal(tap), Refusal::NoReader);
+    bench.input(Input::Reader(Slot::Contactless, DeviceState::Ready));
+    assert_eq!(bench.refusal(Request::PowerOn { slot: Slot::Contactless }), Refusal::NoCard);
+    bench.input(Input::Card(Slot::Contactless, true));
+    let status = bench.status();
+    assert!(status.card_present && status.card_in_field && status.contactless == DeviceState::Ready);
+    bench.out.clear();
+    bench.input(Input::Request(1, Request::PowerOn { slot: Slot::Contactless }));
+    assert!(matches!(bench.out[..], [Output::PowerOff, Output::PowerOn(Slot::Contactless)]));
+    bench.input(Input::Powered(Ok(vec![0x3B])));
+    bench.out.clear();
+    // The other card's leaving is nothing to this one.
+    bench.input(Input::Card(Slot::Contact, false));
+    bench.input(Input::Request(2, transmit("00A4040000")));
+    assert!(matches!(bench.out[..], [Output::Notice(_)]) && bench.transmitted == [bytes("00A4040000")]);
+    bench.input(answer("9000"));
+    bench.input(Input::Card(Slot::Contactless, false));
+    assert_eq!(bench.refusal(transmit("00A4040000")), Refusal::NoCard);
+}
+
+#[test]
+fn no_pin_goes_over_the_air() {
+    let mut bench = Bench::with_card();
+    bench.input(Input::Reader(Slot::Contactless, DeviceState::Ready));
+    bench.input(Input::Card(Slot::Contactless, true));
+    let verify = || Request::VerifyOfflinePin { prompt: prompt(), method: VerifyMethod::Plaintext };
+    // Asked for at the chip, and the tapped card put in its place while the PIN is typed.
+    bench.input(Input::Request(1, verify()));
+    bench.press("1234");
+    bench.input(Input::Request(2, Request::PowerOn { slot: Slot::Contactless }));
+    bench.input(Input::Powered(Ok(vec![0x3B])));
+    bench.input(Input::Key(Key::Enter));
+    assert!(matches!(bench.reply(1), Some(Reply::OfflinePin(OfflinePin::CardRemoved))));
+    assert_eq!(bench.refusal(verify()), Refusal::Forbidden);
+    assert!(bench.transmitted.is_empty());
+}
+
+#[test]
+fn of_several_cards_in_the_field_none_is_taken() {
+    let mut bench = Bench::keyed();
+    bench.input(Input::Reader(Slot::Contactless, DeviceState::Ready));
+    bench.input(Input::Card(Slot::Contactless, true));
+    bench.out.clear();
+    bench.input(Input::SeveralCards);
+    assert_eq!(bench.notices(), [Notice::Card(Slot::Contactless, false), Notice::SeveralCards]);
+    assert_eq!(bench.refusal(Request::PowerOn { slot: Slot::Contactless }), Refusal::NoCard);
 }
 
 /// A made-up RSA key of 768 bits, public exponent 3.

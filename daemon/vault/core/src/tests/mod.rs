@@ -12,7 +12,8 @@ mod typed_card;
 use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
 use posd_vault_protocol::{
-    DeviceState, Digits, EncipheredKey, Notice, PinPrompt, Refusal, Reply, Request, Secret, Status, VERSION,
+    DeviceState, Digits, EncipheredKey, Notice, PinPrompt, Refusal, Reply, Request, Secret, Slot, Status,
+    VERSION,
 };
 
 use crate::{
@@ -83,7 +84,7 @@ impl Bench {
             transmitted: Vec::new(),
             out: Vec::new(),
         };
-        bench.input(Input::Reader(DeviceState::Ready));
+        bench.input(Input::Reader(Slot::Contact, DeviceState::Ready));
         bench.input(Input::PinPad(DeviceState::Ready));
         bench.input(Input::Connected);
         bench.ask(Request::Hello { version: VERSION });
@@ -107,8 +108,8 @@ impl Bench {
     /// With keys, and a card that is powered on.
     pub(crate) fn with_card() -> Bench {
         let mut bench = Bench::keyed();
-        bench.input(Input::Card(true));
-        bench.input(Input::Request(9, Request::PowerOn));
+        bench.input(Input::Card(Slot::Contact, true));
+        bench.input(Input::Request(9, Request::PowerOn { slot: Slot::Contact }));
         bench.input(Input::Powered(Ok(vec![0x3B, 0x00])));
         assert!(matches!(bench.reply(9), Some(Reply::Atr(_))));
         bench.out.clear();
@@ -127,7 +128,7 @@ impl Bench {
                     }
                     self.input(Input::Stored(works.then_some(()).ok_or(crate::StoreFault)));
                 }
-                Output::Transmit(command) => self.transmitted.push(command.to_vec()),
+                Output::Transmit(_, command) => self.transmitted.push(command.to_vec()),
                 other => self.out.push(other),
             }
         }

@@ -1,7 +1,8 @@
 //! PIN entry.
 
 use posd_vault_protocol::{
-    DeviceState, Digits, Notice, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request, VerifyMethod,
+    DeviceState, Digits, Notice, OfflinePin, OnlinePin, PinPrompt, Refusal, Reply, Request, Slot,
+    VerifyMethod,
 };
 
 use super::{Bench, PAN, PIN_KEY, bytes, online, prompt};
@@ -229,7 +230,7 @@ fn offline_prompt_ends_when_the_card_goes() {
     let offline = || Request::VerifyOfflinePin { prompt: prompt(), method: VerifyMethod::Plaintext };
     let mut bench = Bench::with_card();
     bench.input(Input::Request(1, offline()));
-    bench.input(Input::Card(false));
+    bench.input(Input::Card(Slot::Contact, false));
     assert!(matches!(bench.reply(1), Some(Reply::OfflinePin(OfflinePin::CardRemoved))));
     let mut bench = Bench::with_card();
     bench.input(Input::Request(1, offline()));

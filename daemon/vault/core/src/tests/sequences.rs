@@ -2,7 +2,7 @@
 
 use posd_vault_protocol::{
     CardPrompt, DeviceState, Digits, EncipheredKey, FromVault, MacAlgorithm, Numbered, PinPrompt, Request,
-    Secret, VERSION, VerifyMethod, encode,
+    Secret, Slot, VERSION, VerifyMethod, encode,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -26,7 +26,7 @@ fn make(kind: u8, data: &[u8]) -> Request {
     match kind {
         0 => Request::Hello { version: VERSION },
         1 => Request::Status,
-        2 => Request::PowerOn,
+        2 => Request::PowerOn { slot: slot(data.last().map_or(1, |byte| byte | 1)) },
         3 => Request::Transmit { apdu: data.to_vec() },
         4 => Request::PowerOff,
         5 => Request::EnterOnlinePin { prompt: prompt(), pan: Digits::new(PAN).unwrap() },
@@ -72,15 +72,22 @@ fn make(kind: u8, data: &[u8]) -> Request {
     }
 }
 
+fn slot(of: u8) -> Slot {
+    if of.is_multiple_of(3) { Slot::Contactless } else { Slot::Contact }
+}
+
 fn input(kind: u8, of: u8, data: &[u8]) -> Vec<Input> {
     let (first, second) = components();
     match kind {
         0..=9 => vec![Input::Request(u32::from(of) + 1, make(of, data))],
         10 => vec![Input::Connected, Input::Request(1, Request::Hello { version: VERSION })],
         11 => vec![Input::Disconnected],
-        12 => vec![Input::Card(of.is_multiple_of(2))],
+        12 => vec![Input::Card(slot(of), of.is_multiple_of(2))],
         13 => {
-            vec![Input::Reader(if of.is_multiple_of(4) { DeviceState::Missing } else { DeviceState::Ready })]
+            vec![Input::Reader(
+                slot(of),
+                if of.is_multiple_of(4) { DeviceState::Missing } else { DeviceState::Ready },
+            )]
         }
         14 => {
             vec![Input::PinPad(if of.is_multiple_of(4) { DeviceState::Faulty } else { DeviceState::Ready })]
@@ -155,7 +162,7 @@ fn ready() -> Vec<(u8, u8, Vec<u8>, u16)> {
     vec![
         step(13, 1),
         step(14, 1),
-        step(12, 0),
+        step(12, 2),
         step(10, 0),
         step(27, 0),
         step(0, 15),
@@ -197,7 +204,7 @@ fn the_search_for_the_pin_would_find_it() {
             while let Some(input) = waiting.pop() {
                 for output in core.handle(input, 5) {
                     match output {
-                        Output::Transmit(command) => commands.extend_from_slice(&command),
+                        Output::Transmit(_, command) => commands.extend_from_slice(&command),
                         Output::Store(_) => waiting.push(Input::Stored(Ok(()))),
                         _ => {}
                     }

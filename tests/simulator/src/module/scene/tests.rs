@@ -5,11 +5,11 @@ use super::*;
 /// A customer who acts by itself, quickly, with the card in the slot.
 fn customer() -> (Reader, Pad, Person) {
     let printer = PaperPrinter::start().unwrap();
-    let (reader, pad, mut person) = stage(printer, LineScanner::start().unwrap(), true);
+    let (readers, pad, mut person) = stage(printer, LineScanner::start().unwrap(), true);
     person.told(&json!({"pace": 20}));
     pass(&mut person, PACE);
     assert_eq!(slot(&mut person), json!({"inserted": true, "powered": false, "prompting": false}));
-    (reader, pad, person)
+    (readers.contact, pad, person)
 }
 
 fn slot(person: &mut Person) -> Value {

@@ -22,12 +22,15 @@ fn of_settlement(kind: MessageKind) -> bool {
 
 impl World {
     pub(super) fn stop_faults(&mut self) {
+        // A sweep's power cut may come after the last sale has ended, while its advice is told.
+        if self.faults_on {
+            self.shared.borrow_mut().crash_in = None;
+        }
         self.faults_on = false;
         self.host.clear_faults();
         self.card.behave();
         self.disk.heal();
         self.printer_works = true;
-        self.shared.borrow_mut().crash_in = None;
     }
 
     /// What will go wrong with the next sale.

@@ -290,9 +290,13 @@ fn application(aid: &AidParameters, base: &Configuration) -> Application {
     application.default_ddol = Bytes(aid.default_ddol.clone());
     let limits = [aid.contactless_limit, aid.contactless_cvm_limit, aid.contactless_floor_limit];
     if limits.iter().any(Option::is_some) {
-        let [transaction_limit, cvm_limit, floor_limit] = limits;
-        application.contactless =
-            Some(ContactlessLimits { transaction_limit, cvm_limit, floor_limit, cash_limit: aid.cash_limit });
+        let known = application.contactless.unwrap_or_default();
+        application.contactless = Some(ContactlessLimits {
+            transaction_limit: aid.contactless_limit.or(known.transaction_limit),
+            cvm_limit: aid.contactless_cvm_limit.or(known.cvm_limit),
+            floor_limit: aid.contactless_floor_limit.or(known.floor_limit),
+            cash_limit: aid.cash_limit.or(known.cash_limit),
+        });
     }
     application
 }
@@ -364,12 +368,9 @@ mod tests {
 
     #[test]
     fn the_hosts_limits_for_taps_hold_where_there_is_a_reader_for_them() {
-        let limits = AidParameters {
-            contactless_limit: Some(100_000),
-            contactless_cvm_limit: Some(30_000),
-            cash_limit: Some(9_000),
-            ..aid(&[0xA0, 0, 0, 3, 0x33, 1, 1, 1])
-        };
+        let unionpay = [0xA0, 0, 0, 3, 0x33, 1, 1, 1];
+        let limits =
+            AidParameters { contactless_cvm_limit: Some(30_000), cash_limit: Some(9_000), ..aid(&unionpay) };
         let word = |no_pin, no_pin_limit| {
             let parameters = ContactlessParameters {
                 channel: None,
@@ -388,10 +389,16 @@ mod tests {
         let file = Contactless { no_pin_limit: Some(10_000), ..Contactless::default() };
         let mut card = Configuration::unionpay();
         card.contactless = Some(file);
+        for application in &mut card.applications {
+            let (transaction_limit, cvm_limit) = (Some(100_000), Some(20_000));
+            application.contactless =
+                Some(ContactlessLimits { transaction_limit, cvm_limit, ..Default::default() });
+        }
         let mut sets = InForce::new(Arc::new(card));
         sets.take(stored(DownloadSet::Aids, SetContent::Aids(vec![limits]))).unwrap();
         let taken = sets.card.applications[0].contactless.unwrap();
-        assert!(taken.allows(99_999) && !taken.allows(100_000) && taken.needs_verification(30_000));
+        assert!(taken.needs_verification(30_000) && !taken.needs_verification(29_999), "the host's");
+        assert!(taken.allows(99_999) && !taken.allows(100_000), "what the host leaves out stays");
         for (switch, limit, expected) in [
             (None, None, Some(10_000)),
             (None, Some(30_000), Some(30_000)),

@@ -130,7 +130,10 @@ impl Terminal {
         let reversal = self.reversal_closed(*id, ReversalState::Resolved);
         let event =
             if reversal.is_some() { AuditEvent::ReversalResolved } else { AuditEvent::RefundResolved };
-        let detail = format!("transaction={id} booked={}", if *booked { "yes" } else { "no" });
+        let mut detail = format!("transaction={id} booked={}", if *booked { "yes" } else { "no" });
+        if let Some(amount) = numbers.amount {
+            detail += &format!(" amount={amount}");
+        }
         let mut writes = vec![Write::Device(self.device.clone())];
         writes.extend(reversal);
         writes.extend(self.live.get_mut(id).map(Live::record));

@@ -82,6 +82,8 @@ async fn what_the_acquirer_holds_a_part_of_is_resolved_to_that_part() {
     let end = found.details().await.unwrap();
     assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("partially-approved", "resolved"));
     assert_eq!(end.result_number("charged"), Some(300));
+    let word = format!("00 transaction={} booked=yes amount=300", silent.id);
+    assert_eq!(rows(&house, "refund-resolved"), [word]);
     assert_eq!(found.receipt().await.unwrap().0.amount, 300);
     assert_eq!(refused_as(&house, "refund", 601, &named("bought")).await, "RefundExceedsOriginal");
 }

@@ -327,8 +327,7 @@ impl Terminal {
         if tapped && !self.stale_field && !self.stale_card && self.takes_taps() {
             return self.power_on(Slot::Contactless);
         }
-        let prompt = self.card_prompt();
-        self.step(Step::WaitingCard, State::WaitingCard, prompt, Some(self.settings.deadlines.card));
+        self.wait_with(self.card_prompt());
     }
 
     /// Moves the running sale to a step and a state, with one deadline for both.
@@ -376,9 +375,8 @@ impl Terminal {
         match active.step {
             // The chip card reader is still there.
             Step::WaitingCard if slot == Slot::Contactless => self.wait_for_card(),
-            Step::Choosing | Step::Pin if active.slot != slot || !active.powered => {}
             Step::Removal if slot == Slot::Contactless => {}
-            Step::Sealing if active.slot != slot || !active.powered => {}
+            Step::Choosing | Step::Pin | Step::Sealing if active.slot != slot || !active.powered => {}
             Step::WaitingCard | Step::Choosing | Step::Pin | Step::Sealing => {
                 self.abort(Outcome::Failed, Cause::ReaderFault);
             }
@@ -510,8 +508,8 @@ impl Terminal {
     }
 
     fn start_kernel(&mut self) {
-        let Some(active) = self.active.as_mut() else { return };
-        let (id, slot, memory) = (active.id, active.slot, active.taps.memory.take());
+        let Some(active) = self.active.as_ref() else { return };
+        let (id, slot) = (active.id, active.slot);
         let counter = self.device.next_sequence_counter;
         self.device.next_sequence_counter = if counter >= 99_999_999 { 1 } else { counter + 1 };
         let Some(transaction) = self.card_transaction(id, counter) else { return };
@@ -519,7 +517,8 @@ impl Terminal {
         let card = if offline { self.offline_configuration() } else { Arc::clone(&self.in_force.card) };
         let mut kernel = Box::new(match slot {
             Slot::Contact => Kernel::new(card, transaction),
-            Slot::Contactless => Kernel::tap(&card, transaction, memory),
+            // Nothing is paid offline at a tap, so no torn one can have paid.
+            Slot::Contactless => Kernel::tap(&card, transaction, None),
         });
         let action = kernel.start();
         if let Some(active) = self.active.as_mut() {

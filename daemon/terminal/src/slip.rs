@@ -59,8 +59,8 @@ impl Terminal {
             note: attempt.options.note.clone(),
             host_texts: answer.map(Answer::host_texts).unwrap_or_default(),
             chip: card.map(|(kernel, card)| chip(kernel, card)),
-            verification: if let Some(tapped) = card.and_then(|(_, card)| Terminal::tapped(card)) {
-                tapped
+            verification: if let Some(tap) = card.and_then(|(_, card)| card.tap) {
+                Verification::of(tap.free_of_signature, tap.free_of_pin, tap.device)
             } else if card.is_some_and(|(_, card)| card.signature_required) {
                 Verification::Signature
             } else if by_code {

@@ -11,8 +11,7 @@ use crate::{
     state::State,
     terminal::{Asked, Terminal},
 };
-use posd_emv::kernel::{Again, Input, Torn, Verdict, may_tap};
-use posd_receipt::Verification;
+use posd_emv::kernel::{Again, Input, Verdict, may_tap};
 use posd_vault_protocol::{DeviceState, Request as VaultRequest, Slot};
 
 /// So many torn taps of one transaction, and the card has to be inserted.
@@ -24,15 +23,13 @@ pub(crate) struct Taps {
     /// No tap is taken any more: the card is to be inserted.
     closed: bool,
     torn: u32,
-    /// What the next tap is told of the last one.
-    pub(crate) memory: Option<Torn>,
     /// How the card is asked for.
     prompt: Prompt,
 }
 
 impl Default for Taps {
     fn default() -> Taps {
-        Taps { closed: false, torn: 0, memory: None, prompt: Prompt::TapOrInsertCard }
+        Taps { closed: false, torn: 0, prompt: Prompt::TapOrInsertCard }
     }
 }
 
@@ -49,6 +46,11 @@ impl Terminal {
             && self.card_transaction(active.id, 1).is_some_and(|of| may_tap(&self.in_force.card, &of))
     }
 
+    /// Waits for a card, and says how.
+    pub(crate) fn wait_with(&mut self, prompt: Prompt) {
+        self.step(Step::WaitingCard, State::WaitingCard, prompt, Some(self.settings.deadlines.card));
+    }
+
     /// How the card is asked for.
     pub(crate) fn card_prompt(&self) -> Prompt {
         match &self.active {
@@ -61,14 +63,9 @@ impl Terminal {
     /// What is said while the card is read, or has no more part in it.
     pub(crate) fn reading_prompt(&self) -> Prompt {
         match &self.active {
-            Some(active) if active.slot == Slot::Contactless => {
-                if active.powered {
-                    Prompt::HoldCard
-                } else {
-                    Prompt::PleaseWait
-                }
-            }
-            _ => Prompt::LeaveCard,
+            Some(active) if active.slot == Slot::Contact => Prompt::LeaveCard,
+            Some(active) if active.powered => Prompt::HoldCard,
+            _ => Prompt::PleaseWait,
         }
     }
 
@@ -78,10 +75,6 @@ impl Terminal {
         if waiting && !self.stale_card && self.takes_taps() {
             self.wait_with(Prompt::OneCardOnly);
         }
-    }
-
-    fn wait_with(&mut self, prompt: Prompt) {
-        self.step(Step::WaitingCard, State::WaitingCard, prompt, Some(self.settings.deadlines.card));
     }
 
     /// The tapped card has given all that is wanted of it: it is let go before anything slow is done.
@@ -117,16 +110,10 @@ impl Terminal {
             }
             _ => return false,
         }
-        active.taps.memory = active.kernel.take().and_then(|kernel| kernel.take_torn());
+        active.kernel = None;
         active.pin_block = None;
         self.let_go();
         self.wait_for_card();
         true
-    }
-
-    /// How the slip says that the cardholder was verified.
-    pub(crate) fn tapped(card: &posd_emv::kernel::Outcome) -> Option<Verification> {
-        let tap = card.tap?;
-        Some(Verification::of(tap.free_of_signature, tap.free_of_pin, tap.device))
     }
 }

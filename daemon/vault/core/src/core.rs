@@ -501,7 +501,14 @@ impl Core {
 
     // --- the card ---
 
-    fn reader_of(&mut self, slot: Slot) -> &mut Reader {
+    fn reader_at(&self, slot: Slot) -> Reader {
+        match slot {
+            Slot::Contact => self.contact,
+            Slot::Contactless => self.contactless,
+        }
+    }
+
+    fn reader_at_mut(&mut self, slot: Slot) -> &mut Reader {
         match slot {
             Slot::Contact => &mut self.contact,
             Slot::Contactless => &mut self.contactless,
@@ -509,7 +516,7 @@ impl Core {
     }
 
     fn card(&mut self, slot: Slot, present: bool) {
-        let before = std::mem::replace(&mut self.reader_of(slot).card_present, present);
+        let before = std::mem::replace(&mut self.reader_at_mut(slot).card_present, present);
         if !present && self.slot == slot {
             self.powered = false;
             self.end_offline_prompt();
@@ -529,7 +536,7 @@ impl Core {
         if state != DeviceState::Ready {
             self.card(slot, false);
         }
-        if std::mem::replace(&mut self.reader_of(slot).state, state) != state {
+        if std::mem::replace(&mut self.reader_at_mut(slot).state, state) != state {
             self.notice(Notice::Reader(slot, state));
         }
     }
@@ -541,8 +548,8 @@ impl Core {
     }
 
     /// Whether a command may go to the card now.
-    fn card_usable(&mut self) -> Result<(), Refusal> {
-        let reader = *self.reader_of(self.slot);
+    fn card_usable(&self) -> Result<(), Refusal> {
+        let reader = self.reader_at(self.slot);
         match () {
             () if reader.state != DeviceState::Ready => Err(Refusal::NoReader),
             () if !reader.card_present => Err(Refusal::NoCard),
@@ -554,7 +561,7 @@ impl Core {
     }
 
     /// Whether a PIN may go to the card: never over the air.
-    fn may_verify(&mut self) -> Result<(), Refusal> {
+    fn may_verify(&self) -> Result<(), Refusal> {
         match self.slot {
             Slot::Contact => self.card_usable(),
             Slot::Contactless => Err(Refusal::Forbidden),
@@ -562,7 +569,7 @@ impl Core {
     }
 
     fn power_on(&mut self, id: u32, slot: Slot) {
-        let reader = *self.reader_of(slot);
+        let reader = self.reader_at(slot);
         let refusal = match () {
             () if reader.state != DeviceState::Ready => Refusal::NoReader,
             () if !reader.card_present => Refusal::NoCard,
@@ -664,7 +671,7 @@ impl Core {
         &mut self,
         id: u32,
         asked: posd_vault_protocol::PinPrompt,
-        purpose: impl FnOnce(&mut Core) -> Result<Purpose, Refusal>,
+        purpose: impl FnOnce(&Core) -> Result<Purpose, Refusal>,
         now: u64,
     ) {
         let (minimum, maximum) = (usize::from(asked.minimum), usize::from(asked.maximum));

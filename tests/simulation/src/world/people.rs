@@ -133,8 +133,8 @@ impl World {
         }
         if !self.has(|coming| matches!(coming, Coming::Arrives(..))) {
             let booked = holds(&self.host, &attempt);
-            let part = Some(booked_amount(&self.host, &attempt));
-            let part = part.filter(|part| booked && (1..attempt.amount.minor()).contains(part));
+            let amount = booked_amount(&self.host, &attempt);
+            let part = (booked && (1..attempt.amount.minor()).contains(&amount)).then_some(amount);
             let call = posd_terminal::Call::Resolve {
                 id,
                 booked,

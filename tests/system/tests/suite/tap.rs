@@ -61,6 +61,14 @@ async fn ends(house: &House, sale: &Transaction) -> (String, String, String) {
     (end.outcome, cause, slip)
 }
 
+/// The outcome of a sale that waits for the inserted card.
+async fn inserted(house: &House, sale: &Transaction) -> String {
+    house.devices(json!({"card": "insert", "profile": "debit"}));
+    house.reaches(sale, "waiting-removal").await;
+    house.devices(json!({"card": "remove"}));
+    ends(house, sale).await.0
+}
+
 #[tokio::test]
 async fn a_small_amount_is_tapped_without_pin_and_signature() {
     let house = House::with_idle_customer().await.opened().await;
@@ -127,10 +135,7 @@ async fn a_card_that_is_torn_again_and_again_is_to_be_inserted() {
         torn(&house, &sale, 3, "tap-again").await;
     }
     torn(&house, &sale, 3, "insert-card").await;
-    house.devices(json!({"card": "insert", "profile": "debit"}));
-    house.reaches(&sale, "waiting-removal").await;
-    house.devices(json!({"card": "remove"}));
-    assert_eq!(ends(&house, &sale).await.0, "approved");
+    assert_eq!(inserted(&house, &sale).await, "approved");
     assert_eq!((house.booked(), entries(&house)), (vec![500], vec!["051".to_owned()]));
 }
 
@@ -153,10 +158,7 @@ async fn a_card_that_wants_its_chip_read_is_inserted_in_the_same_sale() {
     prompts(&sale, "insert-card").await;
     // No tap is taken any more.
     tap(&house, "debit");
-    house.devices(json!({"card": "insert", "profile": "debit"}));
-    house.reaches(&sale, "waiting-removal").await;
-    house.devices(json!({"card": "remove"}));
-    assert_eq!(ends(&house, &sale).await.0, "approved");
+    assert_eq!(inserted(&house, &sale).await, "approved");
     assert_eq!(entries(&house), ["051"]);
 }
 
@@ -193,10 +195,7 @@ async fn without_its_reader_cards_are_inserted() {
     let sale = waiting(&house, "unplugged", 1_100).await;
     house.devices(json!({"contactless": "missing"}));
     prompts(&sale, "insert-card").await;
-    house.devices(json!({"card": "insert", "profile": "debit"}));
-    house.reaches(&sale, "waiting-removal").await;
-    house.devices(json!({"card": "remove"}));
-    assert_eq!(ends(&house, &sale).await.0, "approved");
+    assert_eq!(inserted(&house, &sale).await, "approved");
     let checks = house.terminal.diagnose().await.unwrap();
     let reader = checks.iter().find(|check| check.code == "contactless").unwrap();
     assert_eq!((reader.good, reader.detail.as_str()), (false, "missing"));

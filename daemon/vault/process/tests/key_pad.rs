@@ -12,15 +12,15 @@ use std::{
     thread::JoinHandle,
 };
 
-use common::{FIRST, Link, SECOND, check_value, load_key};
+use common::{FIRST, Link, SECOND, check_value, load_key, pad::Pad};
 use nix::poll::PollFlags;
 use posd_vault::{
-    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent, Readers},
+    device::{CardReader, Companion, PadEvent, ReaderEvent, Readers},
     server::{Listener, Server, ServerError, bind},
     store::Store,
 };
 use posd_vault_core::{CardFault, Core, Key, PadPrompt, Settings, hash_password};
-use posd_vault_protocol::{DeviceState, Notice, Secret, Slot};
+use posd_vault_protocol::{Notice, Secret, Slot};
 use zeroize::Zeroizing;
 
 /// No reader.
@@ -39,24 +39,6 @@ impl CardReader for NoReader {
     fn power_off(&mut self) {}
     fn transmit(&mut self, _: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault> {
         Err(CardFault::NoReader)
-    }
-}
-
-struct Pad {
-    events: VecDeque<PadEvent>,
-    prompt: Option<PadPrompt>,
-}
-
-impl PinPad for Pad {
-    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        Vec::new()
-    }
-    fn event(&mut self) -> Option<PadEvent> {
-        self.events.pop_front()
-    }
-    fn prompt(&mut self, prompt: Option<PadPrompt>) -> DeviceState {
-        self.prompt = prompt;
-        DeviceState::Ready
     }
 }
 
@@ -106,7 +88,7 @@ fn start(
         let settings = Settings::new(BTreeMap::new(), people).unwrap();
         let core =
             Core::new(settings, Some(Secret::new(vec![0x42; 32])), None, Box::new(|buffer| buffer.fill(1)));
-        let pad = Pad { events: [PadEvent::State(DeviceState::Ready)].into(), prompt: None };
+        let pad = Pad::default();
         let typing = Custodians { entries: entries.into(), next: 0 };
         let readers = Readers::<_> { contact: NoReader, contactless: None };
         Server::new(core, Store::new(&store), posd, custodians, readers, pad, typing)?

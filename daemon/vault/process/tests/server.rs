@@ -13,14 +13,14 @@ use std::{
     thread::JoinHandle,
 };
 
-use common::Link;
+use common::{Link, pad::Pad};
 use nix::poll::PollFlags;
 use posd_vault::{
-    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent, Readers},
+    device::{CardReader, Companion, PadEvent, ReaderEvent, Readers},
     server::{Listener, Server, ServerError, bind},
     store::Store,
 };
-use posd_vault_core::{CardFault, Core, Key, PadPrompt, Settings};
+use posd_vault_core::{CardFault, Core, Key, Settings};
 use posd_vault_protocol::{
     DeviceState, Notice, OfflinePin, PinPrompt, Refusal, Reply, Request, Slot, VerifyMethod,
 };
@@ -55,26 +55,6 @@ impl CardReader for Card {
         assert!(self.on);
         self.commands.write_all(command).unwrap();
         Ok(Zeroizing::new(vec![0x90, 0x00]))
-    }
-}
-
-struct Pad {
-    events: VecDeque<PadEvent>,
-    prompt: Option<PadPrompt>,
-}
-
-impl PinPad for Pad {
-    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        Vec::new()
-    }
-
-    fn event(&mut self) -> Option<PadEvent> {
-        self.events.pop_front()
-    }
-
-    fn prompt(&mut self, prompt: Option<PadPrompt>) -> DeviceState {
-        self.prompt = prompt;
-        DeviceState::Ready
     }
 }
 
@@ -143,7 +123,7 @@ fn terminal() -> Terminal {
         let ready = ReaderEvent::State(DeviceState::Ready);
         let card = Card { events: [ready].into(), commands: recorder, on: false };
         let readers = Readers::<_> { contact: card, contactless: None };
-        let pad = Pad { events: [PadEvent::State(DeviceState::Ready)].into(), prompt: None };
+        let pad = Pad::default();
         let customer = Customer { orders: customer, typing: VecDeque::new(), next: None };
         let store = Store::new(&store);
         Server::new(core, store, posd, custodians, readers, pad, customer)?.run(stopped.as_fd(), None)

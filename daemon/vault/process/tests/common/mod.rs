@@ -1,6 +1,8 @@
 //! What the tests of the process share: the real binary, and a client that speaks to it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod pad;
+
 use std::{
     io::{ErrorKind, Read, Write},
     os::unix::net::UnixStream,

@@ -9,6 +9,7 @@
 //!
 //! Start reading at [`Core::handle`], then `prompt.rs` (what a person types) and `keys.rs` (what the keys do).
 
+mod card;
 mod ceremony;
 mod change;
 mod check;

@@ -13,6 +13,7 @@ mod audit;
 mod authorise;
 mod call;
 mod calls;
+mod card_session;
 mod checks;
 mod clock_check;
 mod closing;

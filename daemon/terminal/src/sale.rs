@@ -337,7 +337,7 @@ impl Terminal {
             (Asked::PowerOn, Reply::Refused(Refusal::NoReader)) => {
                 self.abort(Outcome::Failed, Cause::ReaderFault)
             }
-            (Asked::PowerOn, _) => self.abort(Outcome::Failed, Cause::CardFault),
+            (Asked::PowerOn, _) => self.card_is_mute(),
             (Asked::Apdu, Reply::Card(response)) => self.resume(Input::Card(response)),
             (Asked::Apdu, _) => self.resume(Input::CardLost),
             (Asked::OnlinePin, reply) => self.online_pin(reply),

@@ -8,7 +8,7 @@ use crate::{
     kinds::CardUse,
     prompt::Prompt,
     sale::Step,
-    state::State,
+    state::{Cause, Outcome, State},
     terminal::{Asked, Terminal},
 };
 use posd_emv::kernel::{Again, Input, Verdict, may_tap};
@@ -115,5 +115,12 @@ impl Terminal {
         self.let_go();
         self.wait_for_card();
         true
+    }
+
+    /// The card does not answer when it gets power: one that is held badly is asked for once more.
+    pub(crate) fn card_is_mute(&mut self) {
+        if !self.ask_again(&Verdict::TryAgain(Again::Torn)) {
+            self.abort(Outcome::Failed, Cause::CardFault);
+        }
     }
 }

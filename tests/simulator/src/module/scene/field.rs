@@ -17,6 +17,8 @@ pub(super) struct Field {
     card: Card,
     present: bool,
     powered: bool,
+    /// It is held so badly that it does not answer.
+    mute: bool,
     pub(super) events: VecDeque<ReaderEvent>,
 }
 
@@ -27,6 +29,7 @@ impl Field {
             card: Card::new(Profile::quick_pass()),
             present: false,
             powered: false,
+            mute: false,
             events: VecDeque::from([ReaderEvent::State(DeviceState::Ready)]),
         }
     }
@@ -48,7 +51,7 @@ impl Field {
     }
 
     /// `{"card": "tap", "profile": "phone", "torn": 3}`: held to the reader, and taken away too early, at the command of
-    /// that number. Without a profile it is the card of the last tap.
+    /// that number; at 0 it does not answer at all. Without a profile it is the card of the last tap.
     pub(super) fn tap(&mut self, command: &Value) -> Value {
         if let Some(name) = command.get("profile").and_then(Value::as_str) {
             let profile = match name {
@@ -60,13 +63,15 @@ impl Field {
             self.card = Card::new(profile);
         }
         self.card.behave();
+        self.mute = false;
         match command.get("torn").map(Value::as_u64) {
             None => {}
+            Some(Some(0)) => self.mute = true,
             Some(Some(place @ 1..=100)) => {
                 let place = When::Apdu(usize::try_from(place).unwrap_or(usize::MAX));
                 self.card.misbehave(Misbehaviour::new(place, Fault::Removed));
             }
-            Some(_) => return json!({"error": "a tap is torn at a command from 1 to 100"}),
+            Some(_) => return json!({"error": "a tap is torn at a command from 0 to 100"}),
         }
         self.leave();
         self.card.hold_to_field(true);
@@ -97,7 +102,11 @@ impl CardReader for FieldReader {
     fn power_on(&mut self) -> Result<Vec<u8>, CardFault> {
         let field = &mut self.0.borrow_mut().field;
         field.powered = field.present;
-        if field.present { Ok(field.card.reset()) } else { Err(CardFault::NoCard) }
+        match field.present {
+            true if field.mute => Err(CardFault::Mute),
+            true => Ok(field.card.reset()),
+            false => Err(CardFault::NoCard),
+        }
     }
 
     fn power_off(&mut self) {

@@ -13,9 +13,10 @@ use crate::{
     stored::Told,
     terminal::Terminal,
 };
+use posd_receipt::Goods;
 use posd_unionpay::{
     Answer, Pan, Profile,
-    request::{self, Card, Linked, Request},
+    request::{self, Card, GoodsLine, Linked, Request},
 };
 
 /// The most of the silence between two tries that counts, in seconds: a till that was off for its holidays, or whose
@@ -66,6 +67,7 @@ impl Terminal {
             tries: Vec::new(),
             strokes: None,
             parts: 0,
+            goods: Vec::new(),
         }
     }
 
@@ -117,7 +119,7 @@ impl Terminal {
                 linked: original.linked.clone(),
                 allow_partial: false,
                 instalments: None,
-                goods: Vec::new(),
+                goods: goods_lines(&advice.goods),
             }
             .build(self.profile())
             .ok(),
@@ -147,7 +149,7 @@ impl Terminal {
         advice.state = state;
         let advice = match state {
             AdviceState::Queued => advice.clone(),
-            AdviceState::Accepted | AdviceState::NeedsAction => self.advices.remove(place),
+            _ => self.advices.remove(place),
         };
         let transaction = advice.transaction;
         match &end {
@@ -164,7 +166,7 @@ impl Terminal {
         }
         match state {
             AdviceState::Queued => self.delivery_failed(Due::Advice(id), &end),
-            AdviceState::Accepted => self.delivered(Due::Advice(id)),
+            AdviceState::Accepted | AdviceState::Resolved => self.delivered(Due::Advice(id)),
             AdviceState::NeedsAction => {
                 self.needs_action += 1;
                 self.effect(Effect::Note(Note::AdviceNeedsAction {
@@ -227,10 +229,20 @@ fn told(answer: &Answer, profile: &Profile) -> Told {
     Told {
         rrn: number(answer.rrn()),
         authorisation_code: number(answer.authorisation_code()),
-        response_code: answer.response_code().to_owned(),
+        response_code: Some(answer.response_code().to_owned()),
         host_date: answer.local_date().map(str::to_owned),
         settlement_date: answer.settlement_date().map(str::to_owned),
     }
+}
+
+/// The goods as a message has them.
+pub(crate) fn goods_lines(goods: &[Goods]) -> Vec<GoodsLine> {
+    let line = |Goods { name, quantity, amount }: &Goods| GoodsLine {
+        name: name.clone(),
+        quantity: *quantity,
+        amount: *amount,
+    };
+    goods.iter().map(line).collect()
 }
 
 /// Seconds since the last try, or since it was queued.

@@ -4,6 +4,7 @@
 //! of it (rule 1).
 
 use crate::{
+    advice::goods_lines,
     event::Effect,
     exchange::{End, Purpose},
     forward::{to_seal, unseal},
@@ -168,12 +169,7 @@ impl Terminal {
         let attempt = &self.live.get(&id)?.attempt;
         let (kind, amount, allow_partial) = (attempt.kind, attempt.amount, attempt.options.allow_partial);
         let instalments = attempt.options.instalments;
-        let goods = attempt.options.goods.iter().map(|line| request::GoodsLine {
-            name: line.name.clone(),
-            quantity: line.quantity,
-            amount: line.amount,
-        });
-        let goods: Vec<request::GoodsLine> = goods.collect();
+        let goods = goods_lines(&attempt.options.goods);
         let (family, linked) = match attempt.original.clone() {
             Some(Link { family, original, .. }) => (family, Some(original)),
             None => (kind.family(), None),

@@ -28,6 +28,8 @@ pub struct Row {
     pub amount: bool,
     /// Whether field 63 carries the card organisation.
     pub organisation: bool,
+    /// Whether field 57 may carry the goods.
+    pub goods: bool,
     /// Where a settlement counts it.
     pub books: Books,
 }
@@ -107,6 +109,7 @@ const SALE: Row = Row {
     original_code: false,
     amount: true,
     organisation: false,
+    goods: true,
     books: Books::Debit,
 };
 
@@ -122,7 +125,7 @@ kinds! {
     Refund = "refund" {
         mti: Mti::ADVICE, processing: "200000", message_kind: "25", reversible: false,
         original: Some(OriginalForm::Date), original_rrn: true, original_code: true, organisation: true,
-        books: Books::Credit,
+        goods: false, books: Books::Credit,
     }
     /// 预授权: reserves an amount.
     PreAuth = "pre-auth" {
@@ -152,7 +155,7 @@ kinds! {
     /// 余额查询: asks what the account holds.
     BalanceInquiry = "balance-inquiry" {
         processing: "310000", message_kind: "01", reversible: false, amount: false,
-        books: Books::Nothing,
+        goods: false, books: Books::Nothing,
     }
     /// 脱机消费: a sale that card and terminal approved by themselves, stored and forwarded.
     OfflineSale = "offline-sale" { message_kind: "36", reversible: false }

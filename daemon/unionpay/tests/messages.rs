@@ -73,6 +73,11 @@ fn goods_go_in_field_57_where_the_profile_says_so_and_nowhere_else() {
     let expected = [&[0xC6, 0xBB, 0xB9, 0xFB][..], b"*0.500*600;tea*12.000*34;"].concat();
     assert_eq!(field(&sent, sold()), Some(expected));
     assert_eq!(field(&sent, vec![]), None);
+    for kind in with_a_card() {
+        let request = Financial { goods: sold(), ..financial(*kind, card()) }.build(&sent).unwrap();
+        let without = [Kind::BalanceInquiry, Kind::Refund].contains(kind);
+        assert_eq!(request.message().bytes(57).is_none(), without, "{kind}");
+    }
     // Whole lines, as many as fit.
     let long = field(&sent, vec![line(&"x".repeat(40), 1_000, 1); 40]).unwrap();
     assert!(long.len() <= 999 && long.len() % 49 == 0 && long.ends_with(b";"), "{}", long.len());

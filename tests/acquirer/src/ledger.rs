@@ -85,6 +85,8 @@ pub struct Booking {
     pub atc: Option<String>,
     /// Payment voucher code (付款凭证码), 20 digits, of a code payment.
     pub voucher: Option<String>,
+    /// What field 57 says of the goods, if it came with any.
+    pub goods: Option<String>,
     /// Field 39 of the reversal that took it back.
     pub reversal_reason: Option<String>,
     /// The host has forgotten it: it enters no total and no detail file.

@@ -107,7 +107,7 @@ pub struct Financial {
     pub allow_partial: bool,
     /// Into how many instalments the amount is split (field 62, as the profile lays it out).
     pub instalments: Option<u8>,
-    /// The goods; sent only where the profile says so.
+    /// The goods; sent only where the profile says so, and the kind's field list has them.
     pub goods: Vec<GoodsLine>,
 }
 
@@ -188,7 +188,7 @@ impl Financial {
             if row.organisation {
                 message.put(63, profile.organisation(card.pan.reveal()))?;
             }
-            if profile.goods_in_57 {
+            if profile.goods_in_57 && row.goods {
                 put_bytes(message, 57, &goods57(&self.goods))?;
             }
             message.put(60, code)?;

@@ -9,6 +9,7 @@ use crate::code;
 use crate::kind::{Chip, Entry, Link, Row, row_of};
 use crate::message::Message;
 use crate::tlv::{self, Object};
+use encoding_rs::GBK;
 
 /// A financial request, as its fields say.
 pub(crate) struct Financial {
@@ -21,6 +22,8 @@ pub(crate) struct Financial {
     pub(crate) chip: Option<Vec<Object>>,
     /// Payment voucher code (F59 A4), if given.
     pub(crate) voucher: Option<String>,
+    /// Field 57, from GBK.
+    pub(crate) goods: Option<String>,
 }
 
 /// What names the original: field 61.
@@ -135,7 +138,8 @@ pub(crate) fn financial(row: &Row, message: &Message, strict_field55: bool) -> R
         Entry::Code => code::find(&objects_59(message)?, "A4").map(str::to_owned),
         _ => None,
     };
-    Ok(Financial { named, entry: entry.to_owned(), expiry, sequence, pin, chip, voucher })
+    let goods = message.field(57).map(|goods| GBK.decode(goods).0.into_owned());
+    Ok(Financial { named, entry: entry.to_owned(), expiry, sequence, pin, chip, voucher, goods })
 }
 
 /// Reversal: the original's own fields, a reason, and nothing of track or PIN. Gives the original's row.

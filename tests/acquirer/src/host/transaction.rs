@@ -249,6 +249,7 @@ impl Host {
             at_ms: now.unix_ms,
             atc: asked.chip.as_deref().and_then(|objects| tlv::find(objects, 0x9F36)).map(settings::hex),
             voucher,
+            goods: asked.goods.clone(),
             reversal_reason: None,
             forgotten: struck.contains(&Fault::ForgetBooking),
             invented: false,

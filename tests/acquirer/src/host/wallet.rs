@@ -96,6 +96,7 @@ impl Host {
             at_ms: now.unix_ms,
             atc: None,
             voucher: None,
+            goods: None,
             reversal_reason: None,
             forgotten: false,
             invented: false,

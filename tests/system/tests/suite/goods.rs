@@ -1,8 +1,10 @@
 //! Goods: kept, printed, and sent only where the profile says so.
 
+use crate::{kinds::own, queue::queue_is};
 use posd_client::CreateOptions;
 use posd_simulator::Options;
 use posd_system_tests::{House, options};
+use serde_json::{Value, json};
 
 fn with_goods(goods: &[(&str, u32, u64)]) -> CreateOptions {
     let goods = goods.iter().map(|(name, quantity, amount)| ((*name).to_owned(), *quantity, *amount));
@@ -73,4 +75,25 @@ async fn a_host_that_wants_the_goods_takes_them() {
     let house = House::with(&Options { profile, ..options() }).await.opened().await;
     let sale = house.terminal.create("sent", 1200, &with_goods(&[("苹果", 500, 600)])).await.unwrap();
     assert_eq!(house.finish(&sale).await.outcome, "approved");
+    assert_eq!(told(&house, "sale"), "苹果*0.500*600;");
+    // A refund has no place for them, and what is told later says them too.
+    let options = CreateOptions { original: Some(own("sent")), ..with_goods(&[("tea", 1_000, 200)]) };
+    let refund = house.terminal.create_of("refund", "back", 200, &options).await.unwrap();
+    assert_eq!(house.finish(&refund).await.outcome, "approved");
+    assert_eq!(told(&house, "refund"), Value::Null);
+    let held = house.terminal.create_of("pre-auth", "room", 1000, &Default::default()).await.unwrap();
+    assert_eq!(house.finish(&held).await.outcome, "approved");
+    assert_eq!(told(&house, "pre-auth"), Value::Null);
+    let options = CreateOptions { original: Some(own("room")), ..with_goods(&[("bed", 2_000, 900)]) };
+    let left = house.terminal.create_of("completion-advice", "left", 900, &options).await.unwrap();
+    assert_eq!(house.finish(&left).await.outcome, "approved-offline");
+    queue_is(&house, 0, 0).await;
+    assert_eq!(told(&house, "completion-advice"), "bed*2.000*900;");
+}
+
+/// The goods that came to the host with a transaction of that kind.
+fn told(house: &House, kind: &str) -> Value {
+    let ledger = house.host(json!({"ledger": true}));
+    let mut bookings = ledger["ledger"]["bookings"].as_array().unwrap().iter();
+    bookings.find(|booking| booking["kind"] == kind).unwrap()["goods"].clone()
 }

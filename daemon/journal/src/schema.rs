@@ -167,6 +167,23 @@ const STEPS: &[&str] = &[
     CREATE INDEX print_job_open ON print_job (id) WHERE open;
     CREATE INDEX print_job_by_attempt ON print_job (attempt, id) WHERE attempt IS NOT NULL;
 ",
+    // The slip of an initialisation belongs to neither.
+    "
+    CREATE TABLE slip_job (
+        id INTEGER PRIMARY KEY,
+        attempt INTEGER REFERENCES attempt (id) DEFERRABLE INITIALLY DEFERRED,
+        settlement INTEGER REFERENCES settlement (id) DEFERRABLE INITIALLY DEFERRED,
+        state TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        CHECK (attempt IS NULL OR settlement IS NULL)
+    ) STRICT;
+    INSERT INTO slip_job SELECT id, attempt, settlement, state, open, record FROM print_job;
+    DROP TABLE print_job;
+    ALTER TABLE slip_job RENAME TO print_job;
+    CREATE INDEX print_job_open ON print_job (id) WHERE open;
+    CREATE INDEX print_job_by_attempt ON print_job (attempt, id) WHERE attempt IS NOT NULL;
+",
 ];
 
 /// Why a file is not used.

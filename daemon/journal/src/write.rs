@@ -144,7 +144,7 @@ fn write_print_job(transaction: &Transaction<'_>, job: &PrintJob) -> Result<()> 
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, open = excluded.open, record = excluded.record";
     transaction.prepare_cached(sql)?.execute((
         job.id,
-        job.slip.settlement().is_none().then_some(job.transaction),
+        Some(job.transaction).filter(|transaction| *transaction != 0),
         job.slip.settlement().map(|(id, _)| id),
         job.state.word(),
         open,

@@ -345,6 +345,8 @@ impl Configuration {
             merchant_name: self.merchant.name.clone(),
             merchant: self.merchant.number.clone(),
             terminal: self.merchant.terminal.clone(),
+            hosts: self.host.addresses(),
+            profile_name: self.profile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             test: self.test,
             copies: self.copies.clone(),
             profile: Arc::new(profile),

@@ -80,9 +80,9 @@ pub struct Receipt {
     pub terminal: String,
     /// 操作员号.
     pub operator: String,
-    /// 发卡行: field 44.1.
+    /// 发卡行: the bank of field 44.1 by its name, else the code.
     pub issuer: Option<String>,
-    /// 收单行: field 44.2.
+    /// 收单行: the same of field 44.2.
     pub acquirer: Option<String>,
     /// 卡号, masked: first 6, last 4. For a customer's QR code the code, masked; empty where there is none.
     pub masked_pan: String,
@@ -139,6 +139,9 @@ pub struct Receipt {
     /// 付款凭证码: what the host gave for a QR payment (field 59, A4), 20 digits.
     #[serde(default, skip_serializing_if = "is_default")]
     pub voucher: Option<String>,
+    /// 外卡组织: the card organisation of a foreign card, three letters.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub organisation: Option<String>,
     /// The goods.
     #[serde(default, skip_serializing_if = "is_default")]
     pub goods: Vec<Goods>,
@@ -207,7 +210,7 @@ mod tests {
     fn the_stored_form_stays() {
         let stored = FIRST.replace(r#""signature":true"#, r#""verification":"signature""#);
         assert_eq!(serde_json::to_string(&receipt()).unwrap(), stored);
-        let more = r#","verification":{"no-pin":{"limit":100000}},"test":false,"locale":"en","tip":200,"requested":2000,"instalments":12,"balance":-5,"original":{"trace":122,"rrn":"000000000122","date":"2026/01/01","authorisation_code":"A12344"},"voucher":"20260102000000000123","goods":[{"name":"苹果","quantity":500,"amount":600}],"not_yet_authorised":true,"strokes":[[[1,2],[3,4]]],"mask_cardholder_copy":true}"#;
+        let more = r#","verification":{"no-pin":{"limit":100000}},"test":false,"locale":"en","tip":200,"requested":2000,"instalments":12,"balance":-5,"original":{"trace":122,"rrn":"000000000122","date":"2026/01/01","authorisation_code":"A12344"},"voucher":"20260102000000000123","organisation":"VIS","goods":[{"name":"苹果","quantity":500,"amount":600}],"not_yet_authorised":true,"strokes":[[[1,2],[3,4]]],"mask_cardholder_copy":true}"#;
         let stored = FIRST.replace(r#","signature":true,"test":false}"#, more);
         assert_eq!(serde_json::to_string(&everything()).unwrap(), stored);
         assert_eq!(

@@ -43,6 +43,7 @@ pub fn layout(receipt: &Receipt, copy: Copy, reprint: bool) -> Vec<Line> {
     lines.pair("终端编号 TERMINAL NO", &receipt.terminal);
     lines.pair("操作员号 OPERATOR NO", &receipt.operator);
     lines.some("发卡行 ISSUER", receipt.issuer.as_deref());
+    lines.some("卡组织 CARD ORG", receipt.organisation.as_deref());
     card(receipt, copy, &mut lines);
     lines.some("收单行 ACQ", receipt.acquirer.as_deref());
     let name = match receipt.entry {

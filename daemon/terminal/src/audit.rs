@@ -18,6 +18,8 @@ words! {
     AuditEvent {
         /// The terminal went into service after a start: whoever was logged in or locked before is not any more.
         TerminalStarted = "terminal-started",
+        /// The terminal was initialised (初始化), or initialised anew; the detail says with what.
+        Initialised = "initialised",
         /// An operator logged in.
         LogIn = "log-in",
         /// A login was refused; the detail says why.
@@ -54,6 +56,8 @@ words! {
         SupervisorRefused = "supervisor-refused",
         /// The supervisor said what came of a refund without an answer.
         RefundResolved = "refund-resolved",
+        /// The supervisor said what came of an advice that the host did not take.
+        AdviceResolved = "advice-resolved",
         /// A settlement began, or began again.
         SettlementBegun = "settlement-begun",
         /// A settlement was given up; the batch goes on.

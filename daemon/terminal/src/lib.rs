@@ -23,6 +23,7 @@ mod download;
 mod event;
 mod exchange;
 mod forward;
+mod initialisation;
 mod kinds;
 mod money;
 mod offline;

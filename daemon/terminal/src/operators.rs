@@ -8,6 +8,7 @@ use crate::{
     audit::AuditEvent,
     call::{Answer, CallError, CallId, Caller, ConnectionId},
     event::Effect,
+    record::{AdviceId, Records},
     resolve::Resolution,
     supervisor::SUPERVISOR,
     terminal::{Asked, JournalState, Terminal},
@@ -36,13 +37,17 @@ pub(crate) struct Login {
 pub(crate) enum Task {
     LogIn,
     Unlock,
-    /// To say what came of a transaction.
+    /// To say what came of a transaction, or of an advice.
     Resolve(Resolution),
     /// A change of the operator table, and whom it is about.
     Change(AuditEvent, String),
 }
 
 impl Login {
+    pub(crate) fn resolves(&self, advice: AdviceId) -> bool {
+        matches!(&self.task, Task::Resolve(word) if word.is_of(advice))
+    }
+
     pub(crate) fn of_connection(&self, connection: ConnectionId) -> bool {
         self.connection == connection
     }
@@ -251,12 +256,12 @@ impl Terminal {
         self.effect(Effect::Reply(call, result));
     }
 
-    pub(crate) fn password_reply(&mut self, call: CallId, reply: Reply) {
+    pub(crate) fn password_reply(&mut self, call: CallId, reply: Reply, records: &dyn Records) {
         let Some(login) = self.login.take_if(|login| login.call == call) else { return };
         let result = match &login.task {
             Task::LogIn => self.checked(reply).and_then(|()| self.logged_in(&login)),
             Task::Unlock => self.checked(reply).and_then(|()| self.unlocked(&login)),
-            Task::Resolve(word) => self.checked(reply).and_then(|()| self.resolve(word, login.uid)),
+            Task::Resolve(word) => self.checked(reply).and_then(|()| self.resolve(word, login.uid, records)),
             Task::Change(..) => changed(&reply),
         };
         match (&login.task, &result) {
@@ -321,7 +326,7 @@ impl Terminal {
         };
         if told {
             let about = match &login.task {
-                Task::Resolve(word) => format!("transaction={} ", word.id),
+                Task::Resolve(word) => format!("{} ", word.about()),
                 _ => String::new(),
             };
             let detail = format!("{about}result={}", reason(error));

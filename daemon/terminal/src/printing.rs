@@ -4,10 +4,13 @@ use crate::{
     call::{Answer, CallError},
     event::Effect,
     forward::unseal,
-    record::{Attempt, PrintJob, PrintState, Records, Sealed, SlipOf, TransactionId, Write},
+    kinds,
+    record::{Attempt, PrintJob, PrintState, Records, Reversal, Sealed, SlipOf, TransactionId, Write},
+    slip::{slip_entry, slip_locale},
+    state::Outcome,
     terminal::{Asked, Terminal},
 };
-use posd_receipt::{Copy, FullPan, Receipt, Slip};
+use posd_receipt::{Copy, FullPan, Heading, Receipt, ReversalFault, Slip};
 use posd_vault_protocol::{Reply, Request as VaultRequest};
 
 /// A slip that waits for its full card number.
@@ -106,12 +109,46 @@ impl Terminal {
         }
         self.writable()?;
         let jobs = records.print_jobs(attempt.id).map_err(|fault| self.storage_fault(fault))?;
-        let reprint = jobs.iter().any(|job| job.copy == copy);
+        let reprint = jobs.iter().any(|job| job.slip == SlipOf::Receipt && job.copy == copy);
         let job = self.new_job(attempt.id, copy, reprint);
         self.effect(Effect::Commit(vec![Write::Device(self.device.clone()), Write::PrintJob(job.clone())]));
         self.effect(Effect::Reply(call, Ok(Answer::PrintJob(job.clone()))));
         self.print_of(attempt, job);
         Ok(None)
+    }
+
+    /// A reversal that was tried in vain as often as the profile says: a slip tells the shop, once, not to charge again.
+    /// Its job and its slip, where slips are printed by themselves.
+    pub(crate) fn fault_job(&mut self, reversal: &Reversal) -> Option<(PrintJob, Slip)> {
+        let tries = reversal.tries.len();
+        if tries != usize::from(self.profile().reversal_quick_tries) || self.settings.copies.is_empty() {
+            return None;
+        }
+        let slip = self.fault_slip(&self.live.get(&reversal.transaction)?.attempt)?;
+        let job = self.new_job(reversal.transaction, Copy::Merchant, false);
+        Some((PrintJob { slip: SlipOf::ReversalFault, ..job }, slip))
+    }
+
+    /// 故障单, while the outcome of its transaction is not known.
+    pub(crate) fn fault_slip(&self, attempt: &Attempt) -> Option<Slip> {
+        if attempt.outcome != Some(Outcome::Unknown) {
+            return None;
+        }
+        Some(Slip::ReversalFault(ReversalFault {
+            heading: Heading {
+                locale: slip_locale(attempt),
+                ..self.heading(attempt.operator.as_deref().unwrap_or_default())
+            },
+            transaction_type: kinds::rule(attempt.kind).slip,
+            masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
+            entry: slip_entry(attempt),
+            batch: attempt.batch?,
+            trace: attempt.trace?,
+            amount: attempt.amount.minor(),
+            currency: attempt.amount.currency().code().to_owned(),
+            reference: attempt.key.reference.as_str().to_owned(),
+            help_line: Some(self.profile().help_line.clone()).filter(|line| !line.is_empty()),
+        }))
     }
 
     /// The printer's word on a job.

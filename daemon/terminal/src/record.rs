@@ -70,6 +70,9 @@ pub struct Device {
     /// The latest moment of a commit by a clock that was believed; 0 before the first.
     #[serde(default)]
     pub latest: WallTime,
+    /// A fingerprint of what the terminal was initialised with, 16 hex digits.
+    #[serde(default)]
+    pub initialised: Option<String>,
     /// Check values of PIN key and MAC key, as the last sign-in gave them.
     #[serde(default)]
     pub work_keys: Option<[[u8; 3]; 2]>,
@@ -90,6 +93,7 @@ impl Default for Device {
             host_requirement: 0,
             update_requested: None,
             latest: 0,
+            initialised: None,
             work_keys: None,
         }
     }
@@ -488,6 +492,8 @@ words! {
         Accepted = "accepted",
         /// The host refuses it, it cannot be made, or its time is over: somebody must look.
         NeedsAction = "needs-action",
+        /// Settled with the acquirer by hand, by the supervisor's word; never sent again.
+        Resolved = "resolved",
     }
 }
 
@@ -534,6 +540,9 @@ pub struct Advice {
     /// Parts of a signature that the host has.
     #[serde(default)]
     pub parts: u16,
+    /// The goods of a transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goods: Vec<Goods>,
 }
 
 impl Advice {
@@ -569,6 +578,10 @@ pub enum SlipOf {
     /// The receipt of its transaction.
     #[default]
     Receipt,
+    /// What the terminal was initialised with.
+    Initialisation,
+    /// The fault slip of its transaction, whose reversal the host has not taken.
+    ReversalFault,
     /// The slip of a settlement.
     Settlement {
         /// The settlement's number.
@@ -589,7 +602,7 @@ impl SlipOf {
     /// The number and the batch of the settlement that it belongs to.
     pub fn settlement(self) -> Option<(u64, u32)> {
         match self {
-            SlipOf::Receipt => None,
+            SlipOf::Receipt | SlipOf::Initialisation | SlipOf::ReversalFault => None,
             SlipOf::Settlement { id, batch } | SlipOf::DetailList { id, batch } => Some((id, batch)),
         }
     }

@@ -4,6 +4,7 @@ use crate::{
     event::{Effect, Note},
     kinds::{self, Silence},
     record::{Attempt, PrintJob, Records, ReversalState, SlipOf, StorageFault, Write},
+    resolve::ROOT,
     sale::unknown_prompt,
     state::{Cause, Outcome, State},
     terminal::{Live, Terminal},
@@ -92,7 +93,16 @@ impl Terminal {
                 self.effect(commit);
                 self.print_of(&attempt, job);
             }
-        } else if let Some((uid, slip)) = self.slip_again(&job, records)? {
+            return Ok(());
+        }
+        let again = match job.slip {
+            SlipOf::ReversalFault => records
+                .attempt(job.transaction)?
+                .and_then(|attempt| Some((attempt.key.uid, self.fault_slip(&attempt)?))),
+            SlipOf::Initialisation => Some((ROOT, self.initialisation_slip())),
+            _ => self.slip_again(&job, records)?,
+        };
+        if let Some((uid, slip)) = again {
             self.effect(commit);
             self.print_slip(uid, job, slip);
         }

@@ -79,10 +79,14 @@ impl Terminal {
         note_try(&mut self.reversals[place].tries, at, end.word());
         if !ended {
             let reversal = self.reversals[place].clone();
-            self.effect(Effect::Commit(vec![
-                Write::Device(self.device.clone()),
-                Write::Reversal(Box::new(reversal)),
-            ]));
+            let fault = self.fault_job(&reversal);
+            let mut writes = vec![Write::Device(self.device.clone()), Write::Reversal(Box::new(reversal))];
+            writes.extend(fault.iter().map(|(job, _)| Write::PrintJob(job.clone())));
+            self.effect(Effect::Commit(writes));
+            let uid = self.live.get(&id).map(|live| live.attempt.key.uid);
+            if let Some(((job, slip), uid)) = fault.zip(uid) {
+                self.print_slip(uid, job, slip);
+            }
             self.effect(Effect::Note(Note::ReversalTryFailed { transaction: id, result: end.word() }));
             self.delivery_failed(Due::Reversal(id), &end);
             return self.clearing_failed();

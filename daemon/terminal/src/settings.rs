@@ -15,6 +15,10 @@ pub struct Settings {
     pub merchant: String,
     /// Terminal number, 8 characters (field 41).
     pub terminal: String,
+    /// Addresses of the hosts in the order they are tried; told to people, never dialled from here.
+    pub hosts: Vec<String>,
+    /// The profile's name.
+    pub profile_name: String,
     /// Slips carry the test mark.
     pub test: bool,
     /// The copies printed by themselves after each charge, in this order.

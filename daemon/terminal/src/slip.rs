@@ -5,6 +5,7 @@ use crate::{
     kinds::{self, AmountRule, CardUse},
     prompt,
     record::{Attempt, Link},
+    settlement::{is_domestic, organisation},
     state::Outcome,
     terminal::Terminal,
 };
@@ -30,23 +31,21 @@ impl Terminal {
         let rule = kinds::rule(attempt.kind);
         let by_code = attempt.wallet.is_some();
         let link = attempt.original.as_ref();
-        let typed = rule.card == CardUse::Typed;
+        let profile = self.profile();
+        let institution = |code: &str| profile.institution(code).to_owned();
         Some(Receipt {
             transaction_type: rule.slip,
             merchant_name: self.merchant_name().to_owned(),
             merchant: self.settings.merchant.clone(),
             terminal: self.settings.terminal.clone(),
             operator: attempt.operator.clone().unwrap_or_default(),
-            issuer: answer.and_then(Answer::issuer).map(str::to_owned),
-            acquirer: answer.and_then(Answer::acquirer).map(str::to_owned),
+            issuer: answer.and_then(Answer::issuer).map(institution),
+            acquirer: answer.and_then(Answer::acquirer).map(institution),
+            organisation: Some(organisation(attempt, profile))
+                .filter(|_| !is_domestic(attempt, profile))
+                .map(str::to_owned),
             masked_pan: attempt.masked_pan.clone().unwrap_or_default(),
-            entry: match attempt.entry {
-                _ if by_code => Entry::Qr,
-                Some(WireEntry::Chip) => Entry::Insert,
-                Some(WireEntry::Contactless) => Entry::Contactless,
-                Some(WireEntry::Manual) if typed => Entry::Manual,
-                Some(WireEntry::Manual) | None => Entry::None,
-            },
+            entry: slip_entry(attempt),
             batch: attempt.batch?,
             trace: attempt.trace?,
             authorisation_code: attempt.authorisation_code.clone(),
@@ -69,10 +68,7 @@ impl Terminal {
                 Verification::NotRequired
             },
             test: self.settings.test,
-            locale: match attempt.options.locale {
-                prompt::Locale::ZhCn => Locale::ZhCn,
-                prompt::Locale::En => Locale::En,
-            },
+            locale: slip_locale(attempt),
             tip: (rule.amount == AmountRule::Tip).then_some(attempt.amount.minor()),
             requested: Some(attempt.amount.minor()).filter(|requested| *requested > charged),
             instalments: attempt.options.instalments,
@@ -85,9 +81,29 @@ impl Terminal {
                 && rule.amount != AmountRule::Share,
             goods: attempt.options.goods.clone(),
             strokes: None,
-            mask_cardholder_copy: false,
+            mask_cardholder_copy: profile.mask_cardholder_copy,
             full_pan: None,
         })
+    }
+}
+
+/// How the card's data came in.
+pub(crate) fn slip_entry(attempt: &Attempt) -> Entry {
+    let typed = kinds::rule(attempt.kind).card == CardUse::Typed;
+    match attempt.entry {
+        _ if attempt.wallet.is_some() => Entry::Qr,
+        Some(WireEntry::Chip) => Entry::Insert,
+        Some(WireEntry::Contactless) => Entry::Contactless,
+        Some(WireEntry::Manual) if typed => Entry::Manual,
+        Some(WireEntry::Manual) | None => Entry::None,
+    }
+}
+
+/// The language of its free texts.
+pub(crate) fn slip_locale(attempt: &Attempt) -> Locale {
+    match attempt.options.locale {
+        prompt::Locale::ZhCn => Locale::ZhCn,
+        prompt::Locale::En => Locale::En,
     }
 }
 

@@ -294,7 +294,7 @@ impl Terminal {
             Event::CallerGone(connection) => self.caller_gone(connection),
             Event::VaultUp(status) => self.vault_up(status),
             Event::VaultDown => self.vault_down(),
-            Event::VaultReply(id, reply) => self.vault_reply(id, reply),
+            Event::VaultReply(id, reply) => self.vault_reply(id, reply, records),
             Event::VaultNotice(notice) => self.vault_notice(notice),
             Event::Host(id, result) => self.host(id, result),
             Event::Timer(Timer::Step) => self.step_timer(),
@@ -344,6 +344,7 @@ impl Terminal {
             Ok(()) if self.journal == JournalState::Checking => {
                 self.journal = JournalState::Good;
                 self.audit(AuditEvent::TerminalStarted, None, "", String::new());
+                self.note_initialisation();
             }
             Ok(()) => {}
             Err(fault) => {
@@ -439,13 +440,13 @@ impl Terminal {
         }
     }
 
-    fn vault_reply(&mut self, id: u32, reply: Reply) {
+    fn vault_reply(&mut self, id: u32, reply: Reply, records: &dyn Records) {
         let Some(asked) = self.asked.remove(&id) else { return };
         self.patience.remove(&id);
         self.be_patient();
         match asked {
             Asked::Exchange(exchange) => self.exchange_reply(exchange, reply),
-            Asked::Password(call) => self.password_reply(call, reply),
+            Asked::Password(call) => self.password_reply(call, reply, records),
             Asked::Diagnosis(call) => self.diagnosis_reply(call, reply),
             Asked::Operators(call) => self.operators_reply(call, reply),
             Asked::FullPan(job) => self.revealed(job, reply),

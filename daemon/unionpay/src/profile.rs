@@ -94,6 +94,11 @@ pub struct Profile {
     /// First digits of card numbers and their organisation (63.1, three letters); the longest match counts. The first
     /// entry's organisation stands for a number that no entry matches. Default CUP, and the international ones.
     pub organisations: Vec<(String, String)>,
+    /// First digits of institution codes (field 44) and the bank's name on the slip, up to 20 characters; the longest match
+    /// counts, and a code that none matches is printed as it is. Default: the large banks.
+    pub institutions: Vec<(String, String)>,
+    /// Whether the cardholder's copy shows no card number in full, whatever the type. Default false.
+    pub mask_cardholder_copy: bool,
     /// What fills up an odd number of track characters, 0 or 15. Default 0.
     pub track_pad: u8,
     /// Largest length of field 60 in digits, 17 to 99. Default 19.
@@ -233,6 +238,49 @@ pub enum OperatorLayout {
     Blank,
 }
 
+/// First digits of card numbers and their organisation, as everybody knows them.
+const ORGANISATIONS: [(&str, &str); 10] = [
+    ("62", "CUP"),
+    ("4", "VIS"),
+    ("5", "MCC"),
+    ("2", "MCC"),
+    ("35", "JCB"),
+    ("30", "DCC"),
+    ("36", "DCC"),
+    ("38", "DCC"),
+    ("34", "AMX"),
+    ("37", "AMX"),
+];
+
+/// First digits of institution codes (机构代码) and their banks, as everybody knows them.
+const INSTITUTIONS: [(&str, &str); 15] = [
+    ("0100", "邮储银行"),
+    ("0102", "工商银行"),
+    ("0103", "农业银行"),
+    ("0104", "中国银行"),
+    ("0105", "建设银行"),
+    ("0301", "交通银行"),
+    ("0302", "中信银行"),
+    ("0303", "光大银行"),
+    ("0304", "华夏银行"),
+    ("0305", "民生银行"),
+    ("0306", "广发银行"),
+    ("0307", "平安银行"),
+    ("0308", "招商银行"),
+    ("0309", "兴业银行"),
+    ("0310", "浦发银行"),
+];
+
+fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
+    all.iter().map(|(prefix, name)| ((*prefix).to_owned(), (*name).to_owned())).collect()
+}
+
+/// The name that stands beside the longest beginning of `number`.
+fn longest_match<'a>(table: &'a [(String, String)], number: &str) -> Option<&'a str> {
+    let matching = table.iter().filter(|(prefix, _)| number.starts_with(prefix.as_str()));
+    matching.max_by_key(|(prefix, _)| prefix.len()).map(|(_, name)| name.as_str())
+}
+
 impl Default for Profile {
     fn default() -> Self {
         let codes = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
@@ -266,20 +314,7 @@ impl Default for Profile {
             field22_contactless: "072".to_owned(),
             field22_manual_pin: "011".to_owned(),
             field22_manual: "012".to_owned(),
-            organisations: [
-                ("62", "CUP"),
-                ("4", "VIS"),
-                ("5", "MCC"),
-                ("2", "MCC"),
-                ("35", "JCB"),
-                ("30", "DCC"),
-                ("36", "DCC"),
-                ("38", "DCC"),
-                ("34", "AMX"),
-                ("37", "AMX"),
-            ]
-            .map(|(prefix, name)| (prefix.to_owned(), name.to_owned()))
-            .to_vec(),
+            organisations: pairs(&ORGANISATIONS),
             track_pad: 0,
             field60_maximum: 19,
             read_capability: 5,
@@ -305,6 +340,8 @@ impl Default for Profile {
             parameters_flag: false,
             blacklist_layout: BlacklistLayout::LengthDigits,
             help_line: "95516".to_owned(),
+            institutions: pairs(&INSTITUTIONS),
+            mask_cardholder_copy: false,
             completion_percent: 115,
             pre_auth_days: 30,
             phone_orders: false,
@@ -410,6 +447,16 @@ impl Profile {
             "organisations",
             "must pair first digits with three capital letters",
         )?;
+        must(
+            self.institutions.iter().all(|(prefix, name)| {
+                !prefix.is_empty()
+                    && prefix.bytes().all(|b| b.is_ascii_alphanumeric())
+                    && (1..=20).contains(&name.chars().count())
+                    && !name.chars().any(char::is_control)
+            }),
+            "institutions",
+            "must pair first characters of a code with a name of up to 20 characters",
+        )?;
         must(matches!(self.track_pad, 0 | 15), "track_pad", "must be 0 or 15")?;
         must((17..=99).contains(&self.field60_maximum), "field60_maximum", "must lie in 17 to 99")?;
         must(self.read_capability <= 9, "read_capability", "must be one digit")?;
@@ -441,9 +488,13 @@ impl Profile {
 
     /// The organisation of a card number (63.1).
     pub fn organisation(&self, pan: &str) -> &str {
-        let matching = self.organisations.iter().filter(|(prefix, _)| pan.starts_with(prefix.as_str()));
-        let longest = matching.max_by_key(|(prefix, _)| prefix.len());
-        longest.or(self.organisations.first()).map_or("CUP", |(_, name)| name)
+        let first = self.organisations.first().map_or("CUP", |(_, name)| name);
+        longest_match(&self.organisations, pan).unwrap_or(first)
+    }
+
+    /// What the slip calls the bank of a code (44.1, 44.2); a code that is not in the table is its own name.
+    pub fn institution<'a>(&'a self, code: &'a str) -> &'a str {
+        longest_match(&self.institutions, code).unwrap_or(code)
     }
 
     /// The field table of this acquirer.

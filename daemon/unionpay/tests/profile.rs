@@ -56,6 +56,8 @@ fn what_types_do_not_catch_is_named() {
         ("field53 = \"1600000000000000\"", "field53"),
         ("field22_chip = \"05\"", "field22_chip"),
         ("track_pad = 1", "track_pad"),
+        ("institutions = [[\"\", \"x\"]]", "institutions"),
+        ("institutions = [[\"0102\", \"\"]]", "institutions"),
         ("field60_maximum = 13", "field60_maximum"),
         ("read_capability = 10", "read_capability"),
         ("field55_request = [\"95\"]", "field55_request"),
@@ -166,4 +168,14 @@ fn a_signature_is_cut_and_numbered_by_the_profile() {
     assert_eq!((error.length, error.max), (9001, 9000));
     let single = posd_unionpay::profile::ESignature { last_part: "301".into(), most_parts: 1, ..signature };
     assert_eq!(single.parts(&[1, 2]).unwrap(), [("301".to_owned(), &[1u8, 2][..])]);
+}
+
+#[test]
+fn a_bank_is_called_by_the_longest_match_and_an_unknown_one_by_its_code() {
+    let profile: Profile =
+        toml::from_str("institutions = [[\"0102\", \"工商银行\"], [\"01023310\", \"工商银行杭州\"]]")
+            .unwrap();
+    assert_eq!(profile.institution("01020000"), "工商银行");
+    assert_eq!(profile.institution("01023310"), "工商银行杭州");
+    assert_eq!(profile.institution("99990000"), "99990000");
 }

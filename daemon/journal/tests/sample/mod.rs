@@ -88,6 +88,7 @@ pub(crate) fn advice(transaction: u64, state: AdviceState) -> Advice {
         tries: Vec::new(),
         strokes: None,
         parts: 0,
+        goods: Vec::new(),
     }
 }
 

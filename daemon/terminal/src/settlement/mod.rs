@@ -17,3 +17,4 @@ pub use record::{
 };
 pub use slip::{BatchLine, SettlementCall, SettlementSlip};
 pub use totals::{Balance, BatchTotals, Sum};
+pub(crate) use totals::{is_domestic, organisation};

@@ -151,7 +151,7 @@ impl Terminal {
         SettlementView { state: state_of(&record), next_try: None, ended_now: false, record }
     }
 
-    fn heading(&self, operator: &str) -> Heading {
+    pub(crate) fn heading(&self, operator: &str) -> Heading {
         let LocalTime { year, month, day, hour, minute, second } = self.now.local;
         Heading {
             merchant_name: self.settings.merchant_name.clone(),
@@ -242,7 +242,7 @@ impl Terminal {
         records: &dyn Records,
     ) -> Result<Option<(u32, Slip)>, StorageFault> {
         Ok(match job.slip {
-            SlipOf::Receipt => None,
+            SlipOf::Receipt | SlipOf::Initialisation | SlipOf::ReversalFault => None,
             SlipOf::Settlement { id, .. } => records
                 .settlement_by_id(id)?
                 .and_then(|record| Some((record.uid, Slip::Settlement(record.slip?)))),

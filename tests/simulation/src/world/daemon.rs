@@ -132,6 +132,8 @@ impl World {
             merchant_name: "示例商户".to_owned(),
             merchant: "898000000000001".to_owned(),
             terminal: "00000001".to_owned(),
+            hosts: vec!["192.0.2.1:5000".to_owned()],
+            profile_name: "unionpay".to_owned(),
             test: true,
             copies: vec![Copy::Merchant],
             profile: Arc::clone(&PROFILE),

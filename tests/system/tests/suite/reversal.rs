@@ -1,7 +1,8 @@
 //! Rule 7: while a reversal is pending nothing new goes online.
 
 use posd_system_tests::{Caller, House, Library};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn rule_7_a_sale_while_a_reversal_is_pending_fails_and_sells_once_it_is_answered() {
@@ -101,4 +102,44 @@ async fn rule_7_the_reader_is_free_while_a_reversal_is_pending() {
     app.reaches(&first, "resolving");
     assert!(house.devices_idle());
     house.terminal_is("in service", |reasons| reasons.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_reversal_that_the_host_does_not_take_prints_one_fault_slip() {
+    let house = House::new().await.opened().await;
+    house.host(json!({"fault": "drop-answer", "message": "sale", "count": 1}));
+    house.host(json!({"fault": "drop-request", "message": "reversal"}));
+    let sale = house.create("silent", 4200).await;
+    house.start_until(&sale, "resolving").await;
+    let slips = || {
+        let slips = house.devices(json!({"slips": true}))["slips"].clone();
+        let slips: Vec<String> = slips.as_array().unwrap().iter().map(Value::to_string).collect();
+        slips.into_iter().filter(|slip| slip.contains("故障单")).collect::<Vec<_>>()
+    };
+    let tries = async || {
+        let rows = house.terminal.queue("open").await.unwrap();
+        rows.iter().find(|row| row.kind == "reversal").unwrap().tries.len()
+    };
+    while tries().await < 2 {
+        assert!(slips().is_empty(), "it may still get through");
+        house.terminal.forward_now().await.unwrap();
+    }
+    while tries().await < 5 {
+        house.terminal.forward_now().await.unwrap();
+    }
+    let jobs: Vec<String> = sale.print_jobs().await.unwrap().into_iter().map(|job| job.copy).collect();
+    assert_eq!(jobs, ["reversal-fault"]);
+    let end = Instant::now() + Duration::from_secs(10);
+    while slips().is_empty() {
+        assert!(Instant::now() < end, "the fault slip is not printed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let printed = slips();
+    assert_eq!(printed.len(), 1, "{printed:?}");
+    for text in ["冲正不成功,请人工处理", "621234******0019", "42.00", "95516", "silent"] {
+        assert!(printed[0].contains(text), "{text}: {printed:?}");
+    }
+    house.host(json!({"clear": true}));
+    house.reaches(&sale, "finished").await;
+    assert_eq!(slips().len(), 1);
 }

@@ -17,6 +17,18 @@ pub struct HostNumbers {
     pub amount: Option<u64>,
 }
 
+impl HostNumbers {
+    fn given(&self) -> HashMap<&'static str, Variant<'_>> {
+        let all =
+            [("rrn", &self.rrn), ("authorisation-code", &self.authorisation_code), ("date", &self.date)];
+        let amount = self.amount.map(|amount| ("amount", Variant::from(amount)));
+        all.into_iter()
+            .filter_map(|(key, value)| Some((key, Variant::from(value.as_deref()?))))
+            .chain(amount)
+            .collect()
+    }
+}
+
 impl Terminal {
     /// Says, by the supervisor's word, whether the acquirer holds a transaction whose outcome is unknown. An empty
     /// password is typed on the PIN pad.
@@ -30,17 +42,21 @@ impl Terminal {
         numbers: &HostNumbers,
         authority: &str,
     ) -> Result<(), Error> {
-        let all = [
-            ("rrn", &numbers.rrn),
-            ("authorisation-code", &numbers.authorisation_code),
-            ("date", &numbers.date),
-        ];
-        let amount = numbers.amount.map(|amount| ("amount", Variant::from(amount)));
-        let given: HashMap<&str, Variant<'_>> = all
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, Variant::from(value.as_deref()?))))
-            .chain(amount)
-            .collect();
-        self.call("Resolve", &(id, booked, given, authority)).await.map(drop)
+        self.call("Resolve", &(id, booked, numbers.given(), authority)).await.map(drop)
+    }
+
+    /// Says, by the supervisor's word, that an advice that needs action was settled with the acquirer by hand. An empty
+    /// password is typed on the PIN pad.
+    ///
+    /// # Errors
+    /// As `ResolveQueued` documents.
+    pub async fn resolve_queued(
+        &self,
+        advice: u64,
+        booked: bool,
+        numbers: &HostNumbers,
+        authority: &str,
+    ) -> Result<(), Error> {
+        self.call("ResolveQueued", &(advice, booked, numbers.given(), authority)).await.map(drop)
     }
 }

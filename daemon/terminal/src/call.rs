@@ -204,6 +204,18 @@ pub enum Call {
         /// The advice.
         advice: AdviceId,
     },
+    /// Say what came of an advice that needs action, by the supervisor's word: it is never sent again. Answer:
+    /// [`Answer::Done`].
+    ResolveQueued {
+        /// The advice: of the caller's own transaction, or any where the caller is root.
+        advice: AdviceId,
+        /// The acquirer holds what it tells.
+        booked: bool,
+        /// The numbers that the host has given it, where somebody read them from the host's records.
+        numbers: HostNumbers,
+        /// The supervisor's password, where there is no PIN pad.
+        authority: Option<Secret>,
+    },
     /// Download a set from the host, or send parameters up, when the terminal is idle. Answer: [`Answer::Done`] at
     /// once; the terminal's view tells how it goes.
     Download {

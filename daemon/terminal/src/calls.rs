@@ -107,6 +107,9 @@ impl Terminal {
             Call::ListQueue { filter } => self.call_queue(caller.uid, filter, records),
             Call::OfflineReadiness => self.call_readiness(records),
             Call::RetryQueued { advice } => self.call_retry(id, caller.uid, advice, records),
+            Call::ResolveQueued { advice, booked, numbers, authority } => {
+                self.call_resolve_queued(id, caller, (advice, booked, numbers), authority, records)
+            }
             Call::Download { set } => self.call_download(caller, set),
             Call::Diagnose => self.call_diagnose(id),
             Call::Settle => self.call_settle(id, caller, records),

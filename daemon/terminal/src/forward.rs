@@ -10,7 +10,8 @@ use crate::{
     call::{Answer, CallError, CallId},
     event::{Effect, Timer},
     exchange::{End, Purpose},
-    record::{Advice, AdviceId, AdviceKind, Records, TransactionId, Try, WallTime, Write},
+    record::{Advice, AdviceId, AdviceKind, AdviceState, Records, TransactionId, Try, WallTime, Write},
+    resolve::ROOT,
     sale::Step,
     settings::{HISTORY, RETRY_AFTER},
     terminal::{JournalState, Terminal},
@@ -277,6 +278,25 @@ impl Terminal {
         true
     }
 
+    /// An advice that needs action, of a user's own transaction; root looks at any.
+    pub(crate) fn advice_to_look_at(
+        &mut self,
+        uid: u32,
+        id: AdviceId,
+        records: &dyn Records,
+    ) -> Result<Advice, CallError> {
+        let advice = records.advice(id).map_err(|fault| self.storage_fault(fault))?;
+        let advice = advice.ok_or(CallError::NotFound)?;
+        let owner = records.attempt(advice.transaction).map_err(|fault| self.storage_fault(fault))?;
+        if owner.is_none_or(|owner| ![owner.key.uid, ROOT].contains(&uid)) {
+            return Err(CallError::NotFound);
+        }
+        if advice.state != AdviceState::NeedsAction {
+            return Err(CallError::NoActionNeeded);
+        }
+        Ok(advice)
+    }
+
     /// A row that needs action is sent again, because its cause was mended.
     pub(crate) fn call_retry(
         &mut self,
@@ -286,16 +306,11 @@ impl Terminal {
         records: &dyn Records,
     ) -> Result<Option<Answer>, CallError> {
         self.writable()?;
-        let advice = records.advice(id).map_err(|fault| self.storage_fault(fault))?;
-        let mut advice = advice.ok_or(CallError::NotFound)?;
-        let owner = records.attempt(advice.transaction).map_err(|fault| self.storage_fault(fault))?;
-        if owner.is_none_or(|owner| owner.key.uid != uid) {
-            return Err(CallError::NotFound);
+        let mut advice = self.advice_to_look_at(uid, id, records)?;
+        if self.is_resolving(id) {
+            return Err(CallError::Busy);
         }
-        if advice.state != crate::AdviceState::NeedsAction {
-            return Err(CallError::NoActionNeeded);
-        }
-        advice.state = crate::AdviceState::Queued;
+        advice.state = AdviceState::Queued;
         advice.tried_for_s = 0;
         note_try(&mut advice.tries, self.now.wall, "queued-again".to_owned());
         self.needs_action = self.needs_action.saturating_sub(1);

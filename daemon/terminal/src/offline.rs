@@ -161,6 +161,10 @@ pub struct OfflineReadiness {
     pub at_risk: u64,
     /// How many sales stand at risk.
     pub at_risk_count: u32,
+    /// Card organisations (63.1, three letters) whose cards are taken.
+    pub brands: Vec<String>,
+    /// An amount above this, in minor units, needs the supervisor's word.
+    pub supervisor_above: Option<u64>,
 }
 
 /// A clock that was set back by more than this hides how long the host was silent, in milliseconds.
@@ -337,7 +341,13 @@ impl Terminal {
             silence_left_s: 0,
             at_risk: at_risk.total,
             at_risk_count: at_risk.count,
+            brands: Vec::new(),
+            supervisor_above: None,
         };
+        if let Some(policy) = &self.settings.offline {
+            ready.brands.clone_from(&policy.brands);
+            ready.supervisor_above = policy.supervisor_above;
+        }
         let Some(limits) = self.limits(&Options::default()) else {
             ready.reasons.push(Cause::OfflineOff);
             return Ok(ready);

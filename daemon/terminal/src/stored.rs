@@ -2,6 +2,7 @@
 //! that tells it, and what the host's word on the advice does to it.
 
 use crate::{
+    advice::goods_lines,
     authorise::Presented,
     event::Effect,
     kinds::Silence,
@@ -42,11 +43,11 @@ pub(crate) struct Storing {
 }
 
 /// What the host said of a transaction that it was told of.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) rrn: Option<String>,
     pub(crate) authorisation_code: Option<String>,
-    pub(crate) response_code: String,
+    pub(crate) response_code: Option<String>,
     pub(crate) host_date: Option<String>,
     pub(crate) settlement_date: Option<String>,
 }
@@ -97,7 +98,7 @@ impl Terminal {
             linked: Some(linked),
             allow_partial: false,
             instalments: None,
-            goods: Vec::new(),
+            goods: goods_lines(&attempt.options.goods),
         };
         request.build(self.profile()).ok()?;
         let told = Tale { original, sealed, masked_pan, application_label, certificate: None, end: None };
@@ -140,7 +141,8 @@ impl Terminal {
         // A tip's slip shows what the sale comes to with it.
         let before = if original.kind == Kind::Tip { self.tipped()? } else { 0 };
         attempt.receipt = self.slip(&attempt, None, attempt.amount.minor() + before, kernel.zip(card));
-        let advice = self.new_advice(AdviceKind::Transaction, id, original, sealed, "0000".to_owned());
+        let mut advice = self.new_advice(AdviceKind::Transaction, id, original, sealed, "0000".to_owned());
+        advice.goods = attempt.options.goods.clone();
         let jobs = self.print_by_itself(id);
         let live = self.live.get_mut(&id)?;
         attempt.sequence = live.sequence + crate::settings::SEQUENCE_RESERVE;
@@ -182,7 +184,7 @@ impl Terminal {
         let take = |attempt: &mut Attempt| {
             attempt.rrn = told.rrn.clone();
             attempt.authorisation_code = told.authorisation_code.clone();
-            attempt.response_code = Some(told.response_code.clone());
+            attempt.response_code = told.response_code.clone();
             attempt.host_date = told.host_date.clone();
             attempt.settlement_date = told.settlement_date.clone();
         };

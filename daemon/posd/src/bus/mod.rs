@@ -17,8 +17,8 @@ use futures_util::StreamExt;
 use names::{Interface, Method, Node};
 use posd_runner::Report;
 use posd_terminal::{
-    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, Reference, SettlementCall,
-    SettlementView, State, TransactionId, TransactionView,
+    Amount, Answer, Call, CallError, CallId, Caller, DownloadSet, Event, HostNumbers, PrintJob, Reference,
+    SettlementCall, SettlementView, SlipOf, State, TransactionId, TransactionView,
 };
 use posd_vault_protocol::{PasswordChange, Secret};
 use std::collections::{BTreeMap, HashMap};
@@ -403,6 +403,8 @@ impl Service {
             }
             Report::Transaction(view) => self.report_transaction(&view).await?,
             Report::Settlement(view) => self.report_settlement(&view).await?,
+            // It is nobody's object.
+            Report::PrintJob(_, PrintJob { slip: SlipOf::Initialisation, .. }) => {}
             Report::PrintJob(uid, job) => {
                 let (path, interface, body) = match job.slip.settlement() {
                     None => (
@@ -635,6 +637,13 @@ fn secret(password: String) -> Option<Secret> {
     (!password.is_empty()).then(|| Secret::new(password.into_bytes()))
 }
 
+/// What the supervisor says of something: its number, whether the acquirer holds it, its numbers there, the password.
+fn resolution(body: &zbus::message::Body) -> Result<(u64, bool, HostNumbers, Option<Secret>), Failure> {
+    let (id, booked, given, authority): (u64, bool, HashMap<String, OwnedVariant>, String) =
+        body.deserialize()?;
+    Ok((id, booked, values::numbers(given)?, secret(authority)))
+}
+
 fn operator_and_password(body: &zbus::message::Body) -> Result<(String, Option<Secret>), Failure> {
     let (operator, password): (String, String) = body.deserialize()?;
     Ok((operator, secret(password)))
@@ -681,9 +690,7 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         "AcknowledgeResult" => (Call::Acknowledge { id: body.deserialize()? }, Shape::Nothing),
         "PendingReversals" => (Call::PendingReversals, Shape::Reversals),
         "Resolve" => {
-            let (id, booked, given, authority): (u64, bool, HashMap<String, OwnedVariant>, String) =
-                body.deserialize()?;
-            let (numbers, authority) = (values::numbers(given)?, secret(authority));
+            let (id, booked, numbers, authority) = resolution(body)?;
             (Call::Resolve { id, booked, numbers, authority }, Shape::Nothing)
         }
         "SignIn" => (Call::SignIn, Shape::Nothing),
@@ -735,6 +742,10 @@ fn terminal_call(member: &str, body: &zbus::message::Body, _caller: Caller) -> R
         }
         "OfflineReadiness" => (Call::OfflineReadiness, Shape::Offline),
         "RetryQueued" => (Call::RetryQueued { advice: body.deserialize()? }, Shape::Nothing),
+        "ResolveQueued" => {
+            let (advice, booked, numbers, authority) = resolution(body)?;
+            (Call::ResolveQueued { advice, booked, numbers, authority }, Shape::Nothing)
+        }
         "Download" => {
             let word: String = body.deserialize()?;
             let set = DownloadSet::from_word(&word)

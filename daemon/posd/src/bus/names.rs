@@ -65,6 +65,7 @@ pub(crate) static TERMINAL_INTERFACE: Interface = Interface {
         "ListQueue"("filter": "s") -> ("rows": "aa{sv}");
         "OfflineReadiness"() -> ("readiness": "a{sv}");
         "RetryQueued"("advice": "t") -> ();
+        "ResolveQueued"("advice": "t", "booked": "b", "numbers": "a{sv}", "authority": "s") -> ();
         "SignIn"() -> ();
         "SignOut"() -> ();
         "LogIn"("operator": "s", "password": "s") -> ();

@@ -3,8 +3,8 @@
 use posd_receipt::{Copy, Goods, Strokes};
 use posd_terminal::{
     CallError, Cause, Check, Currency, HostNumbers, Locale, OfflineReadiness, Options, OriginalName, Outcome,
-    PendingReversal, PrintJob, QueueFilter, QueueRow, Reference, ShownCode, TerminalView, TransactionView,
-    Try, Unfit,
+    PendingReversal, PrintJob, QueueFilter, QueueRow, Reference, ShownCode, SlipOf, TerminalView,
+    TransactionView, Try, Unfit,
 };
 use posd_unionpay::request::Linked;
 use std::collections::{BTreeMap, HashMap};
@@ -501,7 +501,7 @@ pub(crate) fn offline_readiness(ready: &OfflineReadiness) -> Dictionary {
         .iter()
         .map(|locale| (locale.word().to_owned(), words(&|cause| cause_texts(*cause, *locale).0)))
         .collect();
-    Dictionary::from([
+    let mut all = Dictionary::from([
         ("ready", Variant::from(ready.reasons.is_empty())),
         ("reasons", Variant::from(words(&|cause| cause.word()))),
         ("texts", Variant::from(texts)),
@@ -513,7 +513,12 @@ pub(crate) fn offline_readiness(ready: &OfflineReadiness) -> Dictionary {
         ("silence-left", Variant::from(ready.silence_left_s)),
         ("at-risk", Variant::from(ready.at_risk)),
         ("at-risk-count", Variant::from(ready.at_risk_count)),
-    ])
+        ("brands", Variant::from(ready.brands.clone())),
+    ]);
+    if let Some(amount) = ready.supervisor_above {
+        all.insert("supervisor-above", Variant::from(amount));
+    }
+    all
 }
 
 /// A row of the queue.
@@ -545,15 +550,13 @@ pub(crate) fn queue_filter(word: &str) -> Result<QueueFilter, Refused> {
 
 /// A print job as `PrintJobs` lists it.
 pub(crate) fn print_job(job: &PrintJob) -> (u64, &'static str, bool, &'static str) {
-    (job.id, copy_word(job.copy), job.reprint, job.state.word())
-}
-
-pub(crate) fn copy_word(copy: Copy) -> &'static str {
-    match copy {
-        Copy::Merchant => "merchant",
-        Copy::Bank => "bank",
-        Copy::Cardholder => "cardholder",
-    }
+    let copy = match (job.slip, job.copy) {
+        (SlipOf::ReversalFault, _) => "reversal-fault",
+        (_, Copy::Merchant) => "merchant",
+        (_, Copy::Bank) => "bank",
+        (_, Copy::Cardholder) => "cardholder",
+    };
+    (job.id, copy, job.reprint, job.state.word())
 }
 
 pub(crate) fn copy(word: &str) -> Result<Copy, Refused> {

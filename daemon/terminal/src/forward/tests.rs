@@ -33,6 +33,8 @@ fn till() -> Terminal {
         merchant_name: "示例商户".to_owned(),
         merchant: "898000000000001".to_owned(),
         terminal: "00000001".to_owned(),
+        hosts: vec!["192.0.2.1:5000".to_owned()],
+        profile_name: "unionpay".to_owned(),
         test: true,
         copies: Vec::new(),
         profile: Arc::new(Profile { advice_expiry_h: 48, ..Profile::default() }),

@@ -1,7 +1,10 @@
 //! Offline sales: without the host, within the policy, and told to the host later.
 
-use crate::kinds::bookings_of;
-use posd_client::{CreateOptions, Details, OptionValue, Transaction};
+use crate::{
+    kinds::bookings_of,
+    queue::{listed, queue_is},
+};
+use posd_client::{CreateOptions, Details, HostNumbers, OptionValue, Transaction};
 use posd_simulator::Options;
 use posd_system_tests::{House, cause, options};
 use serde_json::{Value, json};
@@ -9,7 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Sales up to 100.00, three at a time.
 fn policy() -> Options {
-    let offline = "offline = { amount = 10000, total = 25000, count = 3, hours = 24, brands = [\"CUP\"] }";
+    let offline = "offline = { amount = 10000, total = 25000, count = 3, hours = 24, brands = [\"CUP\"], \
+                   supervisor-above = 9950 }";
     Options { auto: false, posd: offline.to_owned(), ..options() }
 }
 
@@ -64,6 +68,7 @@ async fn an_offline_sale_is_sold_within_the_limits_and_told_to_the_host_once() {
     house.host(json!({"fault": "drop-request", "message": "offline-sale"}));
     let (ready, code) = readiness(&house).await;
     assert_eq!((&ready["ready"], &ready["largest"], code), (&json!(true), &json!(10_000), 0));
+    assert_eq!((&ready["brands"], &ready["supervisor-above"]), (&json!(["CUP"]), &json!(9_950)));
     let first = offline_sale(&house, "offline-1", 9_900).await;
     let end = sold(&house, &first).await;
     assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("approved-offline", "none"));
@@ -96,6 +101,21 @@ async fn an_offline_sale_is_sold_within_the_limits_and_told_to_the_host_once() {
     let (ready, _) = readiness(&house).await;
     assert_eq!((&ready["at-risk"], &ready["at-risk-count"]), (&json!(0), &json!(0)));
     assert_eq!(house.terminal.state().await.unwrap().needs_action, 0);
+}
+
+#[tokio::test]
+async fn an_offline_sale_that_the_host_refuses_stands_at_risk_until_it_is_resolved() {
+    let house = House::with(&policy()).await.opened().await;
+    house.host(json!({"fault": "decline", "code": "51", "message": "offline-sale", "count": 1}));
+    let sale = offline_sale(&house, "refused", 9_900).await;
+    assert_eq!(sold(&house, &sale).await.outcome, "approved-offline");
+    queue_is(&house, 0, 1).await;
+    assert_eq!(readiness(&house).await.0["at-risk"], 9_900);
+    let advice = listed(&house, "needs-action").await.0[0]["advice"].as_u64().unwrap();
+    house.terminal.resolve_queued(advice, false, &HostNumbers::default(), "1357").await.unwrap();
+    assert_eq!(readiness(&house).await.0["at-risk"], 0);
+    let end = sale.details().await.unwrap();
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("failed", "resolved"));
 }
 
 #[tokio::test]

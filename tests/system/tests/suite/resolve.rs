@@ -1,9 +1,12 @@
 //! Rules 5 and 7: what nothing tells by itself, the supervisor resolves after asking the acquirer.
 
-use crate::kinds::{booking, bookings, done, named, own, refused_as};
+use crate::{
+    kinds::{booking, bookings, done, named, own, refused_as},
+    queue::{listed, queue_is},
+};
 use posd_client::{Details, HostNumbers};
 use posd_simulator::module::SUPERVISOR_PASSWORD as WORD;
-use posd_system_tests::{House, cause};
+use posd_system_tests::{Caller, House, cause};
 use serde_json::json;
 
 /// A sale of 900 and a refund of 400 of it that was not answered.
@@ -136,4 +139,107 @@ async fn rule_7_a_reversal_that_the_host_never_answers_is_resolved_by_the_superv
             assert_eq!(refused_as(&house, "void", 4200, &named("mute")).await, "OriginalWithoutReference");
         }
     }
+}
+
+/// A hold, and an advice of its completion that the host refused; the advice's number.
+async fn refused_completion(house: &House) -> u64 {
+    let held = house.terminal.create_of("pre-auth", "room", 1000, &Default::default()).await.unwrap();
+    assert_eq!(house.finish(&held).await.outcome, "approved");
+    house.host(json!({"fault": "decline", "code": "61", "message": "completion-advice", "count": 1}));
+    let end = done(house, "completion-advice", "left", 900, own("room")).await;
+    assert_eq!(end.outcome, "approved-offline");
+    house.terminal.acknowledge(end.id).await.unwrap();
+    queue_is(house, 0, 1).await;
+    listed(house, "needs-action").await.0[0]["advice"].as_u64().unwrap()
+}
+
+async fn queued_refused(
+    house: &House,
+    advice: u64,
+    booked: bool,
+    numbers: &HostNumbers,
+    word: &str,
+) -> String {
+    let error = house.terminal.resolve_queued(advice, booked, numbers, word).await.unwrap_err();
+    error.refused().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_advice_that_the_acquirer_does_not_hold_is_resolved_and_its_hold_can_be_completed_again() {
+    let mut house = House::new().await.opened().await;
+    let advice = refused_completion(&house).await;
+    let none = HostNumbers::default();
+    let some = HostNumbers { rrn: Some("123456789012".to_owned()), ..none.clone() };
+    let part = HostNumbers { amount: Some(100), ..none.clone() };
+    assert_eq!(queued_refused(&house, advice, false, &none, "000000").await, "WrongPassword");
+    assert_eq!(queued_refused(&house, advice, false, &some, WORD).await, "InvalidArgument");
+    assert_eq!(queued_refused(&house, advice, true, &part, WORD).await, "InvalidArgument");
+    assert_eq!(queued_refused(&house, 999, false, &none, WORD).await, "NotFound");
+    let mut stranger = Caller::other(&house);
+    let refused = stranger.terminal("ResolveQueued", "tba{sv}s", json!([advice, false, {}, WORD]));
+    assert_eq!(refused, Err("org.posd.Error.NotFound".to_owned()));
+    queue_is(&house, 0, 1).await;
+
+    house.terminal.resolve_queued(advice, false, &none, WORD).await.unwrap();
+    queue_is(&house, 0, 0).await;
+    let left = house.terminal.find("left").await.unwrap();
+    let end = left.details().await.unwrap();
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("failed", "resolved"));
+    assert_eq!(end.result_number("charged"), None);
+    assert_eq!(left.print("cardholder").await.unwrap_err().refused(), Some("NoReceipt"));
+    let told = house.terminal.unacknowledged().await.unwrap();
+    assert!(told.iter().any(|details| details.id == end.id), "its app hears of it again");
+    let word = format!("00 advice={advice} transaction={} booked=no", end.id);
+    assert_eq!(rows(&house, "advice-resolved"), [word]);
+    assert!(rows(&house, "supervisor-refused").iter().any(|row| row.contains(&format!("advice={advice} "))));
+    assert_eq!(queued_refused(&house, advice, false, &none, WORD).await, "NoActionNeeded");
+    let again = house.terminal.retry_queued(advice).await.unwrap_err();
+    assert_eq!(again.refused(), Some("NoActionNeeded"));
+    // Across a restart too it is never sent again, and the batch balances without it.
+    house.restart();
+    house.in_service().await;
+    house.log_in().await;
+    let recent = listed(&house, "recent").await.0;
+    let row = recent.as_array().unwrap().iter().find(|row| row["advice"] == advice).unwrap();
+    assert_eq!((&row["state"], &row["tries"][0]["result"]), (&json!("resolved"), &json!("61")));
+    assert_eq!(done(&house, "completion", "once-more", 900, own("room")).await.outcome, "approved");
+    assert_eq!(house.posctl(&["settle"], "").await.status.code(), Some(0));
+    assert_eq!(house.host(json!({"ledger": true}))["ledger"]["settlements"][0]["domestic"], "balanced");
+    assert_eq!(house.requests().iter().filter(|kind| *kind == "completion-advice").count(), 1);
+}
+
+#[tokio::test]
+async fn an_advice_that_the_acquirer_holds_is_resolved_under_its_numbers() {
+    let house = House::new().await.opened().await;
+    let advice = refused_completion(&house).await;
+    let number = advice.to_string();
+    let resolve = ["queue", "resolve", &number, "--booked", "--rrn", "123456789012", "--json"];
+    // The password is typed on the pad.
+    assert_eq!(house.posctl(&resolve, "").await.status.code(), Some(0));
+    queue_is(&house, 0, 0).await;
+    let left = house.terminal.find("left").await.unwrap();
+    let end = left.details().await.unwrap();
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("approved-offline", "resolved"));
+    assert_eq!(
+        (end.result_text("rrn").as_deref(), end.result_number("charged")),
+        (Some("123456789012"), Some(900))
+    );
+    assert!(left.receipt().await.is_ok());
+    assert_eq!(refused_as(&house, "completion", 900, &named("room")).await, "AlreadyCompleted");
+}
+
+#[tokio::test]
+async fn a_script_result_that_the_host_refuses_is_resolved_and_changes_nothing_else() {
+    let house = House::new().await.opened().await;
+    house.host(json!({"fault": "decline", "code": "30", "message": "script-result", "count": 1}));
+    let sale = house.sell("scripts", 1271).await;
+    queue_is(&house, 0, 1).await;
+    let advice = listed(&house, "needs-action").await.0[0]["advice"].to_string();
+    let numbers = ["queue", "resolve", &advice, "--booked", "--rrn", "123456789012", "--password-on-stdin"];
+    assert_ne!(house.posctl(&numbers, "1357\n").await.status.code(), Some(0));
+    let resolve = ["queue", "resolve", &advice, "--not-booked", "--password-on-stdin"];
+    assert_eq!(house.posctl(&resolve, "1357\n").await.status.code(), Some(0));
+    queue_is(&house, 0, 0).await;
+    let now = house.terminal.find("scripts").await.unwrap().details().await.unwrap();
+    assert_eq!((&now.outcome, cause(&now)), (&sale.outcome, cause(&sale)));
 }

@@ -46,6 +46,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("queue list", &["posctl queue list needs-action"]),
     ("queue forward", &["posctl queue forward"]),
     ("queue retry", &["posctl queue retry 2"]),
+    (
+        "queue resolve",
+        &["posctl queue resolve 2 --not-booked", "posctl queue resolve 2 --booked --rrn 112701000010"],
+    ),
     ("offline", &["posctl offline"]),
     ("reversals", &["posctl reversals"]),
     ("resolve", &["posctl resolve 7 --booked --rrn 112701000010", "posctl resolve 7 --not-booked"]),

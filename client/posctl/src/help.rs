@@ -97,6 +97,14 @@ const CHINESE: &[(&str, &str)] = &[
     ("queue forward", "立即把全部待上送的各送一次"),
     ("queue retry", "原因排除后，把一笔需处理的重新上送"),
     ("queue retry --advice", "列表中的编号"),
+    ("queue resolve", "已与收单行人工处理的一笔：由主管确认，不再上送"),
+    ("queue resolve --advice", "列表中的编号"),
+    ("queue resolve --booked", "收单行已入账"),
+    ("queue resolve --not-booked", "收单行未入账"),
+    ("queue resolve --rrn", "收单行记录中的参考号"),
+    ("queue resolve --authorisation-code", "收单行记录中的授权码"),
+    ("queue resolve --date", "收单行记录中的日期，MMDD"),
+    ("queue resolve --password-on-stdin", "没有密码键盘时，从标准输入读主管密码"),
     ("offline", "脱机还能收多少，为什么不能"),
     ("reversals", "主机尚未应答的冲正"),
     ("resolve", "结果未知的交易（无应答的退货，或主机始终不应答的冲正）：向收单行核实后，由主管确认结果"),
@@ -131,7 +139,24 @@ pub(crate) fn command(language: Language) -> Command {
     }
     command = command.after_help(Exit::help(language));
     let command = if language == Language::ZhCn { chinese(command, "") } else { command };
-    with_examples(command, "", language)
+    let mut command = with_examples(command, "", language);
+    if language == Language::ZhCn {
+        command.build();
+        command = chinese_usage(command);
+    }
+    command
+}
+
+/// Usages are made by the library, with one English word of its own.
+fn chinese_usage(mut command: Command) -> Command {
+    let usage = command.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").replace("[OPTIONS]", "[选项]");
+    command = command.override_usage(usage);
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names.into_iter().filter(|name| name != ENGLISH_ONLY) {
+        command = command.mut_subcommand(name, chinese_usage);
+    }
+    command
 }
 
 /// What each command's help ends in: examples, and where the exit codes are.
@@ -293,6 +318,9 @@ mod tests {
         for word in ["Usage", "Options", "Print", "Exit codes", "Show"] {
             assert!(!chinese.contains(word), "{word}\n{chinese}");
         }
+        let refund = help(Language::ZhCn, &["refund"]);
+        assert!(refund.contains("用法：posctl refund [选项]") && !refund.contains("OPTIONS"), "{refund}");
+        assert!(help(Language::En, &["refund"]).contains("Usage: posctl refund [OPTIONS]"));
         assert!(help(Language::En, &[]).contains("Exit codes:"));
         assert!(help(Language::ZhCn, &["void"]).contains("原凭证号"));
         assert!(help(Language::En, &["void"]).contains("Its trace number"));

@@ -4,6 +4,7 @@ use crate::{
     Failure,
     exit::Exit,
     language::Language,
+    resolve::Word,
     voice::{Voice, yuan},
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -32,6 +33,13 @@ enum Action {
     Retry {
         /// Its number, as listed.
         advice: u64,
+    },
+    /// Say that an advice was settled with the acquirer by hand; the supervisor's password is asked for.
+    Resolve {
+        /// Its number, as listed.
+        advice: u64,
+        #[command(flatten)]
+        word: Word,
     },
 }
 
@@ -90,6 +98,13 @@ pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Fail
             voice.say(zh, en, &json!({"done": "retry", "advice": advice}))?;
             Ok(Exit::Done)
         }
+        Action::Resolve { advice, word } => {
+            let password = word.password(voice)?;
+            terminal.resolve_queued(advice, word.booked(), &word.numbers(), &password).await?;
+            let (zh, en) = (format!("{advice}：主管已处理"), format!("{advice}: resolved"));
+            voice.say(zh, en, &json!({"done": "resolve", "advice": advice}))?;
+            Ok(Exit::Done)
+        }
     }
 }
 
@@ -119,6 +134,14 @@ pub(crate) async fn offline(voice: Voice) -> Result<Exit, Failure> {
         ];
         for (zh, en, value) in rows {
             writeln!(out, "{} {value}", voice.pick(zh, en))?;
+        }
+        let brands: Vec<&str> =
+            all["brands"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !brands.is_empty() {
+            writeln!(out, "{} {}", voice.pick("可受理卡组织", "card organisations"), brands.join(" "))?;
+        }
+        if let Some(amount) = all["supervisor-above"].as_u64() {
+            writeln!(out, "{} {}", voice.pick("超过此金额须主管授权", "supervisor above"), yuan(amount))?;
         }
     }
     Ok(if all["ready"] == true { Exit::Done } else { Exit::NotGood })

@@ -9,6 +9,16 @@ use std::io::{self, Write};
 pub(crate) struct Arguments {
     /// The transaction's number.
     id: u64,
+    #[command(flatten)]
+    word: Word,
+    /// What it booked, where that is less than what was asked, such as 12.34.
+    #[arg(long, requires = "booked")]
+    amount: Option<String>,
+}
+
+/// What the acquirer's records have of it, by the supervisor's word.
+#[derive(Debug, Args)]
+pub(crate) struct Word {
     /// The acquirer holds it.
     #[arg(long, required_unless_present = "not_booked", conflicts_with = "not_booked")]
     booked: bool,
@@ -24,26 +34,43 @@ pub(crate) struct Arguments {
     /// Its date there, as MMDD.
     #[arg(long, requires = "booked")]
     date: Option<String>,
-    /// What it booked, where that is less than what was asked, such as 12.34.
-    #[arg(long, requires = "booked")]
-    amount: Option<String>,
     /// Read the supervisor's password from the standard input, where the device has no PIN pad.
     #[arg(long)]
     password_on_stdin: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
-    let amount = arguments.amount.as_deref().map(|amount| money(amount, voice)).transpose()?;
-    let terminal = Terminal::connect().await?;
-    let mut password = String::new();
-    if arguments.password_on_stdin {
-        io::stdin().read_line(&mut password)?;
-    } else {
-        voice.hint("请主管在密码键盘上输入密码", "the supervisor types the password on the PIN pad")?;
+impl Word {
+    pub(crate) fn booked(&self) -> bool {
+        self.booked
     }
-    let Arguments { id, booked, rrn, authorisation_code, date, .. } = arguments;
-    let numbers = HostNumbers { rrn, authorisation_code, date, amount };
-    terminal.resolve(id, booked, &numbers, password.trim_end_matches('\n')).await?;
+
+    pub(crate) fn numbers(&self) -> HostNumbers {
+        HostNumbers {
+            rrn: self.rrn.clone(),
+            authorisation_code: self.authorisation_code.clone(),
+            date: self.date.clone(),
+            amount: None,
+        }
+    }
+
+    /// The supervisor's password; empty where it is typed on the PIN pad.
+    pub(crate) fn password(&self, voice: Voice) -> io::Result<String> {
+        let mut password = String::new();
+        if self.password_on_stdin {
+            io::stdin().read_line(&mut password)?;
+        } else {
+            voice.hint("请主管在密码键盘上输入密码", "the supervisor types the password on the PIN pad")?;
+        }
+        Ok(password.trim_end_matches('\n').to_owned())
+    }
+}
+
+pub(crate) async fn run(arguments: Arguments, voice: Voice) -> Result<Exit, Failure> {
+    let Arguments { id, word, amount } = arguments;
+    let amount = amount.as_deref().map(|amount| money(amount, voice)).transpose()?;
+    let terminal = Terminal::connect().await?;
+    let numbers = HostNumbers { amount, ..word.numbers() };
+    terminal.resolve(id, word.booked(), &numbers, &word.password(voice)?).await?;
     let details = terminal.get(id).await?.details().await?;
     let mut out = io::stdout();
     match voice.json {

@@ -182,6 +182,16 @@ impl Words {
         }
     }
 
+    /// What the host found of the batch, or of one side.
+    fn result(self, word: &str) -> &'static str {
+        match word {
+            "balanced" => self.say("平", "balanced"),
+            "half-balanced" => self.say("部分平", "half-balanced"),
+            "unbalanced" => self.say("不平", "unbalanced"),
+            _ => self.say("未对账", "not compared"),
+        }
+    }
+
     pub(crate) fn progress(self, details: &SettlementDetails) -> String {
         let (done, planned) = details.progress();
         let step = self.step(details.step());
@@ -222,12 +232,7 @@ impl Words {
 
     /// What it came to, for people.
     pub(crate) fn show(self, out: &mut impl Write, details: &SettlementDetails) -> io::Result<()> {
-        let result = match details.outcome() {
-            "balanced" => self.say("平", "balanced"),
-            "half-balanced" => self.say("部分平", "half-balanced"),
-            "unbalanced" => self.say("不平", "unbalanced"),
-            _ => self.say("未对账", "not compared"),
-        };
+        let result = self.result(details.outcome());
         let state = match details.state() {
             "finished" => self.say("已结算", "settled"),
             "failed" => self.say("未结算，批次继续", "given up, the batch goes on"),
@@ -249,7 +254,7 @@ impl Words {
                 self.say("贷", "credit"),
                 number("credit-count"),
                 yuan(number("credit-amount")),
-                details.text(&["Result", key]),
+                self.result(details.text(&["Result", key])),
             )?;
         }
         for kind in details.list(&["Result", "kinds"]) {

@@ -89,8 +89,8 @@ enum Card {
         /// `debit`, `phone` (whose user it has verified) or `chip-only` (one that must be inserted); the same as before where
         /// absent.
         profile: Option<String>,
-        /// It is taken away too early: at the command of that number.
-        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+        /// It is taken away too early: at the command of that number; at 0 it does not answer at all.
+        #[arg(long, value_parser = clap::value_parser!(u8).range(0..=100))]
         torn: Option<u8>,
     },
     /// Hold two to the contactless reader at once.

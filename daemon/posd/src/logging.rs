@@ -15,6 +15,12 @@ pub(crate) fn start() {
         let _ = log::set_boxed_logger(Box::new(Plain));
     }
     log::set_max_level(LevelFilter::Info);
+    // A task that has panicked may have left anything behind: the process ends, and recovery starts from the journal.
+    // The release profile aborts by itself; test builds share their unwinding dependencies with the tests.
+    std::panic::set_hook(Box::new(|panic| {
+        log::error!("{panic}");
+        std::process::abort();
+    }));
 }
 
 /// Says why the daemon ends.

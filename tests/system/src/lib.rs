@@ -72,6 +72,9 @@ impl House {
     pub async fn with(options: &Options) -> House {
         let house = House::starting(options).await;
         house.in_service().await;
+        if options.printer.is_none() {
+            house.initialised().await;
+        }
         house
     }
 
@@ -113,6 +116,22 @@ impl House {
     /// Waits until nothing keeps the terminal out of service.
     pub async fn in_service(&self) {
         self.terminal_is("in service", |reasons| reasons.is_empty()).await;
+    }
+
+    /// Waits for the slip of a new terminal, so that it is in no test's way.
+    async fn initialised(&self) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.journal_rows().contains(r#""state":"done""#) {
+            assert!(Instant::now() < end, "the slip of the initialisation is not printed");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The slips on paper, but for that of the initialisation.
+    pub fn slips(&self) -> Vec<String> {
+        let printed = self.devices(json!({"slips": true}));
+        let texts = printed["slips"].as_array().unwrap().iter().map(Value::to_string);
+        texts.filter(|text| !text.contains("INITIALISATION")).collect()
     }
 
     /// Waits until the reasons for being out of service are as told.

@@ -5,7 +5,7 @@ use crate::{
     queue::{listed, queue_is},
 };
 use posd_client::{CreateOptions, Details, HostNumbers, OptionValue, Transaction};
-use posd_simulator::Options;
+use posd_simulator::{Options, module::SUPERVISOR_PASSWORD};
 use posd_system_tests::{House, cause, options};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -112,7 +112,7 @@ async fn an_offline_sale_that_the_host_refuses_stands_at_risk_until_it_is_resolv
     queue_is(&house, 0, 1).await;
     assert_eq!(readiness(&house).await.0["at-risk"], 9_900);
     let advice = listed(&house, "needs-action").await.0[0]["advice"].as_u64().unwrap();
-    house.terminal.resolve_queued(advice, false, &HostNumbers::default(), "1357").await.unwrap();
+    house.terminal.resolve_queued(advice, false, &HostNumbers::default(), SUPERVISOR_PASSWORD).await.unwrap();
     assert_eq!(readiness(&house).await.0["at-risk"], 0);
     let end = sale.details().await.unwrap();
     assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("failed", "resolved"));

@@ -173,8 +173,7 @@ async fn rule_10_the_slip_of_a_pre_authorisation_has_the_full_number_and_nothing
         assert!(std::time::Instant::now() < end, "job {job} is not done");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let slips = house.devices(json!({"slips": true}))["slips"].clone();
-    let slips: Vec<String> = slips.as_array().unwrap().iter().map(|slip| slip.to_string()).collect();
+    let slips = house.slips();
     let (holds, others): (Vec<_>, Vec<_>) = slips.iter().partition(|slip| slip.contains("预授权"));
     assert!(holds.len() >= 2 && holds.iter().all(|slip| printed(slip)), "{holds:?}");
     assert!(!others.is_empty() && !others.iter().any(|slip| printed(slip)), "{others:?}");

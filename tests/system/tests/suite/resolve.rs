@@ -236,9 +236,10 @@ async fn a_script_result_that_the_host_refuses_is_resolved_and_changes_nothing_e
     queue_is(&house, 0, 1).await;
     let advice = listed(&house, "needs-action").await.0[0]["advice"].to_string();
     let numbers = ["queue", "resolve", &advice, "--booked", "--rrn", "123456789012", "--password-on-stdin"];
-    assert_ne!(house.posctl(&numbers, "1357\n").await.status.code(), Some(0));
+    let word = format!("{WORD}\n");
+    assert_ne!(house.posctl(&numbers, &word).await.status.code(), Some(0));
     let resolve = ["queue", "resolve", &advice, "--not-booked", "--password-on-stdin"];
-    assert_eq!(house.posctl(&resolve, "1357\n").await.status.code(), Some(0));
+    assert_eq!(house.posctl(&resolve, &word).await.status.code(), Some(0));
     queue_is(&house, 0, 0).await;
     let now = house.terminal.find("scripts").await.unwrap().details().await.unwrap();
     assert_eq!((&now.outcome, cause(&now)), (&sale.outcome, cause(&sale)));

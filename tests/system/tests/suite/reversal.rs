@@ -111,8 +111,7 @@ async fn a_reversal_that_the_host_does_not_take_prints_one_fault_slip() {
     house.host(json!({"fault": "drop-request", "message": "reversal"}));
     let sale = house.create("silent", 4200).await;
     house.start_until(&sale, "resolving").await;
-    let slips =
-        || house.slips().into_iter().filter(|slip| slip.contains("故障单")).collect::<Vec<_>>();
+    let slips = || house.slips().into_iter().filter(|slip| slip.contains("故障单")).collect::<Vec<_>>();
     let tries = async || {
         let rows = house.terminal.queue("open").await.unwrap();
         rows.iter().find(|row| row.kind == "reversal").unwrap().tries.len()

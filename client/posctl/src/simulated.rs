@@ -78,7 +78,8 @@ enum Device {
 enum Card {
     /// Insert one.
     Insert {
-        /// `debit`, `credit`, `offline-pin`, `combo`, `confirm` or `offline` (one that is sold to offline); the same as
+        /// `debit`, `credit`, `offline-pin`, `enciphered-pin`, `combined` (CDA), `combo`, `confirm` or `offline` (one that
+        /// is sold to offline); the same as
         /// before where absent.
         profile: Option<String>,
     },

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 #[cfg(test)]
 mod tests;
 
-/// The method chosen (check 23). CDA comes with a later kernel: a card that has it has DDA too.
+/// The method chosen (check 23).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Card and terminal have none in common.
@@ -25,11 +25,15 @@ pub enum Method {
     Sda,
     /// Dynamic.
     Dda,
+    /// Combined with the generation of the cryptogram.
+    Cda,
 }
 
 /// The best method that both card and terminal have.
 pub fn select_method(profile: Aip, terminal: &Terminal) -> Method {
-    if profile.has(aip::DDA) && terminal.dda() {
+    if profile.has(aip::CDA) && terminal.cda() {
+        Method::Cda
+    } else if profile.has(aip::DDA) && terminal.dda() {
         Method::Dda
     } else if profile.has(aip::SDA) && terminal.sda() {
         Method::Sda
@@ -74,6 +78,9 @@ pub enum Failure {
     /// 9F4A names something other than the AIP (check 28).
     #[error("the static data authentication tag list names other than the AIP")]
     TagList,
+    /// What the signature says of the cryptogram is not what the card said beside it (check 30).
+    #[error("the signature is over another cryptogram")]
+    Cryptogram,
 }
 
 /// What authentication works on.
@@ -183,6 +190,15 @@ const CARD: Layout = Layout {
     remainder: tags::ICC_REMAINDER,
 };
 
+/// The same, for the key that enciphers a PIN (Book 2 table 23).
+const PIN: Layout = Layout {
+    what: "the PIN certificate",
+    certificate: tags::PIN_CERTIFICATE,
+    exponent: tags::PIN_EXPONENT,
+    remainder: tags::PIN_REMAINDER,
+    ..CARD
+};
+
 impl Offline<'_> {
     fn need(&self, tag: u32) -> Result<Vec<u8>, Failure> {
         (self.get)(tag).filter(|value| !value.is_empty()).ok_or(Failure::Missing(tag))
@@ -251,6 +267,19 @@ impl Offline<'_> {
         Ok((Zeroizing::new(head.to_vec()), Key { modulus, exponent }))
     }
 
+    /// A key of the card, from its certificate by the issuer: for this account number, and not expired.
+    fn card_key(&self, layout: &Layout, beside: &[u8]) -> Result<Key, Failure> {
+        let issuer = self.issuer_key()?;
+        let (head, key) = self.certified(&issuer, layout, beside)?;
+        let (account, rest) = head.split_at_checked(10).ok_or(Failure::Block(layout.what))?;
+        let certified = Digits::from_compressed(account).ok_or(Failure::Account(layout.what))?;
+        if certified != self.pan()? {
+            return Err(Failure::Account(layout.what));
+        }
+        self.not_expired(rest.get(..2).unwrap_or_default(), layout.what)?;
+        Ok(key)
+    }
+
     fn pan(&self) -> Result<Digits, Failure> {
         let compressed = Zeroizing::new(self.need(tags::PAN)?);
         Digits::from_compressed(&compressed).ok_or(Failure::Missing(tags::PAN))
@@ -311,15 +340,7 @@ pub fn prepare_dynamic(offline: &Offline<'_>) -> Result<DynamicReady, Failure> {
         tags::ICC_CERTIFICATE,
         tags::ICC_EXPONENT,
     ])?;
-    let issuer = offline.issuer_key()?;
-    let (head, key) = offline.certified(&issuer, &CARD, &offline.static_data()?)?;
-    let (account, rest) = head.split_at_checked(10).ok_or(Failure::Block(CARD.what))?;
-    let certified = Digits::from_compressed(account).ok_or(Failure::Account(CARD.what))?;
-    if certified != offline.pan()? {
-        return Err(Failure::Account(CARD.what));
-    }
-    offline.not_expired(rest.get(..2).unwrap_or_default(), CARD.what)?;
-    Ok(DynamicReady(key))
+    offline.card_key(&CARD, &offline.static_data()?).map(DynamicReady)
 }
 
 /// Dynamic data authentication (Book 2 §6.5.2): the signature over what the DDOL asked for. The ICC dynamic number
@@ -328,24 +349,88 @@ pub fn prepare_dynamic(offline: &Offline<'_>) -> Result<DynamicReady, Failure> {
 /// # Errors
 /// [`Failure`].
 pub fn verify_dynamic(ready: &DynamicReady, asked: &[u8], signature: &[u8]) -> Result<Vec<u8>, Failure> {
-    const WHAT: &str = "the signed dynamic data";
-    let block = ready.0.recover(signature, WHAT)?;
-    let (body, hash) = open(&block, 0x05, WHAT)?;
-    if !hashes_to(&[&[0x05], body, asked], hash) {
-        return Err(Failure::Hash(WHAT));
+    let dynamic = ready.signed(asked, signature)?;
+    dynamic_number(&dynamic).map(|(number, _)| number.to_vec())
+}
+
+/// What a signature made together with a cryptogram vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Combined {
+    /// The ICC dynamic number (9F4C).
+    pub number: Vec<u8>,
+    /// The cryptogram (9F26): such an answer carries it nowhere else.
+    pub cryptogram: [u8; 8],
+}
+
+/// Combined authentication (Book 2 §6.6.2, check 30): the signature over cryptogram, cryptogram information (9F27) and
+/// `transaction`, which is the values of PDOL and CDOLs as they were sent, then the elements of the answer but 9F4B.
+///
+/// # Errors
+/// [`Failure`].
+pub fn verify_combined(
+    ready: &DynamicReady,
+    unpredictable: &[u8],
+    information: u8,
+    transaction: &[&[u8]],
+    signature: &[u8],
+) -> Result<Combined, Failure> {
+    let dynamic = ready.signed(unpredictable, signature)?;
+    let (number, rest) = dynamic_number(&dynamic)?;
+    let (&signed_information, rest) = rest.split_first().ok_or(Failure::Block(DYNAMIC))?;
+    let (cryptogram, rest) = rest.split_first_chunk::<8>().ok_or(Failure::Block(DYNAMIC))?;
+    if signed_information != information {
+        return Err(Failure::Cryptogram);
     }
-    let Some((&[algorithm, length], rest)) = body.split_first_chunk::<2>() else {
-        return Err(Failure::Block(WHAT));
+    if !hashes_to(transaction, rest.get(..20).ok_or(Failure::Block(DYNAMIC))?) {
+        return Err(Failure::Hash("the transaction data"));
+    }
+    Ok(Combined { number: number.to_vec(), cryptogram: *cryptogram })
+}
+
+/// Modulus and exponent of the key under which a PIN goes to the card (Book 2 §7.1, check 41): that of its PIN
+/// certificate (9F2D), or where it has none, its own.
+///
+/// # Errors
+/// [`Failure`].
+pub fn pin_key(offline: &Offline<'_>) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    let key = match (offline.get)(tags::PIN_CERTIFICATE) {
+        Some(_) => offline.card_key(&PIN, &[])?,
+        None => prepare_dynamic(offline)?.0,
     };
-    if algorithm != 0x01 {
-        return Err(Failure::Algorithm(WHAT));
-    }
-    let dynamic = rest.get(..usize::from(length)).ok_or(Failure::Block(WHAT))?;
-    // The leftmost byte is the length of the ICC dynamic number, 2 to 8.
-    match dynamic.split_first() {
-        Some((&count, number)) if (2..=8).contains(&count) => {
-            number.get(..usize::from(count)).map(<[u8]>::to_vec).ok_or(Failure::Block(WHAT))
+    // Book 2 §7.1: nothing else can be enciphered under.
+    let good = (64..=248).contains(&key.modulus.len())
+        && key.modulus.first().is_some_and(|byte| byte & 0x80 != 0)
+        && key.modulus.last().is_some_and(|byte| byte & 1 == 1);
+    if good { Ok((key.modulus, key.exponent)) } else { Err(Failure::Key(PIN.what)) }
+}
+
+const DYNAMIC: &str = "the signed dynamic data";
+
+impl DynamicReady {
+    /// The dynamic data within a signature over it and over `beside`.
+    fn signed(&self, beside: &[u8], signature: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let block = self.0.recover(signature, DYNAMIC)?;
+        let (body, hash) = open(&block, 0x05, DYNAMIC)?;
+        if !hashes_to(&[&[0x05], body, beside], hash) {
+            return Err(Failure::Hash(DYNAMIC));
         }
-        _ => Err(Failure::Block(WHAT)),
+        let Some((&[algorithm, length], rest)) = body.split_first_chunk::<2>() else {
+            return Err(Failure::Block(DYNAMIC));
+        };
+        if algorithm != 0x01 {
+            return Err(Failure::Algorithm(DYNAMIC));
+        }
+        let dynamic = rest.get(..usize::from(length)).ok_or(Failure::Block(DYNAMIC))?;
+        Ok(Zeroizing::new(dynamic.to_vec()))
+    }
+}
+
+/// The ICC dynamic number, 2 to 8 bytes behind a byte that tells its length, and what follows it.
+fn dynamic_number(dynamic: &[u8]) -> Result<(&[u8], &[u8]), Failure> {
+    match dynamic.split_first() {
+        Some((&count, rest)) if (2..=8).contains(&count) => {
+            rest.split_at_checked(usize::from(count)).ok_or(Failure::Block(DYNAMIC))
+        }
+        _ => Err(Failure::Block(DYNAMIC)),
     }
 }

@@ -170,6 +170,12 @@ pub const APPLICATION_CURRENCY: u32 = 0x9F42;
 pub const DATA_AUTHENTICATION_CODE: u32 = 0x9F45;
 /// ICC public key certificate.
 pub const ICC_CERTIFICATE: u32 = 0x9F46;
+/// ICC PIN encipherment public key certificate.
+pub const PIN_CERTIFICATE: u32 = 0x9F2D;
+/// ICC PIN encipherment public key exponent.
+pub const PIN_EXPONENT: u32 = 0x9F2E;
+/// ICC PIN encipherment public key remainder.
+pub const PIN_REMAINDER: u32 = 0x9F2F;
 /// ICC public key exponent.
 pub const ICC_EXPONENT: u32 = 0x9F47;
 /// ICC public key remainder.

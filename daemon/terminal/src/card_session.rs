@@ -10,8 +10,9 @@ use crate::{
     terminal::{Asked, Terminal},
 };
 use posd_emv::kernel::{
-    Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, PinEntry, Purpose as CardPurpose,
-    Reason, Refusal as CardRefusal, Transaction as CardTransaction, Verdict as CardVerdict,
+    Action, Candidate, Input, Kernel, OfflineApproval, OfflinePin as CardPin, OfflinePinResult, PinEntry,
+    Purpose as CardPurpose, Reason, Refusal as CardRefusal, Transaction as CardTransaction,
+    Verdict as CardVerdict,
 };
 use posd_unionpay::Kind;
 use posd_vault_protocol::{
@@ -211,7 +212,7 @@ impl Terminal {
             }
             Action::ReleaseCard => self.release_card(),
             Action::EnterOnlinePin => self.ask_online_pin(),
-            Action::VerifyOfflinePin { tries_left, .. } => self.ask_offline_pin(tries_left),
+            Action::VerifyOfflinePin { pin, tries_left } => self.ask_offline_pin(pin, tries_left),
             Action::GoOnline(request) => self.go_online(request),
             Action::Finished(outcome) => self.card_finished(outcome),
         }
@@ -257,7 +258,7 @@ impl Terminal {
         self.ask(Asked::OnlinePin, VaultRequest::EnterOnlinePin { prompt, pan }, deadline);
     }
 
-    fn ask_offline_pin(&mut self, tries_left: Option<u8>) {
+    fn ask_offline_pin(&mut self, pin: CardPin, tries_left: Option<u8>) {
         let Some(active) = self.active.as_mut() else { return };
         active.pin_prompts += 1;
         let text = match (active.pin_prompts, tries_left) {
@@ -268,7 +269,10 @@ impl Terminal {
         let deadline = self.settings.deadlines.pin;
         let prompt = self.pin_prompt(tries_left);
         self.step(Step::Pin, State::WaitingPin, text, Some(deadline));
-        let method = VerifyMethod::Plaintext;
+        let method = match pin {
+            CardPin::Plaintext => VerifyMethod::Plaintext,
+            CardPin::Enciphered { modulus, exponent } => VerifyMethod::Enciphered { modulus, exponent },
+        };
         self.ask(Asked::OfflinePin, VaultRequest::VerifyOfflinePin { prompt, method }, deadline);
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::apdu::{Command, Reply, status};
 use crate::cryptogram::Issued;
 use crate::misbehaviour::{Fault, Misbehaviour, Moment};
-use crate::profile::{Application, Format, OfflineAuthentication, Profile, Transport};
+use crate::profile::{Application, Format, Profile, Transport};
 use crate::records::Record;
 use crate::{des3, issuer, tlv};
 
@@ -77,6 +77,10 @@ pub(crate) struct Session {
     pub(crate) application: usize,
     pub(crate) partial: Option<(Vec<u8>, usize)>,
     pub(crate) records: Vec<Record>,
+    /// The terminal's data of PDOL and CDOLs so far.
+    pub(crate) told: Vec<u8>,
+    /// What GET CHALLENGE gave, until the next command.
+    challenge: Option<[u8; 8]>,
     pub(crate) pin_given: bool,
     pub(crate) pin_wrong: bool,
     pub(crate) dynamic_done: bool,
@@ -300,6 +304,9 @@ impl Card {
             return [data, status.to_be_bytes().to_vec()].concat();
         }
         self.session.pending = None;
+        if command.instruction != 0x20 {
+            self.session.challenge = None;
+        }
         let reply = self.execute(command);
         if waits && !reply.data.is_empty() {
             let length = reply.data.len() as u8;
@@ -368,7 +375,9 @@ impl Card {
         }
         let list = application.value(0x9F38, application.pdol(in_field)).unwrap_or_default();
         match tlv::first(command.data) {
-            Some((0x83, value, [])) if value.len() == tlv::list_length(&list) => {}
+            Some((0x83, value, [])) if value.len() == tlv::list_length(&list) => {
+                session.told = value.to_vec();
+            }
             _ => return Reply::status(status::WRONG_DATA),
         }
         let Some(atc) = chip.atc.checked_add(1) else {
@@ -420,7 +429,9 @@ impl Card {
         if (command.p1, command.p2) != (0, 0) || !command.data.is_empty() {
             return Reply::status(status::WRONG_PARAMETERS);
         }
-        Reply::data(self.number().to_vec())
+        let number = self.number();
+        self.session.challenge = Some(number);
+        Reply::data(number.to_vec())
     }
 
     /// The card's next number that a terminal cannot foresee; without randomness, so that runs repeat.
@@ -436,7 +447,7 @@ impl Card {
         let Some((application, _, session)) = self.current() else {
             return Reply::status(status::CONDITIONS);
         };
-        if application.authentication != OfflineAuthentication::Dynamic {
+        if !application.authentication.has_key() {
             return Reply::status(status::NO_INSTRUCTION);
         }
         if session.stage != Stage::Initiated {
@@ -455,17 +466,23 @@ impl Card {
         })
     }
 
-    /// Plaintext offline PIN (Book 3 §6.5.12). A block of the wrong form counts as a wrong PIN.
+    /// Offline PIN, plaintext or enciphered (Book 3 §6.5.12). A block of the wrong form counts as a wrong PIN.
     fn verify(&mut self, command: Command<'_>) -> Reply {
-        if (command.p1, command.p2) != (0x00, 0x80) {
+        if command.p1 != 0x00 || !matches!(command.p2, 0x80 | 0x88) {
             return Reply::status(status::WRONG_PARAMETERS);
         }
         if self.session.stage != Stage::Initiated {
             return Reply::status(status::CONDITIONS);
         }
-        if command.data.len() != 8 {
-            return Reply::status(status::WRONG_LENGTH);
-        }
+        let given = if command.p2 == 0x80 {
+            <[u8; 8]>::try_from(command.data).map_err(|_| status::WRONG_LENGTH)
+        } else {
+            self.deciphered(command.data)
+        };
+        let given = match given {
+            Ok(block) => block,
+            Err(refused) => return Reply::status(refused),
+        };
         if self.pin_tries_left == 0 {
             self.session.pin_given = true;
             self.session.pin_wrong = true;
@@ -474,13 +491,26 @@ impl Card {
         self.session.pin_given = true;
         let mut block = crate::hex::compressed(&format!("2{:X}{}", self.profile.pin.len(), self.profile.pin));
         block.resize(8, 0xFF);
-        self.session.pin_wrong = command.data != block;
+        self.session.pin_wrong = given[..] != block;
         if self.session.pin_wrong {
             self.pin_tries_left -= 1;
             Reply::status(0x63C0 | u16::from(self.pin_tries_left))
         } else {
             self.pin_tries_left = self.profile.pin_tries;
             Reply::ok()
+        }
+    }
+
+    /// The block under the card's key, with the number that it has just given.
+    fn deciphered(&mut self, cipher: &[u8]) -> Result<[u8; 8], u16> {
+        let Some(challenge) = self.session.challenge.take() else { return Err(status::CONDITIONS) };
+        let Some((application, ..)) = self.current() else { return Err(status::CONDITIONS) };
+        if !application.authentication.has_key() {
+            return Err(status::WRONG_PARAMETERS);
+        }
+        match issuer::decipher_pin(!application.pin_certificate, cipher) {
+            Some((block, number)) if number == challenge => Ok(block),
+            _ => Err(status::CONDITIONS),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::apdu::{Command, Reply, status};
 use crate::card::{Card, Chip, Session, Stage};
 use crate::issuer::{self, CryptogramInput};
 use crate::misbehaviour::Fault;
-use crate::profile::{Application, FirstCryptogram, Format, IssuerAuthentication};
+use crate::profile::{Application, FirstCryptogram, Format, IssuerAuthentication, OfflineAuthentication};
 use crate::tlv;
 
 /// Derivation key index and cryptogram version in 9F10.
@@ -12,6 +12,8 @@ const KEY_INDEX: u8 = 0x01;
 const CRYPTOGRAM_VERSION: u8 = 0x01;
 /// Algorithm identifier in 9F10: triple DES.
 const TRIPLE_DES: u8 = 0x01;
+/// The bit of P1 that asks for a signature over the cryptogram.
+const SIGNED: u8 = 0x10;
 
 /// Types of application cryptogram, lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,15 +57,17 @@ pub struct Issued {
 
 impl Card {
     pub(crate) fn generate_cryptogram(&mut self, command: Command<'_>) -> Reply {
-        let asked = match command.p1 {
+        let asked = match command.p1 & !SIGNED {
             0x00 => CryptogramType::Aac,
             0x40 => CryptogramType::Tc,
             0x80 => CryptogramType::Arqc,
             _ => return Reply::status(status::WRONG_PARAMETERS),
         };
+        let signed = command.p1 & SIGNED != 0;
         if command.p2 != 0 {
             return Reply::status(status::WRONG_PARAMETERS);
         }
+        let number = if signed { self.number() } else { [0; 8] };
         let exceeded = self.pin_tries_left == 0;
         let master_key = self.profile.master_key;
         self.made += 1;
@@ -79,6 +83,10 @@ impl Card {
         if command.data.len() != tlv::list_length(&list) {
             return Reply::status(status::WRONG_LENGTH);
         }
+        if signed && application.authentication != OfflineAuthentication::Combined {
+            return Reply::status(status::WRONG_PARAMETERS);
+        }
+        session.told.extend_from_slice(command.data);
         let key = issuer::card_key(&master_key, &application.pan, application.sequence);
         let kind = if session.stage == Stage::Initiated {
             first(application, asked)
@@ -112,7 +120,11 @@ impl Card {
             }
             CryptogramType::Aac => session.stage = Stage::Finished,
         }
-        Reply::data(answer(application, session, &issued))
+        Reply::data(if signed && kind != CryptogramType::Aac {
+            signed_answer(application, session, &issued, &number)
+        } else {
+            answer(application, session, &issued)
+        })
     }
 
     pub(crate) fn external_authenticate(&mut self, command: Command<'_>) -> Reply {
@@ -303,6 +315,35 @@ fn answer(application: &Application, session: &Session, issued: &Issued) -> Vec<
         Format::Plain => tlv::object(0x80, &plain),
         Format::Tagged => tlv::object(0x77, &tagged),
     }
+}
+
+/// The answer with a signature over the cryptogram in its place (CDA, Book 2 §6.6.1).
+fn signed_answer(application: &Application, session: &Session, issued: &Issued, number: &[u8]) -> Vec<u8> {
+    let mut value = issued.value;
+    let mut identifier = issued.kind.bits();
+    match session.fault {
+        Some(Fault::WrongCryptogram) => value[7] ^= 0x01,
+        Some(Fault::Identifier(given)) => identifier = given,
+        _ => {}
+    }
+    let mut elements = Vec::new();
+    for (tag, value) in [
+        (0x9F27, vec![identifier]),
+        (0x9F36, issued.input.atc.to_be_bytes().to_vec()),
+        (0x9F10, issued.issuer_data.clone()),
+    ] {
+        if let Some(value) = application.value(tag, Some(value)) {
+            elements.extend(tlv::object(tag, &value));
+        }
+    }
+    let transaction = [&session.told[..], &elements].concat();
+    let unpredictable = issued.input.unpredictable_number;
+    let signature =
+        issuer::signed_cryptogram(number, issued.kind.bits(), &value, &transaction, &unpredictable);
+    if let Some(signature) = application.value(0x9F4B, Some(signature)) {
+        elements.extend(tlv::object(0x9F4B, &signature));
+    }
+    tlv::object(0x77, &elements)
 }
 
 /// `bytes` in an array, zeros where the list asked for fewer.

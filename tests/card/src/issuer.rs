@@ -5,8 +5,8 @@ mod cryptogram;
 mod keys;
 
 pub use certificate::{
-    AUTHORITY_INDEX, AuthorityKey, Certificate, authority_key, card_certificate, issuer_certificate,
-    signed_dynamic_data, signed_static_data,
+    AUTHORITY_INDEX, AuthorityKey, Certificate, authority_key, card_certificate, decipher_pin,
+    issuer_certificate, pin_certificate, signed_cryptogram, signed_dynamic_data, signed_static_data,
 };
 pub use cryptogram::{CryptogramInput, MASTER_KEY, arpc, card_key, cryptogram, session_key, verify_tc};
 

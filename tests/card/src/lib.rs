@@ -10,7 +10,7 @@
 //!
 //! Start reading at [`Profile`], then `card.rs` and, for one purchase, `cryptogram.rs`; for a tap, `quick_pass.rs`.
 //!
-//! Not there: CDA, enciphered offline PIN, SM algorithms, the check of a script's MAC.
+//! Not there: SM algorithms, the check of a script's MAC.
 
 mod apdu;
 mod card;

@@ -15,7 +15,7 @@ pub struct Profile {
     pub pse: Pse,
     /// Every SELECT answers `6A81`: the whole card is blocked.
     pub blocked: bool,
-    /// The cardholder's PIN, 4-12 digits, for plaintext offline PIN. The host knows the same one.
+    /// The cardholder's PIN, 4-12 digits, for offline PIN. The host knows the same one.
     pub pin: String,
     /// Wrong PINs in a row before VERIFY answers `6983` (the PIN try limit), 0-15.
     pub pin_tries: u8,
@@ -56,6 +56,8 @@ pub enum OfflineAuthentication {
     Static,
     /// Dynamic: ICC key certificate (9F46) and INTERNAL AUTHENTICATE.
     Dynamic,
+    /// Combined too: it signs its cryptograms where the terminal asks for that.
+    Combined,
 }
 
 /// How the card wants to see the issuer's ARPC.
@@ -98,6 +100,13 @@ pub struct CvmList {
     pub y: u32,
     /// Rules in order: method byte (bit 7: try the next on failure) and condition byte.
     pub rules: Vec<[u8; 2]>,
+}
+
+impl OfflineAuthentication {
+    /// The card has a key of its own.
+    pub(crate) fn has_key(self) -> bool {
+        matches!(self, Self::Dynamic | Self::Combined)
+    }
 }
 
 impl CvmList {
@@ -151,6 +160,8 @@ pub struct Application {
     pub cvm_list: CvmList,
     /// Offline data authentication.
     pub authentication: OfflineAuthentication,
+    /// The card has a certificate for a PIN key (9F2D); without, the terminal enciphers with the card's own key.
+    pub pin_certificate: bool,
     /// Issuer authentication.
     pub issuer_authentication: IssuerAuthentication,
     /// Without a good ARPC the second GENERATE AC gives an AAC.
@@ -213,6 +224,19 @@ impl Profile {
     /// The debit card with plaintext offline PIN first in its CVM list.
     pub fn offline_pin() -> Self {
         Self::debit().with(|application| application.cvm_list.rules.insert(0, [0x41, 0x03]))
+    }
+
+    /// The debit card with enciphered offline PIN first in its CVM list.
+    pub fn enciphered_pin() -> Self {
+        Self::debit().with(|application| {
+            application.cvm_list.rules.insert(0, [0x44, 0x03]);
+            application.pin_certificate = true;
+        })
+    }
+
+    /// The debit card that signs its cryptograms (CDA).
+    pub fn combined() -> Self {
+        Self::debit().with(|application| application.authentication = OfflineAuthentication::Combined)
     }
 
     /// A debit card for quickPass: goes online, wants an online PIN, authenticates itself where it is asked to.
@@ -287,6 +311,7 @@ impl Application {
             currency: [0x01, 0x56],
             cvm_list: CvmList { x: 0, y: 0, rules: vec![[0x42, 0x03], [0x5E, 0x03], [0x1F, 0x00]] },
             authentication: OfflineAuthentication::Dynamic,
+            pin_certificate: false,
             issuer_authentication: IssuerAuthentication::ExternalAuthenticate,
             issuer_authentication_mandatory: false,
             pdol: Some(vec![0x9F, 0x7A, 1, 0x9F, 0x02, 6, 0x5F, 0x2A, 2]),
@@ -357,6 +382,7 @@ impl Application {
             OfflineAuthentication::None => 0,
             OfflineAuthentication::Static => 0x40,
             OfflineAuthentication::Dynamic => 0x20,
+            OfflineAuthentication::Combined => 0x21,
         };
         if self.issuer_authentication == IssuerAuthentication::ExternalAuthenticate {
             first |= 0x04;

@@ -113,7 +113,7 @@ impl Application {
             ]),
             self.template(&[(0x90, issuer.certificate)]),
         ];
-        if self.authentication == OfflineAuthentication::Dynamic {
+        if self.authentication.has_key() {
             let card = issuer::card_certificate(&self.pan, static_data);
             let mut objects =
                 vec![(0x9F46, card.certificate), (0x9F47, card.exponent), (0x9F48, card.remainder)];
@@ -121,6 +121,11 @@ impl Application {
                 objects.push((0x9F49, list.clone()));
             }
             records.push(self.template(&objects));
+            if self.pin_certificate {
+                let pin = issuer::pin_certificate(&self.pan);
+                let objects = [(0x9F2D, pin.certificate), (0x9F2E, pin.exponent), (0x9F2F, pin.remainder)];
+                records.push(self.template(&objects));
+            }
         } else {
             records
                 .push(self.template(&[(0x93, issuer::signed_static_data(AUTHENTICATION_CODE, static_data))]));

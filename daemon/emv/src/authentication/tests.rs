@@ -31,20 +31,21 @@ fn check_23_the_best_common_method_is_chosen() {
     assert_eq!(select(0x20, 0xC0), Method::Dda);
     assert_eq!(select(0x60, 0x80), Method::Sda);
     assert_eq!(select(0x40, 0xC0), Method::Sda);
-    // CDA is not chosen yet, whatever both sides say; what lies below it is.
-    assert_eq!(select(0x61, 0xC8), Method::Dda);
-    assert_eq!(select(0x41, 0xC8), Method::Sda);
+    assert_eq!(select(0x61, 0xC8), Method::Cda);
+    assert_eq!(select(0x01, 0x08), Method::Cda);
+    assert_eq!(select(0x61, 0xC0), Method::Dda);
+    assert_eq!(select(0x60, 0xC8), Method::Dda);
 }
 
 #[test]
 fn check_24_nothing_in_common_is_no_method() {
     let mut terminal = Terminal::default();
-    assert_eq!(select_method(Aip([0x9F, 0xFF]), &terminal), Method::None);
+    assert_eq!(select_method(Aip([0x9E, 0xFF]), &terminal), Method::None);
     terminal.capabilities.0[2] = 0x40;
     assert_eq!(select_method(Aip([0x40, 0]), &terminal), Method::None);
     terminal.capabilities.0[2] = 0x80;
     assert_eq!(select_method(Aip([0x20, 0]), &terminal), Method::None);
-    terminal.capabilities.0[2] = 0x3F;
+    terminal.capabilities.0[2] = 0x37;
     assert_eq!(select_method(Aip([0xFF, 0xFF]), &terminal), Method::None);
 }
 

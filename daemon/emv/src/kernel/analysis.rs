@@ -4,7 +4,7 @@ use super::{interface::OfflineApproval, session::Session};
 use crate::tags;
 
 /// The response code of a transaction that the terminal declines by itself (Book 4 Annex A6).
-const DECLINED_OFFLINE: &[u8] = b"Z1";
+pub(super) const DECLINED_OFFLINE: &[u8] = b"Z1";
 /// The response code of a transaction that card and terminal approve by themselves.
 const APPROVED_OFFLINE: &[u8] = b"Y1";
 

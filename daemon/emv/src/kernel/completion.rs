@@ -90,12 +90,14 @@ impl Session {
     }
 
     /// The second and last GENERATE AC (check 60).
-    async fn second_cryptogram(&mut self, request: Request) -> Result<Verdict, End> {
+    pub(super) async fn second_cryptogram(&mut self, request: Request) -> Result<Verdict, End> {
         let given = self.generate(request, tags::CDOL2).await?;
-        match (given & 0xC0, request) {
+        match (given.information & 0xC0, request) {
+            // A forged approval is none; where the host approved, the caller reverses.
+            (0x40, Request::Approve) if given.forged => Ok(Verdict::Declined),
             (0x40, Request::Approve) => Ok(Verdict::Approved),
             (0x00, _) => Ok(Verdict::Declined),
-            _ => Err(Reason::Cryptogram { requested: request as u8, given }.into()),
+            _ => Err(Reason::Cryptogram { requested: request as u8, given: given.information }.into()),
         }
     }
 }

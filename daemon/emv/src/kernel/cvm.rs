@@ -1,10 +1,11 @@
 //! Cardholder verification (Book 3 §10.5).
 
 use super::{
-    OfflinePinResult, PinEntry, Reason,
+    OfflinePin, OfflinePinResult, PinEntry, Reason,
     session::{End, Session},
 };
 use crate::{
+    authentication,
     indicators::{CvmResults, aip, tsi, tvr},
     tags,
 };
@@ -106,9 +107,10 @@ impl Session {
             PLAINTEXT_PIN => terminal.plaintext_pin(),
             ONLINE_PIN => terminal.online_pin(),
             PLAINTEXT_PIN_AND_SIGNATURE => terminal.plaintext_pin() && terminal.signature(),
+            ENCIPHERED_PIN => terminal.enciphered_pin(),
+            ENCIPHERED_PIN_AND_SIGNATURE => terminal.enciphered_pin() && terminal.signature(),
             SIGNATURE => terminal.signature(),
             NO_CVM => terminal.no_cvm(),
-            // Enciphered offline PIN comes with a later kernel.
             _ => false,
         }
     }
@@ -138,15 +140,17 @@ impl Session {
             return Ok(None);
         }
         Ok(Some(match method {
-            PLAINTEXT_PIN => self.plaintext_pin().await?,
+            PLAINTEXT_PIN => self.offline_pin(OfflinePin::Plaintext).await?,
+            ENCIPHERED_PIN => self.enciphered_pin().await?,
             ONLINE_PIN => self.online_pin().await?,
-            PLAINTEXT_PIN_AND_SIGNATURE => match self.plaintext_pin().await? {
-                SUCCESSFUL => {
-                    self.signature = true;
-                    UNKNOWN
-                }
-                failed => failed,
-            },
+            PLAINTEXT_PIN_AND_SIGNATURE | ENCIPHERED_PIN_AND_SIGNATURE => {
+                let pin = match method {
+                    PLAINTEXT_PIN_AND_SIGNATURE => self.offline_pin(OfflinePin::Plaintext).await?,
+                    _ => self.enciphered_pin().await?,
+                };
+                self.signature = pin == SUCCESSFUL;
+                if pin == SUCCESSFUL { UNKNOWN } else { pin }
+            }
             SIGNATURE => {
                 self.signature = true;
                 UNKNOWN
@@ -156,8 +160,16 @@ impl Session {
         }))
     }
 
+    /// Check 41: the key's certificate is checked before anyone types a PIN. The secure module asks for the challenge.
+    async fn enciphered_pin(&mut self) -> Result<u8, End> {
+        match self.with_offline(authentication::pin_key) {
+            Ok((modulus, exponent)) => self.offline_pin(OfflinePin::Enciphered { modulus, exponent }).await,
+            Err(_) => Ok(FAILED),
+        }
+    }
+
     /// Checks 40 and 42. The secure module sends VERIFY; here only its status words are seen.
-    async fn plaintext_pin(&mut self) -> Result<u8, End> {
+    async fn offline_pin(&mut self, pin: OfflinePin) -> Result<u8, End> {
         if self.pin_bypassed {
             self.mark(tvr::PIN_NOT_ENTERED);
             return Ok(FAILED);
@@ -169,7 +181,7 @@ impl Session {
         }
         // A card counts down; one that does not is stopped here.
         for _ in 0..16 {
-            match self.verify_offline_pin(tries).await? {
+            match self.verify_offline_pin(pin.clone(), tries).await? {
                 OfflinePinResult::Bypassed => {
                     self.pin_bypassed = true;
                     self.mark(tvr::PIN_NOT_ENTERED);

@@ -14,6 +14,7 @@ impl Session {
         // No PDOL: an empty command template (check 11).
         let wanted = self.get(tags::PDOL).unwrap_or_default();
         let data = self.asked_for(&wanted, tags::PDOL)?;
+        self.told.clone_from(&data);
         let field = tlv::encode(tags::COMMAND_TEMPLATE, &data);
         let length = u8::try_from(field.len()).map_err(|_| Reason::Invalid(tags::PDOL))?;
         let mut command = vec![0x80, 0xA8, 0x00, 0x00, length];

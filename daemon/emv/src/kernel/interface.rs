@@ -70,10 +70,16 @@ pub struct Candidate {
 
 /// How an offline PIN travels to the card.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum OfflinePin {
     /// VERIFY with a plaintext PIN block (P2 = 80).
     Plaintext,
+    /// VERIFY with the PIN block enciphered under the card's key, whose certificate is good (P2 = 88).
+    Enciphered {
+        /// The modulus.
+        modulus: Vec<u8>,
+        /// The exponent: 03 or 010001.
+        exponent: Vec<u8>,
+    },
 }
 
 /// What the caller needs to know to ask the issuer, beyond the data elements.

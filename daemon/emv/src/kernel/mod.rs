@@ -102,7 +102,7 @@ impl Kernel {
     /// `torn` is what [`Kernel::take_torn`] gave after an earlier tap for the same transaction.
     pub fn tap(configuration: &Configuration, transaction: Transaction, torn: Option<Torn>) -> Kernel {
         let tap = Tap::new(configuration, &transaction, torn);
-        Kernel::with(Arc::new(contactless::without_offline_pin(configuration)), transaction, Some(tap))
+        Kernel::with(Arc::new(contactless::of_taps(configuration)), transaction, Some(tap))
     }
 
     fn with(configuration: Arc<Configuration>, transaction: Transaction, tap: Option<Tap>) -> Kernel {

@@ -27,6 +27,14 @@ impl Session {
                 }
                 self.done(tsi::ODA_PERFORMED);
             }
+            // Performed with the cryptogram; a card whose own key is not authentic is not asked to sign it.
+            Method::Cda => match self.with_offline(authentication::prepare_dynamic) {
+                Ok(ready) => self.combined = Some(ready),
+                Err(failure) => {
+                    self.failed(failure, tvr::CDA_FAILED);
+                    self.done(tsi::ODA_PERFORMED);
+                }
+            },
         }
         Ok(())
     }

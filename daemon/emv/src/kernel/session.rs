@@ -7,6 +7,7 @@ use super::{
     number_bcd,
 };
 use crate::{
+    authentication::DynamicReady,
     configuration::{Application, Configuration},
     date::{Date, to_bcd},
     dol,
@@ -160,6 +161,10 @@ pub(super) struct Session {
     pub(super) aip: Aip,
     /// Records for offline data authentication; `None` where one of them cannot be authenticated.
     pub(super) signed_records: Option<Zeroizing<Vec<u8>>>,
+    /// The card's key, where its cryptograms are to be signed (CDA).
+    pub(super) combined: Option<DynamicReady>,
+    /// What PDOL and CDOLs asked for, as it was sent: such a signature covers it.
+    pub(super) told: Vec<u8>,
     pub(super) tvr: Tvr,
     pub(super) tsi: Tsi,
     pub(super) cvm_results: CvmResults,
@@ -193,6 +198,8 @@ impl Session {
             random: [0; 8],
             aip: Aip::default(),
             signed_records: Some(Zeroizing::default()),
+            combined: None,
+            told: Vec::new(),
             tvr: Tvr::default(),
             tsi: Tsi::default(),
             cvm_results: CvmResults::NONE,
@@ -352,8 +359,12 @@ impl Session {
         }
     }
 
-    pub(super) async fn verify_offline_pin(&self, tries_left: Option<u8>) -> Result<OfflinePinResult, End> {
-        let action = Action::VerifyOfflinePin { pin: OfflinePin::Plaintext, tries_left };
+    pub(super) async fn verify_offline_pin(
+        &self,
+        pin: OfflinePin,
+        tries_left: Option<u8>,
+    ) -> Result<OfflinePinResult, End> {
+        let action = Action::VerifyOfflinePin { pin, tries_left };
         match self.ask(action).await? {
             Input::OfflinePin(result) => Ok(result),
             _ => Err(Reason::OutOfTurn.into()),
@@ -437,6 +448,8 @@ impl Session {
         self.tsi = Tsi::default();
         self.cvm_results = CvmResults::NONE;
         self.signed_records = Some(Zeroizing::default());
+        self.combined = None;
+        self.told.clear();
         let terminal = self.configuration.terminal.clone();
         let transaction = self.transaction.clone();
         let text = |text: &str, length: usize| {

@@ -2,7 +2,7 @@
 
 use sha1::{Digest as _, Sha1};
 
-use super::keys::{AUTHORITY, CARD, EXPONENT, ISSUER, RsaKey};
+use super::keys::{AUTHORITY, CARD, EXPONENT, ISSUER, PIN, RsaKey};
 use crate::hex;
 
 /// Index (8F) of the authority's only key.
@@ -41,6 +41,28 @@ pub fn card_certificate(pan: &str, static_data: &[u8]) -> Certificate {
     certificate(&ISSUER, head, &CARD, static_data)
 }
 
+/// The certificate of the card's key for PINs (Book 2 §7.1), recovered with the issuer's key. It covers no static data.
+pub fn pin_certificate(pan: &str) -> Certificate {
+    let mut head = vec![0x6A, 0x04];
+    head.extend_from_slice(&padded(pan, 10));
+    head.extend_from_slice(&CERTIFICATE_EXPIRY);
+    head.extend_from_slice(&[0x00, 0x00, 0x21, 0x01, 0x01]);
+    certificate(&ISSUER, head, &PIN, &[])
+}
+
+/// The PIN block and the challenge in what VERIFY brought (Book 2 §7.2), under the key for PINs or the card's own.
+pub fn decipher_pin(own_key: bool, cipher: &[u8]) -> Option<([u8; 8], [u8; 8])> {
+    let key = if own_key { &CARD } else { &PIN };
+    if cipher.len() != key.length() {
+        return None;
+    }
+    let clear = key.sign(cipher);
+    match clear.split_first() {
+        Some((0x7F, rest)) => Some((rest.get(..8)?.try_into().ok()?, rest.get(8..16)?.try_into().ok()?)),
+        _ => None,
+    }
+}
+
 /// Signed static application data (93, Book 2 table 7): the signed records and the AIP.
 /// `authentication_code` is the data authentication code (9F45).
 pub fn signed_static_data(authentication_code: [u8; 2], static_data: &[u8]) -> Vec<u8> {
@@ -55,6 +77,24 @@ pub fn signed_dynamic_data(dynamic_number: &[u8], terminal_data: &[u8]) -> Vec<u
     let mut head = vec![0x6A, 0x05, 0x01, length + 1, length];
     head.extend_from_slice(dynamic_number);
     CARD.sign(&block(&CARD, &head, terminal_data))
+}
+
+/// Signed dynamic application data over a cryptogram (CDA, Book 2 §6.6.1): `transaction` is the terminal's data of PDOL
+/// and CDOLs, then the elements of the answer that carries the signature.
+pub fn signed_cryptogram(
+    dynamic_number: &[u8],
+    identifier: u8,
+    cryptogram: &[u8; 8],
+    transaction: &[u8],
+    unpredictable_number: &[u8],
+) -> Vec<u8> {
+    let number = dynamic_number.len() as u8;
+    let mut head = vec![0x6A, 0x05, 0x01, 1 + number + 1 + 8 + 20, number];
+    head.extend_from_slice(dynamic_number);
+    head.push(identifier);
+    head.extend_from_slice(cryptogram);
+    head.extend_from_slice(&Sha1::digest(transaction));
+    CARD.sign(&block(&CARD, &head, unpredictable_number))
 }
 
 /// The key that belongs into the terminal's list of certification authority public keys.

@@ -1,4 +1,4 @@
-//! The three RSA keys behind the card: certification authority, issuer, card. Made up, public, worthless.
+//! The RSA keys behind the card: certification authority, issuer, card, and the card's for PINs. Made up, public, worthless.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -16,7 +16,7 @@ pub(crate) struct RsaKey {
     length: usize,
 }
 
-/// Public exponent of all three keys.
+/// Public exponent of all of them.
 pub(crate) const EXPONENT: u8 = 3;
 
 /// 1408 bits.
@@ -46,6 +46,16 @@ pub(crate) static CARD: LazyLock<RsaKey> = LazyLock::new(|| {
          22999F4BBCE17DEE7141AC61632A151",
         "C2201548655CC698BF3FC904C21D5D1E7C3ED11C27415918783FEF623F7CC47A75050241980FFBCE179C321EA44DD846F\
          EA52C306CEE5F5033D27E22D12DF351",
+    )
+});
+
+/// 1024 bits: enciphers PINs on the way to the card.
+pub(crate) static PIN: LazyLock<RsaKey> = LazyLock::new(|| {
+    RsaKey::new(
+        "DDC8899224B45BFFBF9F08318A4CDBB31534DB676ECDCCEDFAF7F760CA5D43EFA16C4CC87E2550F0A31E9AD3F6097EA7AC5\
+         7F011B837628BA35728E7A4D6A165",
+        "DABA824C5087F13223D5CEB0571AFD698A46B30DFF5D5598B8D81E2525820F0878BD9BE8F3F274F5605E7B5732A4B7F3E3B\
+         577B08F094299E9EE92ED037DBBFF",
     )
 });
 

@@ -101,7 +101,7 @@ fn unknown_commands_classes_and_lengths() {
     begin(&mut card, terminal::DEBIT);
     assert_eq!(send(&mut card, [0x00, 0xB2, 9, 0x0C], &[]).1, 0x6A83);
     assert_eq!(send(&mut card, [0x00, 0xB2, 1, 0xEC], &[]).1, 0x6A82);
-    assert_eq!(send(&mut card, [0x00, 0x20, 0, 0x88], &RIGHT).1, 0x6A86);
+    assert_eq!(send(&mut card, [0x00, 0x20, 0, 0x89], &RIGHT).1, 0x6A86);
 }
 
 #[test]

@@ -238,7 +238,8 @@ impl Scene {
     }
 }
 
-const PROFILES: [&str; 6] = ["debit", "credit", "offline-pin", "combo", "confirm", "offline"];
+const PROFILES: [&str; 8] =
+    ["debit", "credit", "offline-pin", "enciphered-pin", "combined", "combo", "confirm", "offline"];
 
 /// A card of the shelf; `confirm` is a debit card that asks to be confirmed, `offline` one that counts no offline sales.
 fn profile(name: &str) -> Option<Profile> {
@@ -246,6 +247,8 @@ fn profile(name: &str) -> Option<Profile> {
         "debit" => Some(Profile::debit()),
         "credit" => Some(Profile::credit()),
         "offline-pin" => Some(Profile::offline_pin()),
+        "enciphered-pin" => Some(Profile::enciphered_pin()),
+        "combined" => Some(Profile::combined()),
         "combo" => Some(Profile::combo()),
         "confirm" => Some(Profile::debit().with(|application| application.needs_confirmation = true)),
         "offline" => Some(Profile::debit().with(|application| application.offline_limits = None)),

@@ -17,7 +17,7 @@ async fn the_memory_of_posd_never_holds_a_pin_or_a_key() {
     house.devices(json!({"pin": PIN}));
     house.host(json!({"fault": "delay", "ms": 1200, "message": "sale", "count": 2}));
     // Checked by the issuer, then by the card itself.
-    for (number, profile) in ["debit", "offline-pin"].into_iter().enumerate() {
+    for (number, profile) in ["debit", "offline-pin", "enciphered-pin"].into_iter().enumerate() {
         let reference = format!("memory-canary-{number}");
         let sale = house.create(&reference, 1234).await;
         sale.start().await.unwrap();

@@ -91,10 +91,13 @@ impl Session {
     }
 }
 
-/// The configuration of a tap: nobody types a PIN for a card that is held to the reader.
-pub(super) fn without_offline_pin(configuration: &Configuration) -> Configuration {
+/// The configuration of a tap: nobody types a PIN for a card that is held to the reader, and what decides whether a
+/// cardholder is asked for at all is authenticated before, not with, the cryptogram.
+pub(super) fn of_taps(configuration: &Configuration) -> Configuration {
     const OFFLINE_PINS: u8 = 0x90;
+    const COMBINED: u8 = 0x08;
     let mut configuration = configuration.clone();
     configuration.terminal.capabilities.0[1] &= !OFFLINE_PINS;
+    configuration.terminal.capabilities.0[2] &= !COMBINED;
     configuration
 }

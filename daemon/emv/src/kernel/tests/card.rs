@@ -44,6 +44,10 @@ type Elements = Vec<(u32, Vec<u8>)>;
 /// What the card answers to INTERNAL AUTHENTICATE with this data.
 pub(super) type Signature = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
+/// What the card answers to GENERATE AC with a signature: for cryptogram information, unpredictable number, and all that
+/// it was told so far.
+pub(super) type Combined = Box<dyn Fn(u8, &[u8], &[u8]) -> Vec<u8>>;
+
 /// The card.
 pub(super) struct Card {
     /// Answer to SELECT of the payment system environment.
@@ -63,12 +67,15 @@ pub(super) struct Card {
     /// What GET DATA gives.
     pub(super) data: BTreeMap<u32, Vec<u8>>,
     pub(super) internal: Signature,
+    pub(super) combined: Combined,
     pub(super) external: u16,
     /// Answers to GENERATE AC, in order.
     pub(super) cryptograms: Vec<Vec<u8>>,
     /// Status words to script commands, in order; 9000 where there are no more.
     pub(super) scripts: Vec<u16>,
     selected: Vec<u8>,
+    /// The values of PDOL and CDOLs.
+    told: Vec<u8>,
     given: usize,
     last_found: Option<usize>,
 }
@@ -107,10 +114,12 @@ impl Card {
             raw: BTreeMap::new(),
             data: BTreeMap::new(),
             internal: Box::new(|_| hex("6D00")),
+            combined: Box::new(|_, _, _| hex("6985")),
             external: 0x9000,
             cryptograms: vec![cryptogram(0x80), cryptogram(0x40)],
             scripts: Vec::new(),
             selected: Vec::new(),
+            told: Vec::new(),
             given: 0,
             last_found: None,
         }
@@ -143,10 +152,13 @@ impl Card {
         match (command[0], command[1]) {
             (0x00, 0xA4) => self.select(data, command[3] == 0x02),
             (0x00, 0xB2) => self.read(command[3] >> 3, command[2]),
-            (0x80, 0xA8) => match self.initiation.get(&self.selected) {
-                Some(answer) => answer.clone(),
-                None => ok(tlv(0x80, &[&self.profile, &self.locator[..]].concat())),
-            },
+            (0x80, 0xA8) => {
+                self.told = data[2..].to_vec();
+                match self.initiation.get(&self.selected) {
+                    Some(answer) => answer.clone(),
+                    None => ok(tlv(0x80, &[&self.profile, &self.locator[..]].concat())),
+                }
+            }
             (0x80, 0xCA) => {
                 let tag = u32::from(command[2]) << 8 | u32::from(command[3]);
                 self.data.get(&tag).map_or(hex("6A88"), |value| ok(tlv(tag, value)))
@@ -155,7 +167,17 @@ impl Card {
             (0x00, 0x82) => self.external.to_be_bytes().to_vec(),
             (0x80, 0xAE) => {
                 self.given += 1;
-                self.cryptograms.get(self.given - 1).cloned().unwrap_or(hex("6985"))
+                self.told.extend_from_slice(data);
+                let plain = self.cryptograms.get(self.given - 1).cloned().unwrap_or(hex("6985"));
+                let number = if self.given == 1 { data.get(25..29) } else { data.get(7..11) };
+                match (plain.get(2), number) {
+                    (Some(information), Some(number))
+                        if command[2] & 0x10 != 0 && information & 0xC0 != 0 =>
+                    {
+                        (self.combined)(*information, number, &self.told)
+                    }
+                    _ => plain,
+                }
             }
             (0x04 | 0x84, _) if !self.scripts.is_empty() => self.scripts.remove(0).to_be_bytes().to_vec(),
             (0x04 | 0x84, _) => hex("9000"),

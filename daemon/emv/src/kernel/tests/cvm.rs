@@ -1,8 +1,9 @@
 //! Cardholder verification.
 
 use super::{
-    super::{OfflinePinResult, PinEntry, Reason, Verdict},
+    super::{OfflinePin, OfflinePinResult, PinEntry, Reason, Verdict},
     card::hex,
+    issuer,
     world::{Run, World},
 };
 use crate::{
@@ -105,12 +106,12 @@ fn check_38_amounts_in_the_cards_currency() {
 
 #[test]
 fn check_39_an_unsupported_method_leads_on_only_where_the_rule_says_so() {
-    // Enciphered offline PIN is not supported; with the bit "apply next" the signature follows.
-    let run = rules("4400 1E00").run();
-    told(&run, "1E0000", 0);
-    told(&rules("0400 1E00").run(), "3F0001", 0x80);
+    // Enciphered offline PIN is not supported here; with the bit "apply next" the signature follows.
+    let without = |list: &str| capable(rules(list), 0xE8);
+    told(&without("4400 1E00").run(), "1E0000", 0);
+    told(&without("0400 1E00").run(), "3F0001", 0x80);
     // Condition 3: what is not supported does not apply, and the next rule does.
-    told(&rules("0403 1E00").run(), "1E0000", 0);
+    told(&without("0403 1E00").run(), "1E0000", 0);
     told(&capable(rules("0203 1E00"), 0x20).run(), "1E0000", 0);
 }
 
@@ -167,11 +168,65 @@ fn check_40_a_card_that_never_counts_down_is_stopped() {
 }
 
 #[test]
-fn check_41_enciphered_pin_is_not_claimed() {
-    // A terminal that does not say it can is never asked to; no GET CHALLENGE is sent.
-    let run = rules("4400 4500 1F00").run();
+fn check_41_enciphered_pin_where_the_terminal_claims_it() {
+    // A terminal that does not say it can is never asked to.
+    let run = capable(rules("4400 4500 1F00"), 0xE8).run();
     told(&run, "1F0002", 0);
-    assert!(run.sent(0x84).is_empty() && run.offline_pins.is_empty());
+    assert!(run.offline_pins.is_empty());
+}
+
+/// A card with these rules and authentic keys.
+fn enciphered(list: &str) -> World {
+    let mut world = issuer::world(0x01);
+    issuer::personalise_pin(&mut world.card);
+    world.card.set(0x8E, &format!("000001F4 000007D0 {list}"));
+    world
+}
+
+#[test]
+fn check_41_the_certified_key_enciphers_the_pin() {
+    let run = enciphered("0400").run();
+    told(&run, "040002", 0);
+    let [OfflinePin::Enciphered { modulus, exponent }] = &run.pin_ways[..] else {
+        panic!("{:?}", run.pin_ways)
+    };
+    assert_eq!((modulus, &exponent[..]), (&issuer::pin_modulus(), &[3][..]));
+    assert!(run.sent(0x84).is_empty(), "the challenge is the secure module's to ask for");
+    let run = verify(enciphered("0400"), &[Status(0x63C2), Status(0x9000)]).run();
+    told(&run, "040002", 0);
+    assert_eq!(run.offline_pins, [None, Some(2)]);
+    assert_eq!(run.pin_ways[0], run.pin_ways[1]);
+}
+
+#[test]
+fn check_41_peer_fault_1_without_a_pin_certificate_the_cards_own_key_enciphers() {
+    // Whatever authentication was chosen, or none.
+    for profile in [0x00, 0x20, 0x40, 0x01] {
+        let mut world = issuer::world(profile);
+        world.card.set(0x8E, "000001F4 000007D0 0400");
+        let run = world.run();
+        assert_eq!(run.outcome.cvm_results.0, [4, 0, 2], "{profile:02X}");
+        let [OfflinePin::Enciphered { modulus, .. }] = &run.pin_ways[..] else { panic!("{profile:02X}") };
+        assert_eq!(*modulus, issuer::card_modulus());
+    }
+}
+
+#[test]
+fn check_41_without_an_authentic_key_nobody_types_a_pin() {
+    let unknown = |world: &mut World| world.configuration.authority_keys.clear();
+    let forged = |world: &mut World| {
+        let certificate = &mut world.card.files.get_mut(&(2, 4)).unwrap()[0].1;
+        certificate[50] ^= 1;
+    };
+    let other_account = |world: &mut World| world.card.set(0x5A, "6212340000000027");
+    for spoil in [&unknown as &dyn Fn(&mut World), &forged, &other_account] {
+        let mut world = enciphered("4400 1E00");
+        spoil(&mut world);
+        world.card.remove(0x57);
+        let run = world.run();
+        assert!(run.pin_ways.is_empty());
+        assert_eq!(run.outcome.cvm_results.0, [0x1E, 0, 0], "the next rule applies");
+    }
 }
 
 #[test]
@@ -217,6 +272,12 @@ fn check_43_pin_and_signature() {
     assert!(run.outcome.signature_required && run.online().request.signature_required);
     let run = verify(rules("0300"), &[Status(0x6983)]).run();
     told(&run, "030001", 0xA0);
+    assert!(!run.outcome.signature_required);
+    let run = enciphered("0500").run();
+    told(&run, "050000", 0);
+    assert!(run.outcome.signature_required && run.pin_ways.len() == 1);
+    let run = verify(enciphered("0500"), &[Status(0x6983)]).run();
+    told(&run, "050001", 0xA0);
     assert!(!run.outcome.signature_required);
     told(&capable(rules("4300 1F00"), 0xC8).run(), "1F0002", 0);
 }

@@ -84,6 +84,39 @@ pub(super) fn personalise_with(card: &mut Card, more: &[u8]) {
     }
     card.locator = hex("08010201 10010300");
     card.internal = Box::new(|asked| ok(tlv(0x80, &dynamic_signature(asked))));
+    card.combined = Box::new(combined_answer);
+}
+
+/// Gives the card a key of its own for PINs. Its modulus is the issuer's: nobody here deciphers.
+pub(super) fn personalise_pin(card: &mut Card) {
+    let (left, remainder) = split(ISSUER, ISSUER, 42);
+    let content = [&hex("04 6212340000000019FFFF 1230 000003 01 01 80 01"), &left[..]].concat();
+    let certificate = sign(ISSUER, &content, &[&remainder[..], &[3]].concat());
+    card.files.insert((2, 4), vec![(0x9F2D, certificate), (0x9F2E, vec![3]), (0x9F2F, remainder)]);
+    card.locator = hex("08010201 10010400");
+}
+
+/// The moduli of the key for PINs and of the card's own.
+pub(super) fn pin_modulus() -> Vec<u8> {
+    hex(ISSUER.0)
+}
+
+pub(super) fn card_modulus() -> Vec<u8> {
+    hex(CARD.0)
+}
+
+/// The answer to a GENERATE AC that asks for a signature (Book 2 table 18 and the dynamic data of table 19).
+pub(super) fn combined_answer(information: u8, number: &[u8], told: &[u8]) -> Vec<u8> {
+    combined_answer_of(information, information, number, told)
+}
+
+/// The same, signed over another cryptogram information than it tells.
+pub(super) fn combined_answer_of(shown: u8, signed: u8, number: &[u8], told: &[u8]) -> Vec<u8> {
+    let elements =
+        [tlv(0x9F27, &[shown]), tlv(0x9F36, &[0, 7]), tlv(0x9F10, &hex("07010103A0B80001"))].concat();
+    let hash = Sha1::digest([told, &elements].concat());
+    let content = [&hex("05 01 22 04")[..], &NUMBER, &[signed], &[signed; 8], &hash[..]].concat();
+    ok(tlv(0x77, &[tlv(0x9F4B, &sign(CARD, &content, number)), elements].concat()))
 }
 
 /// The card's signature over what the terminal asked.

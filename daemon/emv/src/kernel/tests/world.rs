@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Action, Candidate, Input, Kernel, OfflineApproval, OfflinePinResult, OnlineRequest, Outcome,
-        PinEntry, Purpose, Transaction, Verdict,
+        Action, Candidate, Input, Kernel, OfflineApproval, OfflinePin, OfflinePinResult, OnlineRequest,
+        Outcome, PinEntry, Purpose, Transaction, Verdict,
     },
     card::Card,
 };
@@ -49,6 +49,8 @@ pub(super) struct Run {
     pub(super) confirmations: Vec<Candidate>,
     /// The tries left that each prompt for an offline PIN named.
     pub(super) offline_pins: Vec<Option<u8>>,
+    /// How each of those PINs was to travel.
+    pub(super) pin_ways: Vec<OfflinePin>,
     pub(super) online_pins: usize,
     pub(super) draws: usize,
     pub(super) online: Option<Online>,
@@ -131,7 +133,8 @@ impl World {
         let mut interference = self.interference;
         let mut kernel = Kernel::new(Arc::new(configuration), transaction);
         let (mut commands, mut listed, mut confirmations) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut offline_pins, mut online_pins, mut draws, mut online) = (Vec::new(), 0, 0, None);
+        let (mut offline_pins, mut pin_ways) = (Vec::new(), Vec::new());
+        let (mut online_pins, mut draws, mut online) = (0, 0, None);
         let mut action = kernel.start();
         for _ in 0..ENDLESS {
             let input = match action {
@@ -158,8 +161,9 @@ impl World {
                     online_pins += 1;
                     Input::OnlinePin(pin)
                 }
-                Action::VerifyOfflinePin { tries_left, .. } => {
+                Action::VerifyOfflinePin { pin, tries_left } => {
                     offline_pins.push(tries_left);
+                    pin_ways.push(pin);
                     Input::OfflinePin(verify.pop_front().unwrap_or(OfflinePinResult::Status(0x9000)))
                 }
                 Action::GoOnline(request) => {
@@ -185,6 +189,7 @@ impl World {
                         choices: listed,
                         confirmations,
                         offline_pins,
+                        pin_ways,
                         online_pins,
                         draws: usize::from(draws),
                         online,

@@ -1,7 +1,7 @@
 //! Rule 7: while a reversal is pending nothing new goes online.
 
 use posd_system_tests::{Caller, House, Library};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 #[tokio::test]

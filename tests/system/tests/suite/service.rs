@@ -2,7 +2,7 @@
 
 use posd_simulator::Options;
 use posd_system_tests::{Caller, House, options};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::{
 };
 use posd_emv::{
     host::HostAnswer,
+    indicators::tvr,
     kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
 };
 use posd_unionpay::{Answer, Kind, Pan, Track2, field55, request};
@@ -355,6 +356,8 @@ impl Terminal {
             self.card_read();
         } else if self.active.as_ref().is_some_and(|active| active.sent) {
             self.conclude(Some(outcome));
+        } else if outcome.tvr.has(tvr::ON_EXCEPTION_FILE) {
+            self.abort(Outcome::Declined, Cause::CardOnBlacklist);
         } else if !self.ask_again(&outcome.verdict) {
             let (outcome, cause) = self.ended_at_card(&outcome.verdict);
             self.abort(outcome, cause);

@@ -5,7 +5,7 @@ use crate::{
     kinds::{self, CardUse},
     prompt::Prompt,
     record::TransactionId,
-    sale::Step,
+    sale::{Active, Step},
     state::{Cause, Outcome, State},
     terminal::{Asked, Terminal},
 };
@@ -211,6 +211,7 @@ impl Terminal {
                 self.offer(&[candidate], State::WaitingConfirmation, Prompt::ConfirmApplication);
             }
             Action::ReleaseCard => self.release_card(),
+            Action::LookUpCard => self.look_up_card(),
             Action::EnterOnlinePin => self.ask_online_pin(),
             Action::VerifyOfflinePin { pin, tries_left } => self.ask_offline_pin(pin, tries_left),
             Action::GoOnline(request) => self.go_online(request),
@@ -218,9 +219,13 @@ impl Terminal {
         }
     }
 
-    /// Whether the card in the reader, as soon as it has told its number, is one that must not be taken.
+    /// Whether the card, as soon as it has told its number, is one that must not be taken. One that still has to be asked
+    /// for a cryptogram is left to the kernel, which has the card decline too.
     fn is_blacklisted(&self) -> bool {
-        let active = self.active.as_ref().filter(|active| !active.sent);
+        let ends_here = |active: &&Active| {
+            !active.sent && (active.slot == Slot::Contactless || active.card == CardUse::Read)
+        };
+        let active = self.active.as_ref().filter(ends_here);
         let pan = active.and_then(|active| active.kernel.as_ref()).and_then(|kernel| kernel.pan());
         pan.is_some_and(|pan| self.in_force.blocks(&pan))
     }

@@ -15,7 +15,7 @@ use crate::{
     stored::Tale,
     terminal::{Asked, Terminal},
 };
-use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
+use posd_emv::kernel::{Input, Kernel, KnownCard, Outcome as CardOutcome};
 use posd_unionpay::{
     field55,
     request::{ChipEnd, Entry},
@@ -238,20 +238,40 @@ impl Terminal {
         pan.is_some_and(|pan| brands.iter().all(|brand| brand != self.profile().organisation(&pan)))
     }
 
-    /// The card data is sealed; the vault gives the key by which the card is counted.
-    pub(crate) fn sealed_offline(&mut self, sealed: Vec<u8>) {
-        let Some(active) = self.active.as_mut() else { return };
-        active.sealed = Some(Sealed(sealed));
-        let pan = active.kernel.as_deref().and_then(Kernel::pan).and_then(|pan| Digits::new(&pan));
-        match pan {
-            Some(pan) => self.ask(Asked::CardKey, VaultRequest::CardKey { pan }, 0),
-            None => self.abort(Outcome::Failed, Cause::CardFault),
+    /// What is known of a card whose number is known now. Where it pays offline, the vault gives the key by which it is
+    /// counted.
+    pub(crate) fn look_up_card(&mut self) {
+        let pan = self.active.as_ref().and_then(|active| active.kernel.as_deref()).and_then(Kernel::pan);
+        let on_exception_file = pan.as_ref().is_some_and(|pan| self.in_force.blocks(pan));
+        match pan.and_then(|pan| Digits::new(&pan)) {
+            Some(pan) if self.sells_offline() && !on_exception_file => {
+                self.ask(Asked::CardKey, VaultRequest::CardKey { pan }, 0);
+            }
+            _ => self.resume(Input::LookedUp(KnownCard { on_exception_file, spent: 0 })),
         }
     }
 
-    /// Everything is known: asks the journal to store the sale if its limits allow that.
-    pub(crate) fn store_offline(&mut self, key: CardKey) {
-        if self.try_store(key).is_none() {
+    /// The card can be counted: the kernel is told what it has paid already that the host does not know of.
+    pub(crate) fn count_card(&mut self, key: CardKey, records: &dyn Records) {
+        let Some(active) = self.active.as_mut() else { return };
+        active.card_key = Some(key);
+        // A journal that cannot be read lets nobody pay below a limit.
+        let spent = match records.at_risk(Some(key), "") {
+            Ok(at_risk) => at_risk.card_total,
+            Err(fault) => {
+                self.storage_fault(fault);
+                u64::MAX
+            }
+        };
+        self.resume(Input::LookedUp(KnownCard { on_exception_file: false, spent }));
+    }
+
+    /// The card data is sealed, so everything is known: asks the journal to store the sale if its limits allow that.
+    pub(crate) fn sealed_offline(&mut self, sealed: Vec<u8>) {
+        let Some(active) = self.active.as_mut() else { return };
+        active.sealed = Some(Sealed(sealed));
+        let stored = active.card_key.and_then(|key| self.try_store(key));
+        if stored.is_none() {
             self.abort(Outcome::Failed, Cause::CardFault);
         }
     }

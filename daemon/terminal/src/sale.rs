@@ -95,6 +95,8 @@ pub(crate) struct Active {
     pub(crate) recorded: Option<Recorded>,
     /// Card and terminal have approved it without the host.
     pub(crate) approved: Option<posd_emv::kernel::Outcome>,
+    /// The key by which offline sales of the card are counted.
+    pub(crate) card_key: Option<CardKey>,
     /// The card's data for the advice of an offline sale.
     pub(crate) sealed: Option<Sealed>,
     /// What is stored to be told later, on its way into the journal.
@@ -156,6 +158,7 @@ impl Active {
             card: CardUse::Full,
             recorded: None,
             approved: None,
+            card_key: None,
             sealed: None,
             storing: None,
             committed: None,
@@ -325,7 +328,7 @@ impl Terminal {
     }
 
     /// A reply of the vault to something that the running sale asked.
-    pub(crate) fn sale_reply(&mut self, asked: Asked, reply: Reply) {
+    pub(crate) fn sale_reply(&mut self, asked: Asked, reply: Reply, records: &dyn Records) {
         let Some(active) = self.active.as_mut() else { return };
         if active.decided {
             // It winds down; `go_on` sees when the last reply is in.
@@ -344,7 +347,7 @@ impl Terminal {
             (Asked::OfflinePin, reply) => self.offline_pin(reply),
             (Asked::Seal, Reply::Sealed(sealed)) if active.approved.is_some() => self.sealed_offline(sealed),
             (Asked::Seal, Reply::Sealed(sealed)) => self.sealed(sealed),
-            (Asked::CardKey, Reply::CardKey(key)) => self.store_offline(CardKey(key)),
+            (Asked::CardKey, Reply::CardKey(key)) => self.count_card(CardKey(key), records),
             (Asked::Supervisor, reply) => self.supervisor_reply(reply),
             (Asked::Unseal, Reply::Opened(clear)) => self.unsealed(clear),
             (Asked::CardNumber, reply) => self.card_number(reply),

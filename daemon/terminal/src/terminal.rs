@@ -453,7 +453,7 @@ impl Terminal {
             Asked::Settlement => self.settlement_opened(reply),
             Asked::SealBlacklist => self.blacklist_sealed(reply),
             Asked::OpenBlacklist => self.blacklist_opened(reply),
-            _ => self.sale_reply(asked, reply),
+            _ => self.sale_reply(asked, reply, records),
         }
     }
 

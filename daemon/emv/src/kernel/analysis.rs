@@ -1,7 +1,7 @@
 //! Terminal action analysis (Book 3 §10.7).
 
 use super::{interface::OfflineApproval, session::Session};
-use crate::tags;
+use crate::{indicators::tvr, tags};
 
 /// The response code of a transaction that the terminal declines by itself (Book 4 Annex A6).
 pub(super) const DECLINED_OFFLINE: &[u8] = b"Z1";
@@ -30,12 +30,13 @@ impl Session {
             // One that cannot be read denies everything that happened.
             Some(code) => code.try_into().unwrap_or([0xFF; 5]),
         };
-        if self.tvr.meets(&denial) || self.tvr.meets(&issuer) {
+        let listed = self.tvr.has(tvr::ON_EXCEPTION_FILE);
+        if listed || self.tvr.meets(&denial) || self.tvr.meets(&issuer) {
             self.set(tags::RESPONSE_CODE, DECLINED_OFFLINE);
             return Request::Decline;
         }
         // The limit holds whatever the card says of terminal risk management: it may lie.
-        let below = self.transaction.amount < u64::from(self.application.floor_limit);
+        let below = self.exposed() < u64::from(self.application.floor_limit);
         let offline = below && self.transaction.offline != OfflineApproval::Never;
         if offline && !self.tvr.meets(&online) && !self.tvr.meets(&self.issuer_code(tags::ACTION_CODE_ONLINE))
         {
@@ -47,7 +48,7 @@ impl Session {
 
     /// Whether what happened lets a transaction that cannot go online be approved (check 58).
     pub(super) fn default_allows(&self) -> bool {
-        if self.transaction.amount >= u64::from(self.application.floor_limit) {
+        if self.exposed() >= u64::from(self.application.floor_limit) {
             return false;
         }
         let [_, _, default] = self.application.action_codes();

@@ -20,6 +20,9 @@ pub enum Action {
     Choose(Vec<Candidate>),
     /// Let the cardholder confirm this application; answer [`Input::Confirmed`] or [`Input::Refused`].
     Confirm(Candidate),
+    /// The card's number is known ([`super::Kernel::pan`]): say what the terminal knows of it; answer
+    /// [`Input::LookedUp`]. Not at a quickPass tap, where the card has decided already.
+    LookUpCard,
     /// Have the secure module take a PIN for the issuer; answer [`Input::OnlinePin`].
     EnterOnlinePin,
     /// Have the secure module take a PIN and send VERIFY itself; answer [`Input::OfflinePin`].
@@ -37,6 +40,16 @@ pub enum Action {
     GoOnline(OnlineRequest),
     /// The transaction has ended at the card. Nothing more may be asked of this kernel.
     Finished(Outcome),
+}
+
+/// What the terminal knows of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KnownCard {
+    /// It is on the exception file (the blacklist): it is declined, whatever the action codes say.
+    pub on_exception_file: bool,
+    /// What it has paid here without the host so far, in minor units: a sale that is split stays under the floor limit
+    /// as a whole, or is not under it (Book 3 §10.6.1).
+    pub spent: u64,
 }
 
 /// Whether card and terminal may approve a transaction by themselves. It is the caller's policy; a TVR bit that the
@@ -109,6 +122,8 @@ pub enum Input {
     Refused,
     /// The card is let go.
     Released,
+    /// What the terminal knows of the card.
+    LookedUp(KnownCard),
     /// How entry of the online PIN ended.
     OnlinePin(PinEntry),
     /// How offline PIN verification ended.
@@ -324,6 +339,7 @@ impl fmt::Debug for Action {
             Self::DrawRandom => formatter.write_str("DrawRandom"),
             Self::Choose(list) => formatter.debug_tuple("Choose").field(list).finish(),
             Self::Confirm(candidate) => formatter.debug_tuple("Confirm").field(candidate).finish(),
+            Self::LookUpCard => formatter.write_str("LookUpCard"),
             Self::EnterOnlinePin => formatter.write_str("EnterOnlinePin"),
             Self::ReleaseCard => formatter.write_str("ReleaseCard"),
             Self::VerifyOfflinePin { pin, tries_left } => {
@@ -348,6 +364,7 @@ impl fmt::Debug for Input {
             Self::Confirmed => formatter.write_str("Confirmed"),
             Self::Refused => formatter.write_str("Refused"),
             Self::Released => formatter.write_str("Released"),
+            Self::LookedUp(known) => write!(formatter, "LookedUp({known:?})"),
             Self::OnlinePin(entry) => write!(formatter, "OnlinePin({entry:?})"),
             Self::OfflinePin(result) => write!(formatter, "OfflinePin({result:?})"),
             Self::Host(answer) => formatter.debug_tuple("Host").field(answer).finish(),

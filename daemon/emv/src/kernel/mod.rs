@@ -24,8 +24,8 @@ mod tests;
 
 pub use contactless::{Torn, may_tap};
 pub use interface::{
-    Action, Again, Candidate, Input, OfflineApproval, OfflinePin, OfflinePinResult, OnlineRequest, Outcome,
-    PinEntry, Reason, Refusal, TapVerification, Verdict,
+    Action, Again, Candidate, Input, KnownCard, OfflineApproval, OfflinePin, OfflinePinResult, OnlineRequest,
+    Outcome, PinEntry, Reason, Refusal, TapVerification, Verdict,
 };
 
 use crate::{

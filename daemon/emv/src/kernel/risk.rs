@@ -8,6 +8,23 @@ use crate::{
 };
 
 impl Session {
+    /// Check 49, before anyone types a PIN (§10.6 allows it from here on); `false` where nothing more is to be looked at.
+    /// The exception file holds whatever the card says of terminal risk management: it may lie.
+    pub(super) async fn look_up(&mut self) -> Result<bool, End> {
+        let known = self.known_card().await?;
+        self.spent = known.spent;
+        if known.on_exception_file {
+            self.mark(tvr::ON_EXCEPTION_FILE);
+            self.mark(tvr::ODA_NOT_PERFORMED);
+        }
+        Ok(!known.on_exception_file)
+    }
+
+    /// The amount that is held against the floor limit: with what the card has paid here before (check 46).
+    pub(super) fn exposed(&self) -> u64 {
+        self.transaction.amount.saturating_add(self.spent)
+    }
+
     pub(super) async fn manage_risk(&mut self) -> Result<(), End> {
         if !self.aip.has(aip::TERMINAL_RISK) {
             return Ok(());
@@ -15,7 +32,7 @@ impl Session {
         let amount = self.transaction.amount;
         let floor = u64::from(self.application.floor_limit);
         // Check 46. With a limit of 0 every sale is over it.
-        if amount >= floor {
+        if self.exposed() >= floor {
             self.mark(tvr::FLOOR_LIMIT_EXCEEDED);
         } else if selected_at_random(amount, floor, self.application.random_selection, self.drawn()) {
             self.mark(tvr::SELECTED_AT_RANDOM);

@@ -1,7 +1,7 @@
 //! What the steps share: the card's and the terminal's data, and the way out to the world.
 
 use super::{
-    Action, Again, Candidate, Input, Outcome, Purpose, Reason, Refusal, Transaction, Verdict,
+    Action, Again, Candidate, Input, KnownCard, Outcome, Purpose, Reason, Refusal, Transaction, Verdict,
     contactless::{Tap, Torn},
     interface::{OfflinePin, OfflinePinResult, OnlineRequest, PinEntry},
     number_bcd,
@@ -159,6 +159,8 @@ pub(super) struct Session {
     pub(super) aid: Vec<u8>,
     pub(super) random: [u8; 8],
     pub(super) aip: Aip,
+    /// What the card has paid here without the host so far, in minor units.
+    pub(super) spent: u64,
     /// Records for offline data authentication; `None` where one of them cannot be authenticated.
     pub(super) signed_records: Option<Zeroizing<Vec<u8>>>,
     /// The card's key, where its cryptograms are to be signed (CDA).
@@ -197,6 +199,7 @@ impl Session {
             aid: Vec::new(),
             random: [0; 8],
             aip: Aip::default(),
+            spent: 0,
             signed_records: Some(Zeroizing::default()),
             combined: None,
             told: Vec::new(),
@@ -245,13 +248,21 @@ impl Session {
         if self.transaction.purpose == Purpose::Read {
             return Ok(Verdict::Read);
         }
-        self.authenticate_offline().await?;
-        self.check_restrictions();
-        self.verify_cardholder().await?;
-        self.manage_risk().await?;
+        self.proceed().await
+    }
+
+    /// What follows the records where the terminal, and not the card alone, decides.
+    pub(super) async fn proceed(&mut self) -> Result<Verdict, End> {
+        if self.look_up().await? {
+            self.authenticate_offline().await?;
+            self.check_restrictions();
+            self.verify_cardholder().await?;
+            self.insist_on_cardholder()?;
+            self.manage_risk().await?;
+        }
         let request = self.analyse();
-        if let Some(declined) = self.first_cryptogram(request).await? {
-            return Ok(declined);
+        if let Some(verdict) = self.first_cryptogram(request).await? {
+            return Ok(verdict);
         }
         self.complete().await
     }
@@ -348,6 +359,13 @@ impl Session {
         match self.ask(Action::Confirm(candidate)).await? {
             Input::Confirmed => Ok(true),
             Input::Refused => Ok(false),
+            _ => Err(Reason::OutOfTurn.into()),
+        }
+    }
+
+    pub(super) async fn known_card(&self) -> Result<KnownCard, End> {
+        match self.ask(Action::LookUpCard).await? {
+            Input::LookedUp(known) => Ok(known),
             _ => Err(Reason::OutOfTurn.into()),
         }
     }

@@ -6,8 +6,8 @@ use posd_emv::{
     date::Date,
     host::HostAnswer,
     kernel::{
-        Action, Input, Kernel, OfflineApproval, OnlineRequest, Outcome, PinEntry, Purpose, Torn, Transaction,
-        Verdict,
+        Action, Input, Kernel, KnownCard, OfflineApproval, OnlineRequest, Outcome, PinEntry, Purpose, Torn,
+        Transaction, Verdict,
     },
     tags,
 };
@@ -148,6 +148,7 @@ impl World {
                     self.card.removed();
                     Input::Released
                 }
+                Action::LookUpCard => Input::LookedUp(KnownCard::default()),
                 Action::EnterOnlinePin => {
                     pins += 1;
                     Input::OnlinePin(self.pin)

@@ -228,13 +228,14 @@ impl Scene {
         json!({"ok": true})
     }
 
-    /// The card's last transaction certificate, checked as its issuer would.
+    /// The type of the card's last cryptogram, and its last transaction certificate, checked as its issuer would.
     fn certificate(&self) -> Value {
-        let Some(issued) = self.card.last_tc() else { return json!({"certificate": null}) };
+        let last = self.card.last_cryptogram().map(|issued| format!("{:?}", issued.kind).to_lowercase());
+        let Some(issued) = self.card.last_tc() else { return json!({"last": last, "certificate": null}) };
         let good =
             issuer::verify_tc(&issuer::MASTER_KEY, &issued.pan, issued.sequence, &issued.input, issued.value);
         let text: String = issued.value.iter().map(|b| format!("{b:02X}")).collect();
-        json!({"certificate": text, "good": good})
+        json!({"last": last, "certificate": text, "good": good})
     }
 }
 

@@ -152,6 +152,7 @@ async fn rule_10_a_card_on_the_blacklist_is_refused_and_its_number_is_nowhere() 
         let end = house.sell(reference, 100).await;
         assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("declined", "card-on-blacklist"));
         assert!(!end.result_flag("try-again"));
+        assert_eq!(house.devices(json!({"certificate": true}))["last"], "aac", "the card has declined too");
     }
     assert_eq!(asked(&house, "sale"), sales, "the host is not asked");
     let mut written = house.journal_rows();

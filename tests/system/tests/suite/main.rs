@@ -4,6 +4,7 @@
 
 mod advices;
 mod cancel;
+mod chip;
 mod clients;
 mod codes;
 mod completion;

@@ -148,6 +148,26 @@ async fn a_device_without_a_policy_sells_nothing_offline() {
 }
 
 #[tokio::test]
+async fn check_46_a_sale_that_is_split_is_over_the_floor_limit_as_a_whole() {
+    // The card's application has a floor limit of 500.00.
+    let offline = "offline = { amount = 40000, total = 200000, count = 9, hours = 24, brands = [\"CUP\"] }";
+    let house = House::with(&Options { posd: offline.to_owned(), ..policy() }).await.opened().await;
+    house.host(json!({"fault": "drop-request", "message": "offline-sale"}));
+    let first = offline_sale(&house, "split-1", 30_000).await;
+    assert_eq!(sold(&house, &first).await.outcome, "approved-offline");
+    let second = offline_sale(&house, "split-2", 20_000).await;
+    house.start_until(&second, "waiting-card").await;
+    house.devices(json!({"card": "insert", "profile": "offline"}));
+    house.reaches(&second, "waiting-removal").await;
+    let end = second.details().await.unwrap();
+    assert_eq!((end.outcome.as_str(), cause(&end).as_str()), ("declined", "declined-by-card"));
+    house.devices(json!({"card": "remove"}));
+    house.reaches(&second, "finished").await;
+    let third = offline_sale(&house, "split-3", 19_999).await;
+    assert_eq!(sold(&house, &third).await.outcome, "approved-offline");
+}
+
+#[tokio::test]
 async fn a_card_that_wants_to_go_online_is_not_sold_to_offline() {
     let house = House::with(&policy()).await.opened().await;
     let transaction = offline_sale(&house, "wants-online", 500).await;

@@ -16,21 +16,12 @@ impl Session {
             return Err(Verdict::AnotherInterface.into());
         }
         self.read_records().await?;
-        self.authenticate_offline().await?;
-        self.check_restrictions();
-        self.verify_cardholder().await?;
-        self.insist_on_cardholder()?;
-        self.manage_risk().await?;
-        let request = self.analyse();
-        if let Some(verdict) = self.first_cryptogram(request).await? {
-            return Ok(verdict);
-        }
-        self.complete().await
+        self.proceed().await
     }
 
     /// Where the cardholder must be verified, the card's own rules may say "nobody" only if they are the issuer's: a
     /// profile or a list that was tampered with is not.
-    fn insist_on_cardholder(&mut self) -> Result<(), End> {
+    pub(in super::super) fn insist_on_cardholder(&mut self) -> Result<(), End> {
         if !self.combination().verification_required || self.online_pin || self.signature {
             return Ok(());
         }

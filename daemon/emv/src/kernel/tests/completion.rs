@@ -1,7 +1,7 @@
 //! Online processing and completion.
 
 use super::{
-    super::{Input, Reason, Verdict},
+    super::{Input, KnownCard, Reason, Verdict},
     card::{cryptogram, hex, ok, tlv},
     world::{Host, World},
 };
@@ -163,6 +163,7 @@ fn check_60_a_card_that_leaves_while_the_host_is_asked() {
             super::super::Action::EnterOnlinePin => {
                 kernel.resume(Input::OnlinePin(super::super::PinEntry::Entered))
             }
+            super::super::Action::LookUpCard => kernel.resume(Input::LookedUp(KnownCard::default())),
             super::super::Action::GoOnline(_) => kernel.resume(Input::CardLost),
             super::super::Action::Finished(outcome) => break outcome,
             other => panic!("{other:?}"),

@@ -1,9 +1,14 @@
 //! Terminal risk management.
 
-use super::world::World;
+use super::{
+    super::{OfflineApproval, Verdict},
+    card::cryptogram,
+    world::World,
+};
 use crate::{
     configuration::RandomSelection,
     indicators::{tsi, tvr},
+    tags,
 };
 
 #[test]
@@ -18,6 +23,37 @@ fn check_46_the_floor_limit() {
     // Zero is the only limit that a valid configuration has; the comparison is right all the same.
     assert!(!marked(99, 100) && marked(100, 100) && marked(101, 100));
     assert!(marked(0, 0));
+}
+
+#[test]
+fn check_46_a_split_sale_is_over_the_floor_limit_as_a_whole() {
+    let marked = |spent: u64| {
+        let mut world = World::new();
+        world.transaction.amount = 40;
+        world.configuration.applications[0].floor_limit = 100;
+        world.known.spent = spent;
+        world.run().tvr_at_card().has(tvr::FLOOR_LIMIT_EXCEEDED)
+    };
+    assert!(!marked(0) && !marked(59) && marked(60) && marked(u64::MAX));
+}
+
+#[test]
+fn check_49_a_card_on_the_exception_file_is_declined_by_the_card_too() {
+    // Whatever card and action codes say, and before anyone types a PIN.
+    for profile in [[0x1C, 0x00], [0x14, 0x00], [0x7D, 0x00]] {
+        let mut world = World::with(|card| card.profile = profile);
+        world.known.on_exception_file = true;
+        world.transaction.offline = OfflineApproval::FirstOrUnableToGoOnline;
+        world.configuration.applications[0].floor_limit = 100_000;
+        world.card.cryptograms = vec![cryptogram(0x00)];
+        let run = world.run();
+        assert_eq!((run.verdict(), run.sent(0xAE)[0][2]), (&Verdict::Declined, 0x00));
+        let told = run.tvr_at_card();
+        assert!(told.has(tvr::ON_EXCEPTION_FILE) && told.has(tvr::ODA_NOT_PERFORMED), "{told:?}");
+        assert!(run.online.is_none() && run.online_pins == 0 && run.sent(0x88).is_empty());
+        assert_eq!(run.kernel.data(tags::RESPONSE_CODE), Some(b"Z1".to_vec()));
+    }
+    assert!(!World::new().run().tvr(tvr::ON_EXCEPTION_FILE));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Action, Candidate, Input, Kernel, OfflineApproval, OfflinePin, OfflinePinResult, OnlineRequest,
-        Outcome, PinEntry, Purpose, Transaction, Verdict,
+        Action, Candidate, Input, Kernel, KnownCard, OfflineApproval, OfflinePin, OfflinePinResult,
+        OnlineRequest, Outcome, PinEntry, Purpose, Transaction, Verdict,
     },
     card::Card,
 };
@@ -31,6 +31,7 @@ pub(super) struct World {
     pub(super) transaction: Transaction,
     pub(super) card: Card,
     pub(super) host: Host,
+    pub(super) known: KnownCard,
     pub(super) pin: PinEntry,
     pub(super) verify: VecDeque<OfflinePinResult>,
     /// Answers to choice and confirmation; the first application, and yes, where there are no more.
@@ -83,6 +84,7 @@ impl World {
             },
             card: Card::new(),
             host: Host::Answers(HostAnswer::bare(*b"00")),
+            known: KnownCard::default(),
             pin: PinEntry::Entered,
             verify: VecDeque::new(),
             choices: VecDeque::new(),
@@ -124,6 +126,7 @@ impl World {
             transaction,
             mut card,
             host,
+            known,
             pin,
             mut verify,
             mut choices,
@@ -157,6 +160,7 @@ impl World {
                     choices.pop_front().unwrap_or(Input::Confirmed)
                 }
                 Action::ReleaseCard => panic!("a card in the contact reader is not let go"),
+                Action::LookUpCard => Input::LookedUp(known),
                 Action::EnterOnlinePin => {
                     online_pins += 1;
                     Input::OnlinePin(pin)

@@ -59,7 +59,8 @@ impl Session {
                     return Ok(());
                 }
             }
-            if code & APPLY_NEXT == 0 {
+            // A list that says "fail" has failed, whatever its bit for the next rule says.
+            if code & APPLY_NEXT == 0 || method == FAIL {
                 break;
             }
         }
@@ -133,8 +134,15 @@ impl Session {
         }
         if !self.supported(method) {
             let terminal = &self.configuration.terminal;
-            let any_pin = terminal.plaintext_pin() || terminal.online_pin() || terminal.enciphered_pin();
-            if method <= ENCIPHERED_PIN_AND_SIGNATURE && !any_pin {
+            let takes_pin = match method {
+                ONLINE_PIN => terminal.online_pin(),
+                PLAINTEXT_PIN..=ENCIPHERED_PIN_AND_SIGNATURE => {
+                    terminal.plaintext_pin() || terminal.enciphered_pin()
+                }
+                _ => true,
+            };
+            // Book 3 §10.5.1 and §10.5.2: for a PIN to its issuer, or to the card, it is as a terminal without a pad.
+            if !takes_pin {
                 self.mark(tvr::PIN_PAD_MISSING);
             }
             return Ok(None);

@@ -125,6 +125,7 @@ fn check_39_an_unknown_method_is_told() {
 #[test]
 fn check_39_fail_is_a_method() {
     told(&rules("0000 1F00").run(), "000001", 0x80);
+    told(&rules("4000 1F00").run(), "400001", 0x80);
     told(&rules("1F05 0003").run(), "000301", 0x80);
 }
 
@@ -248,6 +249,11 @@ fn check_42_bypass_and_a_missing_pad() {
     told(&broken.run(), "020001", 0x90);
     told(&verify(rules("0100"), &[OfflinePinResult::Bypassed]).run(), "010001", 0x88);
     told(&verify(rules("0100"), &[OfflinePinResult::PadMissing]).run(), "010001", 0x90);
+    // A terminal that cannot take the kind of PIN that is wanted, to the card or to its issuer (Book 3 §10.5.1, §10.5.2).
+    told(&capable(rules("4100 1F00"), 0x68).run(), "1F0002", 0x10);
+    told(&capable(rules("4200 1F00"), 0xB8).run(), "1F0002", 0x10);
+    told(&capable(rules("4400 1F00"), 0xE8).run(), "1F0002", 0);
+    told(&capable(rules("4203 1F00"), 0xB8).run(), "1F0002", 0);
     // A terminal without any PIN entry.
     told(&capable(rules("0200"), 0x28).run(), "3F0001", 0x90);
     told(&capable(rules("4100 1F00"), 0x28).run(), "1F0002", 0x10);

@@ -1,4 +1,5 @@
-//! The card kernels: BER-TLV, selection, offline data authentication, contact EMV, UnionPay quickPass.
+//! The card kernels: BER-TLV, selection, offline data authentication, contact EMV, UnionPay quickPass, and the
+//! magnetic stripe.
 //!
 //! **What it is for.** One [`kernel::Kernel`] runs one transaction on one card session, from the selection of the
 //! application to the second GENERATE AC and the issuer's scripts. It is sans-IO: the caller performs each
@@ -27,5 +28,6 @@ pub mod hex;
 pub mod host;
 pub mod indicators;
 pub mod kernel;
+pub mod stripe;
 pub mod tags;
 pub mod tlv;

@@ -434,6 +434,7 @@ impl Terminal {
                     self.reader_lost(slot);
                 }
             }
+            Notice::StripeReader(state) => status.stripe_reader = state,
             Notice::PinPad(state) => status.pin_pad = state,
             Notice::Asking(_) => {}
             Notice::PinProgress(digits) => self.pin_progress(digits),

@@ -36,6 +36,7 @@ fn status() -> Status {
         reader: DeviceState::Ready,
         pin_pad: DeviceState::Ready,
         contactless: DeviceState::Missing,
+        stripe_reader: DeviceState::Missing,
         card_present: false,
         card_in_field: false,
         storage_key: true,

@@ -48,6 +48,7 @@ fn till() -> Terminal {
         reader: posd_vault_protocol::DeviceState::Ready,
         pin_pad: posd_vault_protocol::DeviceState::Ready,
         contactless: posd_vault_protocol::DeviceState::Missing,
+        stripe_reader: posd_vault_protocol::DeviceState::Missing,
         card_present: false,
         card_in_field: false,
         storage_key: true,

@@ -159,6 +159,7 @@ impl Till {
             reader: DeviceState::Ready,
             pin_pad: DeviceState::Ready,
             contactless: DeviceState::Missing,
+            stripe_reader: DeviceState::Missing,
             card_present: false,
             card_in_field: false,
             storage_key: true,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use posd_vault_protocol::{
     DeviceState, EnteredCard, Notice, OfflinePin, OnlinePin, OperatorChange, PasswordCheck, Refusal, Reply,
-    Request, Secret, Slot, Status, VERSION,
+    Request, Secret, Slot, Status, Swipe, VERSION,
 };
 use zeroize::Zeroizing;
 
@@ -19,6 +19,7 @@ use crate::{
     keys::Keys,
     password::Locks,
     prompt::{Prompt, Purpose},
+    swipe::Wanted,
     table::Table,
     verify::{self, PinKey},
 };
@@ -40,6 +41,7 @@ pub struct Core {
     pub(crate) random: Random,
     pub(crate) contact: Reader,
     pub(crate) contactless: Reader,
+    pub(crate) stripe_reader: DeviceState,
     pub(crate) pin_pad: DeviceState,
     /// The reader whose card was last asked to be powered on.
     pub(crate) slot: Slot,
@@ -48,6 +50,7 @@ pub struct Core {
     link: Link,
     pub(crate) card_work: Option<CardWork>,
     pub(crate) prompt: Option<Prompt>,
+    pub(crate) swipe: Option<Wanted>,
     pub(crate) first: Option<FirstComponent>,
     pub(crate) out: Vec<Output>,
     wake: Option<u64>,
@@ -125,12 +128,14 @@ impl Core {
             random,
             contact: Reader::MISSING,
             contactless: Reader::MISSING,
+            stripe_reader: DeviceState::Missing,
             pin_pad: DeviceState::Missing,
             slot: Slot::Contact,
             powered: false,
             link: Link::Closed,
             card_work: None,
             prompt: None,
+            swipe: None,
             first: None,
             out: Vec::new(),
             wake: None,
@@ -148,6 +153,7 @@ impl Core {
         Status {
             reader: self.contact.state,
             contactless: self.contactless.state,
+            stripe_reader: self.stripe_reader,
             pin_pad: self.pin_pad,
             card_present: self.contact.card_present,
             card_in_field: self.contactless.card_present,
@@ -180,6 +186,8 @@ impl Core {
             Input::Card(slot, present) => self.card(slot, present),
             Input::SeveralCards => self.several_cards(),
             Input::Reader(slot, state) => self.reader(slot, state),
+            Input::StripeReader(state) => self.stripe_reader(state),
+            Input::Swiped(typed) => self.swiped(typed, now_ms),
             Input::PinPad(state) => self.pad(state),
             Input::Powered(result) => self.powered_on(result),
             Input::Answered(result) => self.answered(result),
@@ -216,7 +224,8 @@ impl Core {
     fn plan_wake(&mut self) {
         let prompt = self.prompt.as_ref().map(Prompt::wake);
         let first = self.first.as_ref().map(FirstComponent::deadline);
-        let wake = prompt.into_iter().chain(first).min();
+        let swipe = self.swipe.as_ref().map(Wanted::deadline);
+        let wake = prompt.into_iter().chain(first).chain(swipe).min();
         if wake != self.wake {
             self.wake = wake;
             self.out.push(wake.map_or(Output::NoWake, Output::WakeAt));
@@ -232,6 +241,7 @@ impl Core {
         if self.prompt.as_ref().is_some_and(|prompt| prompt.timed_out(now)) {
             self.end_prompt(Ended::TimedOut);
         }
+        self.end_late_swipe(now);
     }
 
     fn disconnected(&mut self) {
@@ -242,6 +252,7 @@ impl Core {
         if self.prompt.as_ref().is_some_and(|prompt| !prompt.purpose.is_custodians()) {
             self.take_prompt();
         }
+        self.forget_swipe();
         if let Some(work) = &mut self.card_work {
             *work = CardWork::Abandoned;
         }
@@ -326,6 +337,11 @@ impl Core {
                 },
                 now,
             ),
+            Request::AwaitSwipe { timeout_ms } => self.await_swipe(id, timeout_ms, now),
+            Request::CancelSwipe => {
+                self.end_swipe(Swipe::Cancelled);
+                self.reply(id, Reply::Done);
+            }
             Request::CancelPrompt => {
                 if self.prompt.as_ref().is_some_and(|prompt| !prompt.purpose.is_custodians()) {
                     self.end_prompt(Ended::Cancelled);

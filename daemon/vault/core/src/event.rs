@@ -1,6 +1,6 @@
 //! What goes into the core and what comes out of it.
 
-use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Slot};
+use posd_vault_protocol::{DeviceState, Notice, Reply, Request, Secret, Slot};
 use zeroize::Zeroizing;
 
 use crate::{KeyReply, KeyRequest, Operator};
@@ -22,6 +22,10 @@ pub enum Input {
     SeveralCards,
     /// A reader's state changed.
     Reader(Slot, DeviceState),
+    /// The stripe reader's state changed, or was found changed when a swipe was to be wanted.
+    StripeReader(DeviceState),
+    /// A card was swiped: what the reader typed, empty where some of it was lost.
+    Swiped(Secret),
     /// The PIN pad's state changed, or was found changed when a prompt was to begin.
     PinPad(DeviceState),
     /// What came of [`Output::PowerOn`]: the answer to reset.
@@ -62,6 +66,9 @@ pub enum Output {
     /// A prompt begins (`Some`) or ended (`None`) on the pad. Before a prompt begins the pad's presence is to be
     /// checked, and its absence told by [`Input::PinPad`].
     Prompt(Option<PadPrompt>),
+    /// A swipe is wanted from now on (`true`) or not any more. Before one is wanted the reader's presence is to be
+    /// checked, and its absence told by [`Input::StripeReader`].
+    Swipe(bool),
     /// The reply to the custodians' request.
     Custodian(KeyReply),
 }

@@ -23,6 +23,7 @@ mod operator;
 mod password;
 mod prompt;
 mod settings;
+mod swipe;
 mod table;
 #[cfg(test)]
 mod tests;

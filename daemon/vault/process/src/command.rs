@@ -24,8 +24,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     configuration::{Configuration, from_hex, storage_key},
-    device::Readers,
+    device::{Readers, StripeReader},
     evdev_pad::EvdevPad,
+    evdev_stripe::EvdevStripe,
     hardening::{harden, lock_memory},
     pcsc_reader::PcscReader,
     server::{Listener, Server, bind},
@@ -178,6 +179,10 @@ fn serve(config: &Path, credentials: Option<&Path>) -> Result<ExitCode, Failure>
     let readers = Readers {
         contact: PcscReader::new(configuration.reader.name, contactless.clone())?,
         contactless: contactless.map(|name| PcscReader::new(Some(name), None)).transpose()?,
+        stripe: match configuration.stripe {
+            Some(device) => Some(Box::new(EvdevStripe::new(device)?) as Box<dyn StripeReader>),
+            None => None,
+        },
     };
     let pad = EvdevPad::new(configuration.pin_pad)?;
     let open = |path: &Path, mode| bind(path, mode).map_err(|error| format!("{}: {error}", path.display()));

@@ -39,9 +39,11 @@ pub struct Configuration {
     pub reader: Reader,
     /// The contactless reader, where the device has one.
     pub contactless: Option<Contactless>,
+    /// The stripe reader, where the device has one.
+    pub stripe: Option<InputDevice>,
     /// The PIN pad.
     #[serde(default)]
-    pub pin_pad: Pad,
+    pub pin_pad: InputDevice,
 }
 
 /// Which chip card reader.
@@ -60,25 +62,26 @@ pub struct Contactless {
     pub name: String,
 }
 
-/// Which PIN pad.
+/// Which device that types: PIN pad or stripe reader.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Pad {
-    /// The event node itself; without one the pad is found by `property`.
+pub struct InputDevice {
+    /// The event node itself; without one the device is found by `property`.
     pub device: Option<PathBuf>,
-    /// The udev property that marks the pad, given by a udev rule.
-    pub property: String,
+    /// The udev property that marks the device, given by a udev rule. Default `ID_POSD_PINPAD=1` for the PIN pad,
+    /// `ID_POSD_STRIPE=1` for the stripe reader.
+    pub property: Option<String>,
     /// Where event nodes appear.
     pub directory: PathBuf,
     /// Where udev keeps properties.
     pub udev_data: PathBuf,
 }
 
-impl Default for Pad {
-    fn default() -> Pad {
-        Pad {
+impl Default for InputDevice {
+    fn default() -> InputDevice {
+        InputDevice {
             device: None,
-            property: "ID_POSD_PINPAD=1".to_owned(),
+            property: None,
             directory: "/dev/input".into(),
             udev_data: "/run/udev/data".into(),
         }

@@ -1,10 +1,10 @@
-//! What the server wants of a card reader and a PIN pad, and of whoever moves simulated ones.
+//! What the server wants of a card reader, a stripe reader and a PIN pad, and of whoever moves simulated ones.
 
 use std::os::fd::BorrowedFd;
 
 use nix::poll::PollFlags;
 use posd_vault_core::{CardFault, Key, PadPrompt};
-use posd_vault_protocol::{DeviceState, Slot};
+use posd_vault_protocol::{DeviceState, Secret, Slot};
 use zeroize::Zeroizing;
 
 /// Something that happened at the card reader.
@@ -16,6 +16,15 @@ pub enum ReaderEvent {
     Card(bool),
     /// More than one card is in its field. Only of a contactless reader that can tell.
     Several,
+}
+
+/// Something that happened at the stripe reader.
+#[derive(Debug, PartialEq, Eq)]
+pub enum StripeEvent {
+    /// The reader came, went or failed.
+    State(DeviceState),
+    /// A card was swiped while a swipe was wanted: what the reader typed, empty where some of it was lost.
+    Swiped(Secret),
 }
 
 /// Something that happened at the PIN pad.
@@ -52,12 +61,27 @@ pub trait CardReader {
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault>;
 }
 
-/// The readers of a device: one for each [`Slot`].
+/// A stripe reader.
+pub trait StripeReader {
+    /// The descriptors to wait on, readable when there may be an event.
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
+
+    /// The next event, without waiting. Asked for as [`CardReader::event`] is.
+    fn event(&mut self) -> Option<StripeEvent>;
+
+    /// A swipe is wanted from now on, or not any more. When one is: checks that the reader is there, throws away what
+    /// was typed before, and tells the reader's state.
+    fn want(&mut self, wanted: bool) -> DeviceState;
+}
+
+/// The readers of a device: one for each [`Slot`], and one for stripes.
 pub struct Readers<R, F = R> {
     /// Where cards are inserted.
     pub contact: R,
     /// Where cards are held to; `None` where the device has none.
     pub contactless: Option<F>,
+    /// Where cards are swiped; `None` where the device has no such reader.
+    pub stripe: Option<Box<dyn StripeReader>>,
 }
 
 impl<R: CardReader, F: CardReader> Readers<R, F> {

@@ -1,213 +1,30 @@
 //! A PIN pad that is a Linux input device.
-//!
-//! It is the configured node, or the one that a udev rule marked; never just any keyboard. It is grabbed for as long as
-//! it is there, so that no other program sees a key. Nodes are learnt of by watching directories, not by netlink.
 
-use std::{
-    fs::OpenOptions,
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::fs::{MetadataExt, OpenOptionsExt},
-    },
-    path::{Path, PathBuf},
-};
+use std::os::fd::BorrowedFd;
 
-use evdev::{KeyCode, raw_stream::RawDevice};
-use nix::{
-    errno::Errno,
-    libc,
-    sys::{
-        inotify::{AddWatchFlags, InitFlags, Inotify},
-        stat::{major, minor},
-    },
-    unistd::read,
-};
+use evdev::KeyCode;
 use posd_vault_core::{Key, PadPrompt};
 use posd_vault_protocol::DeviceState;
-use zeroize::Zeroizing;
 
 use crate::{
-    configuration::Pad,
+    configuration::InputDevice,
     device::{PadEvent, PinPad},
-    server::has_hung_up,
+    evdev_device::{EvdevDevice, Typed},
 };
 
-/// Size of the kernel's `input_event`: two longs of time, type and code (16 bits each), value (32 bits).
-const EVENT: usize = 2 * size_of::<usize>() + 8;
-const EV_SYN: u16 = 0;
-const EV_KEY: u16 = 1;
-const SYN_DROPPED: u16 = 3;
 const PRESSED: i32 = 1;
 
 /// The pad, there or not.
-pub struct EvdevPad {
-    configuration: Pad,
-    changes: Inotify,
-    device: Option<Opened>,
-    told: Option<DeviceState>,
-    state: DeviceState,
-    look: bool,
-    /// Events read and not yet given; wiped.
-    buffer: Zeroizing<Vec<u8>>,
-}
-
-struct Opened {
-    path: PathBuf,
-    node: u64,
-    device: RawDevice,
-}
+pub struct EvdevPad(EvdevDevice);
 
 impl EvdevPad {
     /// Starts to watch for the pad. It may come later.
     ///
     /// # Errors
     /// When the kernel gives no inotify descriptor.
-    pub fn new(configuration: Pad) -> std::io::Result<EvdevPad> {
-        let changes = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        let pad = EvdevPad {
-            configuration,
-            changes,
-            device: None,
-            told: None,
-            state: DeviceState::Missing,
-            look: true,
-            buffer: Zeroizing::new(Vec::with_capacity(64 * EVENT)),
-        };
-        pad.watch();
-        Ok(pad)
+    pub fn new(configuration: InputDevice) -> std::io::Result<EvdevPad> {
+        EvdevDevice::new("PIN pad", "ID_POSD_PINPAD=1", configuration).map(EvdevPad)
     }
-
-    /// Watches the directories that matter. Done again after each change, as they may come later: a machine without any
-    /// input device has no directory for them, and a watch that is already there stays as it is.
-    fn watch(&self) {
-        let changed = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ATTRIB;
-        let nodes = match &self.configuration.device {
-            Some(path) => path.parent().unwrap_or(Path::new("/")),
-            None => &self.configuration.directory,
-        };
-        self.watch_or_wait_for(nodes, changed | AddWatchFlags::IN_MOVED_TO);
-        if self.configuration.device.is_none() {
-            // udev names a node's properties after the node is there.
-            self.watch_or_wait_for(&self.configuration.udev_data, AddWatchFlags::IN_MOVED_TO);
-        }
-    }
-
-    fn watch_or_wait_for(&self, directory: &Path, changes: AddWatchFlags) {
-        if self.changes.add_watch(directory, changes).is_ok() {
-            return;
-        }
-        let there = directory.ancestors().skip(1).find(|ancestor| ancestor.is_dir());
-        if let Some(Err(error)) = there.map(|it| self.changes.add_watch(it, AddWatchFlags::IN_CREATE)) {
-            log::warn!("{}: {error}; a PIN pad that comes later is not noticed", directory.display());
-        }
-    }
-
-    fn find(&self) -> Option<PathBuf> {
-        if let Some(path) = &self.configuration.device {
-            return path.exists().then(|| path.clone());
-        }
-        let nodes = std::fs::read_dir(&self.configuration.directory).ok()?;
-        let mut marked: Vec<PathBuf> = nodes
-            .flatten()
-            .filter(|node| node.file_name().to_string_lossy().starts_with("event"))
-            .map(|node| node.path())
-            .filter(|path| self.is_marked(path))
-            .collect();
-        marked.sort();
-        marked.into_iter().next()
-    }
-
-    fn is_marked(&self, path: &Path) -> bool {
-        let Ok(metadata) = std::fs::metadata(path) else { return false };
-        let name = format!("c{}:{}", major(metadata.rdev()), minor(metadata.rdev()));
-        let properties = std::fs::read_to_string(self.configuration.udev_data.join(name));
-        let wanted = self.configuration.property.as_str();
-        properties.is_ok_and(|text| text.lines().any(|line| line.strip_prefix("E:") == Some(wanted)))
-    }
-
-    /// Looks for the pad, opens and grabs it.
-    fn open(&mut self) {
-        let Some(path) = self.find() else {
-            self.state = DeviceState::Missing;
-            return;
-        };
-        match open_and_grab(&path) {
-            Ok(opened) => {
-                log::info!("PIN pad: {}", path.display());
-                self.device = Some(opened);
-                self.state = DeviceState::Ready;
-            }
-            Err(error) => {
-                log::warn!("PIN pad {}: {error}", path.display());
-                self.state = DeviceState::Faulty;
-            }
-        }
-    }
-
-    fn close(&mut self) {
-        self.device = None;
-        self.buffer.clear();
-        self.look = true;
-    }
-
-    /// Whether the opened device is still the node of that name.
-    fn is_there(&self) -> bool {
-        self.device.as_ref().is_some_and(|opened| {
-            let node = std::fs::metadata(&opened.path).map(|metadata| metadata.rdev());
-            node.is_ok_and(|node| node == opened.node) && !has_hung_up(&opened.device)
-        })
-    }
-
-    /// Reads what the kernel has. `false` if there is nothing.
-    fn fill(&mut self) -> bool {
-        let Some(opened) = &self.device else { return false };
-        let mut bytes = Zeroizing::new([0; 64 * EVENT]);
-        match read(opened.device.as_fd(), &mut bytes[..]) {
-            Ok(count @ 1..) => {
-                // Never over its capacity, as it was used up before: so it is never moved.
-                self.buffer.extend_from_slice(&bytes[..count]);
-                true
-            }
-            Err(Errno::EAGAIN | Errno::EINTR) => false,
-            Ok(_) | Err(_) => {
-                self.close();
-                false
-            }
-        }
-    }
-
-    /// The next key of the buffer.
-    fn next_key(&mut self) -> Option<Key> {
-        let mut found = None;
-        let mut used = 0;
-        while found.is_none() && self.buffer.len() - used >= EVENT {
-            let (_, event) = self.buffer[used..used + EVENT].split_at(EVENT - 8);
-            if let [a, b, c, d, value @ ..] = event
-                && let Ok(value) = value.try_into().map(i32::from_ne_bytes)
-            {
-                found = match (u16::from_ne_bytes([*a, *b]), u16::from_ne_bytes([*c, *d])) {
-                    // Some keys were lost, so what was typed is not what was meant.
-                    (EV_SYN, SYN_DROPPED) => Some(Key::Clear),
-                    (EV_KEY, code) if value == PRESSED => key_of(KeyCode(code)),
-                    _ => None,
-                };
-            }
-            used += EVENT;
-        }
-        let rest = self.buffer.len() - used;
-        self.buffer.copy_within(used.., 0);
-        self.buffer[rest..].fill(0);
-        self.buffer.truncate(rest);
-        found
-    }
-}
-
-fn open_and_grab(path: &Path) -> std::io::Result<Opened> {
-    let node = std::fs::metadata(path)?.rdev();
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let mut device = RawDevice::from_fd(file.into())?;
-    device.grab()?;
-    Ok(Opened { path: path.to_owned(), node, device })
 }
 
 fn key_of(code: KeyCode) -> Option<Key> {
@@ -232,55 +49,26 @@ fn key_of(code: KeyCode) -> Option<Key> {
 
 impl PinPad for EvdevPad {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let device = self.device.as_ref().map(|opened| opened.device.as_fd());
-        [self.changes.as_fd()].into_iter().chain(device).collect()
+        self.0.descriptors()
     }
 
     fn event(&mut self) -> Option<PadEvent> {
-        if self.changes.read_events().is_ok_and(|events| !events.is_empty()) {
-            self.look = true;
-            self.watch();
-        }
-        if self.device.is_none() && std::mem::take(&mut self.look) {
-            self.open();
-        }
         loop {
-            // A pad that has just come is told before its keys, one that is gone after them.
-            if self.told != Some(self.state) {
-                self.told = Some(self.state);
-                return Some(PadEvent::State(self.state));
-            }
-            if let Some(key) = self.next_key() {
-                return Some(PadEvent::Key(key));
-            }
-            if !self.fill() {
-                if self.device.is_none() && self.state == DeviceState::Ready {
-                    self.open();
-                    // Even if it is there again: whoever was typing has to begin anew.
-                    self.told = None;
-                    return Some(PadEvent::State(DeviceState::Missing));
+            match self.0.event()? {
+                Typed::State(state) => return Some(PadEvent::State(state)),
+                // What was typed is not what was meant.
+                Typed::Lost => return Some(PadEvent::Key(Key::Clear)),
+                Typed::Key(code, PRESSED) => {
+                    if let Some(key) = key_of(code) {
+                        return Some(PadEvent::Key(key));
+                    }
                 }
-                return None;
+                Typed::Key(..) => {}
             }
         }
     }
 
     fn prompt(&mut self, prompt: Option<PadPrompt>) -> DeviceState {
-        if prompt.is_some() {
-            // Keys pressed before the prompt are nobody's.
-            while self.fill() {
-                self.buffer.fill(0);
-                self.buffer.clear();
-            }
-            self.buffer.fill(0);
-            self.buffer.clear();
-            if self.device.is_some() && !self.is_there() {
-                self.close();
-            }
-            if self.device.is_none() {
-                self.open();
-            }
-        }
-        self.state
+        if prompt.is_some() { self.0.begin() } else { self.0.state() }
     }
 }

@@ -1,4 +1,4 @@
-//! The secure module as a process: sockets, card reader, PIN pad, locked memory.
+//! The secure module as a process: sockets, card reader, stripe reader, PIN pad, locked memory.
 //!
 //! What it is for: it carries events from the wires to [`posd_vault_core::Core`] and the core's orders back. One thread
 //! does everything; a second one only waits for the card reader and sees no secret.
@@ -17,7 +17,9 @@
 pub mod command;
 pub mod configuration;
 pub mod device;
+mod evdev_device;
 pub mod evdev_pad;
+pub mod evdev_stripe;
 pub mod hardening;
 mod link;
 pub mod pcsc_reader;

@@ -18,7 +18,7 @@ use posd_vault_core::{Core, Input, KeyRequest, Output, StoreFault};
 use posd_vault_protocol::{FromVault, Numbered, Request};
 
 use crate::{
-    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent, Readers},
+    device::{CardReader, Companion, PadEvent, PinPad, ReaderEvent, Readers, StripeEvent},
     link::Door,
     store::Store,
 };
@@ -147,6 +147,7 @@ impl<R: CardReader, F: CardReader, P: PinPad, C: Companion<R, P>> Server<R, F, P
         let mut all: Vec<PollFd<'_>> = [read(stop), self.posd.interest(), self.custodians.interest()]
             .into_iter()
             .chain(self.readers.each().flat_map(CardReader::descriptors).map(read))
+            .chain(self.readers.stripe.iter().flat_map(|reader| reader.descriptors()).map(read))
             .chain(self.pad.descriptors().into_iter().map(read))
             .chain(self.companion.descriptors())
             .map(|(descriptor, flags)| PollFd::new(descriptor, flags))
@@ -168,6 +169,12 @@ impl<R: CardReader, F: CardReader, P: PinPad, C: Companion<R, P>> Server<R, F, P
                     ReaderEvent::Several => Input::SeveralCards,
                 });
             }
+        }
+        while let Some(event) = self.readers.stripe.as_mut().and_then(|reader| reader.event()) {
+            self.inputs.push_back(match event {
+                StripeEvent::State(state) => Input::StripeReader(state),
+                StripeEvent::Swiped(typed) => Input::Swiped(typed),
+            });
         }
         while let Some(event) = self.pad.event() {
             self.inputs.push_back(match event {
@@ -260,6 +267,12 @@ impl<R: CardReader, F: CardReader, P: PinPad, C: Companion<R, P>> Server<R, F, P
                 let state = self.pad.prompt(prompt);
                 if prompt.is_some() {
                     self.inputs.push_back(Input::PinPad(state));
+                }
+            }
+            Output::Swipe(wanted) => {
+                let state = self.readers.stripe.as_mut().map(|reader| reader.want(wanted));
+                if let Some(state) = state.filter(|_| wanted) {
+                    self.inputs.push_back(Input::StripeReader(state));
                 }
             }
             Output::Custodian(reply) => {

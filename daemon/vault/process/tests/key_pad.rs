@@ -90,7 +90,7 @@ fn start(
             Core::new(settings, Some(Secret::new(vec![0x42; 32])), None, Box::new(|buffer| buffer.fill(1)));
         let pad = Pad::default();
         let typing = Custodians { entries: entries.into(), next: 0 };
-        let readers = Readers::<_> { contact: NoReader, contactless: None };
+        let readers = Readers::<_> { contact: NoReader, contactless: None, stripe: None };
         Server::new(core, Store::new(&store), posd, custodians, readers, pad, typing)?
             .run(stopped.as_fd(), None)
     });

@@ -122,7 +122,7 @@ fn terminal() -> Terminal {
         let core = Core::new(settings, None, None, Box::new(|buffer| buffer.fill(1)));
         let ready = ReaderEvent::State(DeviceState::Ready);
         let card = Card { events: [ready].into(), commands: recorder, on: false };
-        let readers = Readers::<_> { contact: card, contactless: None };
+        let readers = Readers::<_> { contact: card, contactless: None, stripe: None };
         let pad = Pad::default();
         let customer = Customer { orders: customer, typing: VecDeque::new(), next: None };
         let store = Store::new(&store);

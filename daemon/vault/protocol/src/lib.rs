@@ -11,17 +11,19 @@
 mod frame;
 mod operators;
 mod secret;
+mod swipe;
 mod typed_card;
 
 pub use frame::{Decoder, FrameError, MAXIMUM_BODY, encode};
 pub use operators::{OperatorChange, OperatorEntry, PasswordChange, PasswordCheck};
 pub use secret::Secret;
+pub use swipe::Swipe;
 pub use typed_card::{CardPrompt, Digits, EnteredCard};
 
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; [`Request::Hello`] carries it and the vault refuses any other.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// A request of `posd` with the number its reply will carry. Numbers are chosen by `posd`, never 0, and not reused
 /// while a reply is outstanding.
@@ -141,6 +143,15 @@ pub enum Request {
         /// How to prompt.
         prompt: CardPrompt,
     },
+    /// Let a card be swiped, once, beside whatever else is done. Only one is waited for at a time: another request is
+    /// refused with [`Refusal::Malformed`]. Reply: [`Reply::Swipe`].
+    AwaitSwipe {
+        /// How long it is waited for, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// No swipe is wanted any more: a request that waits for one is answered with `Cancelled`. Always answered
+    /// [`Reply::Done`], after that.
+    CancelSwipe,
     /// End any prompt at once (PIN, password or card number); the prompt's own request is answered with `Cancelled`. Always
     /// answered [`Reply::Done`], after the pad is idle again.
     CancelPrompt,
@@ -213,6 +224,8 @@ pub enum Reply {
     Operators(Vec<OperatorEntry>),
     /// To `EnterCard`.
     EnteredCard(EnteredCard),
+    /// To `AwaitSwipe`.
+    Swipe(Swipe),
     /// To `MakeMac`: field 64, eight bytes.
     Mac([u8; 8]),
     /// To `CheckMac`.
@@ -241,6 +254,7 @@ impl std::fmt::Debug for Reply {
             Reply::Changed(change) => write!(f, "Changed({change:?})"),
             Reply::Operators(all) => write!(f, "Operators({all:?})"),
             Reply::EnteredCard(card) => write!(f, "EnteredCard({card:?})"),
+            Reply::Swipe(swipe) => write!(f, "Swipe({swipe:?})"),
             Reply::Mac(_) => f.write_str("Mac(hidden)"),
             Reply::MacChecked(good) => write!(f, "MacChecked({good})"),
             Reply::Sealed(sealed) => write!(f, "Sealed({} bytes)", sealed.len()),
@@ -304,6 +318,8 @@ pub enum Notice {
     SeveralCards,
     /// A reader's state changed.
     Reader(Slot, DeviceState),
+    /// The stripe reader's state changed.
+    StripeReader(DeviceState),
     /// The PIN pad's state changed.
     PinPad(DeviceState),
     /// Which prompt of several now stands on the pad: of a password change, of an operator added, deleted or reset, of
@@ -360,6 +376,8 @@ pub struct Status {
     pub reader: DeviceState,
     /// The contactless reader; missing also where the device has none.
     pub contactless: DeviceState,
+    /// The stripe reader; missing also where the device has none.
+    pub stripe_reader: DeviceState,
     /// The PIN pad.
     pub pin_pad: DeviceState,
     /// A card is in the chip card reader.

@@ -79,7 +79,7 @@ impl World {
                 }
                 None
             }
-            Output::Custodian(_) => None,
+            Output::Custodian(_) | Output::Swipe(_) => None,
             Output::Transmit(_, command) => {
                 let before = self.card.last_tc().map(|made| made.value);
                 let answer = if self.inserted { self.card.transmit(&command) } else { Vec::new() };

@@ -115,7 +115,11 @@ pub(super) fn stage(
         scene.later(scene.pace, Act::Insert);
     }
     let scene = Rc::new(RefCell::new(scene));
-    let readers = Readers { contact: Reader(scene.clone()), contactless: Some(FieldReader(scene.clone())) };
+    let readers = Readers {
+        contact: Reader(scene.clone()),
+        contactless: Some(FieldReader(scene.clone())),
+        stripe: None,
+    };
     (readers, Pad(scene.clone()), Person(scene))
 }
 

@@ -7,6 +7,7 @@ mod operators;
 mod passwords;
 mod prompts;
 mod sequences;
+mod swipe;
 mod typed_card;
 
 use std::{cell::Cell, collections::BTreeMap, rc::Rc};

@@ -14,7 +14,7 @@ use crate::{CardFault, Core, Input, Key, KeyRequest, Output, StoreFault};
 const PIN: [u8; 12] = [9, 0, 8, 1, 7, 2, 6, 3, 5, 4, 4, 5];
 
 fn request() -> impl Strategy<Value = u8> {
-    0u8..23
+    0u8..25
 }
 
 fn make(kind: u8, data: &[u8]) -> Request {
@@ -64,6 +64,8 @@ fn make(kind: u8, data: &[u8]) -> Request {
             timeout_ms: 0,
         },
         21 => Request::ListOperators,
+        22 => Request::AwaitSwipe { timeout_ms: 700 },
+        23 => Request::CancelSwipe,
         _ => Request::CheckPassword {
             operator: String::from_utf8_lossy(data).into_owned(),
             password: None,
@@ -112,6 +114,11 @@ fn input(kind: u8, of: u8, data: &[u8]) -> Vec<Input> {
             Input::Custodian(give("bob", "2222", &second)),
         ],
         28 => vec![Input::Custodian(KeyRequest::Abandon)],
+        29 => vec![Input::StripeReader(match of % 4 {
+            0 => DeviceState::Missing,
+            _ => DeviceState::Ready,
+        })],
+        30 => vec![Input::Swiped(Secret::new(data.to_vec()))],
         _ => vec![Input::CustodianGone],
     }
 }
@@ -177,7 +184,7 @@ proptest! {
     #[test]
     fn any_sequence_is_survived_and_shows_no_pin(
         steps in proptest::collection::vec(
-            (0u8..30, request(), proptest::collection::vec(any::<u8>(), 0..20), 0u16..2000),
+            (0u8..32, request(), proptest::collection::vec(any::<u8>(), 0..20), 0u16..2000),
             0..60,
         ),
         prepared in any::<bool>(),

@@ -53,6 +53,30 @@ pub(super) fn track_agrees(message: &Message, pan: &str) -> Result<(), Refused> 
     }
 }
 
+/// A swiped card (22 = 02) tells its track and nothing of a chip. One whose service code (ISO/IEC 7813) begins with 2 or
+/// 6 has a chip, and is swiped only as a fallback (60.5 = 2).
+pub(super) fn stripe(message: &Message, entry: &str) -> Result<(), Refused> {
+    let fallback = message.text(60).and_then(|value| value.get(12..13)) == Some("2");
+    if !entry.starts_with("02") {
+        return match fallback {
+            true => Err(format_error("60.5 says fallback, but field 22 does not say stripe")),
+            false => Ok(()),
+        };
+    }
+    absent(message, &[23, 55])?;
+    if message.field(35).is_none() && message.field(36).is_none() {
+        return Err(format_error("field 22 says stripe, but there is no track"));
+    }
+    let service_code =
+        message.text(35).and_then(|track| track.split_once('=')).and_then(|(_, rest)| rest.get(4..7));
+    match service_code {
+        Some(code) if code.starts_with(['2', '6']) && !fallback => {
+            Err(refused("45", "the card has a chip, and this is no fallback"))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn pin_block(message: &Message, entry: &str) -> Result<Option<PinBlock>, Refused> {
     let Some(block) = message.field(52).and_then(|block| block.try_into().ok()) else {
         absent(message, &[26])?;

@@ -1,6 +1,6 @@
 //! Requests that move money, and their reversals: the field lists of reference 1.1.
 
-use super::card::{chip, pan_is_sound, pin_block, track_agrees};
+use super::card::{chip, pan_is_sound, pin_block, stripe, track_agrees};
 use super::{
     FINANCIAL_60, Named, PinBlock, Refused, absent, equals, exact, format_error, own_trace, private_60,
     refused,
@@ -115,6 +115,7 @@ pub(crate) fn financial(row: &Row, message: &Message, strict_field55: bool) -> R
     if row.entry == Entry::Manual && !entry.starts_with("01") {
         return Err(format_error("field 22 does not say that the card number was typed"));
     }
+    stripe(message, entry)?;
     let pin = pin_block(message, entry)?;
     let chip_entry = matches!(entry.get(..2), Some("05" | "07" | "96" | "98"));
     let chip = match message.field(55) {

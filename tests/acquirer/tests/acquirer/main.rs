@@ -15,6 +15,8 @@ mod server;
 #[cfg(test)]
 mod settlement;
 #[cfg(test)]
+mod stripes;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod transactions;

@@ -342,6 +342,7 @@ fn balance_and_wrong_pin() {
     inquiry.fields.remove(&4);
     inquiry.set(3, "310000");
     inquiry.set(22, "021");
+    inquiry.set(35, format!("{PAN}=30121200000000000"));
     for field in [23, 55] {
         inquiry.fields.remove(&field);
     }

@@ -123,6 +123,9 @@ impl Stripe {
             .filter(|code| code.iter().all(u8::is_ascii_digit))
             .ok_or(StripeError::ServiceCode)?;
         let service_code = ServiceCode(*service_code);
+        if rest.contains('=') {
+            return Err(StripeError::Track(2));
+        }
         Ok(Self { pan, expiry, service_code, track_2, track_3 })
     }
 
@@ -260,6 +263,7 @@ mod tests {
             // Luhn fits, but 12 and 20 digits.
             ("621234000001=30121010", StripeError::CardNumber),
             ("62284800000000000180=30121010", StripeError::CardNumber),
+            ("6228480000000000018=3012101=0", StripeError::Track(2)),
             ("=30121010", StripeError::CardNumber),
             ("6228480000000000018=3013101", StripeError::Expiry),
             ("6228480000000000018=3000101", StripeError::Expiry),

@@ -113,6 +113,7 @@ impl Terminal {
                     expiry: Some(expiry),
                     sequence: original.card_sequence,
                     track2: None,
+                    track3: None,
                     pin_block: None,
                     field55: original.field55.clone(),
                 },

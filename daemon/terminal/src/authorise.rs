@@ -14,6 +14,7 @@ use crate::{
     sale::{Intent, Step},
     settlement::Upload,
     state::{Cause, Outcome, State},
+    swipe::is_signed_stripe,
     terminal::Terminal,
 };
 use posd_emv::{
@@ -21,7 +22,7 @@ use posd_emv::{
     indicators::tvr,
     kernel::{Input, Kernel, OnlineRequest, Outcome as CardOutcome, Verdict as CardVerdict},
 };
-use posd_unionpay::{Answer, Kind, Pan, Track2, field55, request};
+use posd_unionpay::{Answer, Kind, Pan, Track2, Track3, field55, request};
 use posd_vault_protocol::{Refusal, Request as VaultRequest, Slot};
 
 use crate::terminal::Asked;
@@ -88,8 +89,13 @@ impl Terminal {
 
     /// The vault seals what a reversal, a batch upload or a later transaction will need of the card (rule 10).
     pub(crate) fn seal_card(&mut self) {
-        let kernel = self.active.as_ref().and_then(|active| active.kernel.as_deref());
-        let card = kernel.and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?)));
+        let active = self.active.as_ref();
+        let card = match active.and_then(|active| active.swiped.as_deref()) {
+            Some(swiped) => Some(to_seal(swiped.stripe.pan().reveal(), swiped.stripe.expiry().reveal())),
+            None => active
+                .and_then(|active| active.kernel.as_deref())
+                .and_then(|kernel| Some(to_seal(&kernel.pan()?, &kernel.expiry()?))),
+        };
         let Some(clear) = card else { return self.abort(Outcome::Failed, Cause::CardFault) };
         let Some(active) = self.active.as_mut() else { return };
         active.step = Step::Sealing;
@@ -128,6 +134,7 @@ impl Terminal {
                 expiry: Some(expiry),
                 sequence: None,
                 track2: None,
+                track3: None,
                 pin_block: None,
                 field55: Vec::new(),
             };
@@ -136,6 +143,25 @@ impl Terminal {
                 reversal55: Vec::new(),
                 masked_pan: recorded.masked_pan.clone(),
                 application_label: recorded.application_label.clone(),
+            });
+        }
+        if let Some(swiped) = active.swiped.as_deref() {
+            let stripe = &swiped.stripe;
+            let card = request::Card {
+                entry: swiped.entry(),
+                pan: Pan::new(stripe.pan().reveal())?,
+                expiry: Some(stripe.expiry().reveal().to_owned()),
+                sequence: None,
+                track2: Some(Track2::new(stripe.reveal_track_2())?),
+                track3: stripe.reveal_track_3().and_then(Track3::new),
+                pin_block: active.pin_block.as_deref().copied(),
+                field55: Vec::new(),
+            };
+            return Some(Presented {
+                card,
+                reversal55: Vec::new(),
+                masked_pan: Some(stripe.pan().masked()),
+                application_label: None,
             });
         }
         let kernel = active.kernel.as_deref()?;
@@ -157,6 +183,7 @@ impl Terminal {
                 expiry: Some(kernel.expiry()?.to_string()),
                 sequence: kernel.pan_sequence(),
                 track2: kernel.track2().and_then(|track| Track2::new(&track)),
+                track3: None,
                 pin_block: active.pin_block.as_deref().copied(),
                 field55: field(&profile.field55_request)?,
             },
@@ -214,6 +241,7 @@ impl Terminal {
         let active = self.active.as_mut()?;
         active.intent = Some(Intent { original, card: Sealed(sealed), masked_pan, application_label });
         active.pin_block = None;
+        active.swiped = None;
         active.recorded = None;
         active.step = Step::Authorizing;
         self.exchange_request(Purpose::Sale(id), request);
@@ -246,10 +274,13 @@ impl Terminal {
         }
         let prompt = match original.kind {
             Kind::QrScan => Prompt::WaitingPayment,
-            _ if original.wallet.is_some() || original.entry == request::Entry::Contactless => {
-                Prompt::PleaseWait
-            }
-            _ => Prompt::Authorizing,
+            _ if original.wallet.is_some() => Prompt::PleaseWait,
+            _ => match original.entry {
+                request::Entry::Contactless | request::Entry::Swipe | request::Entry::Fallback => {
+                    Prompt::PleaseWait
+                }
+                request::Entry::Chip | request::Entry::Manual => Prompt::Authorizing,
+            },
         };
         if reverses {
             let reversal = Reversal {
@@ -339,13 +370,19 @@ impl Terminal {
 
     /// The card was read, and has no more part in it. It must be the original's.
     fn card_read(&mut self) {
-        let Some(active) = self.active.as_ref() else { return };
-        let read = active.kernel.as_deref().and_then(Kernel::pan).map(|pan| posd_receipt::mask(&pan));
-        let known = active.recorded.as_ref().and_then(|recorded| recorded.masked_pan.clone());
-        if known.is_some() && known != read {
+        let active = self.active.as_ref();
+        let read = active.and_then(|active| active.kernel.as_deref()).and_then(Kernel::pan);
+        if read.is_some_and(|pan| self.is_another_card(&pan)) {
             return self.abort(Outcome::Failed, Cause::CardDiffers);
         }
         self.seal_card();
+    }
+
+    /// Whether the original names a card, and this is none of its number.
+    pub(crate) fn is_another_card(&self, pan: &str) -> bool {
+        let recorded = self.active.as_ref().and_then(|active| active.recorded.as_ref());
+        let known = recorded.and_then(|recorded| recorded.masked_pan.as_ref());
+        known.is_some_and(|known| *known != posd_receipt::mask(pan))
     }
 
     /// The kernel has ended.
@@ -446,8 +483,10 @@ impl Terminal {
                 let outcome = if partial { Outcome::PartiallyApproved } else { Outcome::Approved };
                 // Nobody signs for what moves nothing.
                 let moves = self.active_rule().is_some_and(|rule| rule.amount != AmountRule::Nothing);
+                let signed = self.live.get(&id).is_some_and(|live| is_signed_stripe(&live.attempt));
                 if let Some(active) = self.active.as_mut() {
-                    active.signature = moves && card.as_ref().is_some_and(|card| card.signature_required);
+                    active.signature =
+                        moves && (signed || card.as_ref().is_some_and(|card| card.signature_required));
                 }
                 jobs = self.charge(id, &answer, charged, card.as_ref());
                 writes.extend(self.script_result(id, &answer, scripts));

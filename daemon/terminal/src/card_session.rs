@@ -7,6 +7,7 @@ use crate::{
     record::TransactionId,
     sale::{Active, Step},
     state::{Cause, Outcome, State},
+    swipe::is_technical,
     terminal::{Asked, Terminal},
 };
 use posd_emv::kernel::{
@@ -36,6 +37,7 @@ impl Terminal {
     }
 
     fn power_on(&mut self, slot: Slot) {
+        self.cancel_swipe();
         if let Some(active) = self.active.as_mut() {
             active.slot = slot;
             active.powered = true;
@@ -104,8 +106,10 @@ impl Terminal {
             Reply::Refused(Refusal::KeyMissing) => return self.abort(Outcome::Failed, Cause::KeyFault),
             _ => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
         };
-        self.back_to_card();
-        self.resume(Input::OnlinePin(entry));
+        if !self.stripe_pin(entry) {
+            self.back_to_card();
+            self.resume(Input::OnlinePin(entry));
+        }
     }
 
     pub(crate) fn offline_pin(&mut self, reply: Reply) {
@@ -238,7 +242,7 @@ impl Terminal {
         self.step(Step::Choosing, state, prompt, Some(self.settings.deadlines.choice));
     }
 
-    fn pin_prompt(&self, tries_left: Option<u8>) -> PinPrompt {
+    pub(crate) fn pin_prompt(&self, tries_left: Option<u8>) -> PinPrompt {
         let amount = self.active.as_ref().and_then(|a| self.live.get(&a.id)).map(|live| live.attempt.amount);
         PinPrompt {
             minimum: 4,
@@ -302,7 +306,12 @@ impl Terminal {
             CardVerdict::TryAgain(_) | CardVerdict::Terminated(Reason::CardLost) => {
                 (Outcome::Failed, Cause::CardRemoved)
             }
-            CardVerdict::Terminated(_) => (Outcome::Failed, Cause::CardFault),
+            CardVerdict::Terminated(reason) => {
+                if is_technical(reason) {
+                    self.chip_failed();
+                }
+                (Outcome::Failed, Cause::CardFault)
+            }
         }
     }
 }

@@ -98,6 +98,22 @@ pub static FINDINGS: &[Finding] = &[
             "Plug the contactless reader in again; cards can be inserted; if it stays so, call service",
         ),
     ),
+    row("stripe-reader", "ready", GOOD, NOTHING),
+    row(
+        "stripe-reader",
+        "missing",
+        ("未找到磁条读卡器", "No stripe reader is there"),
+        ("请检查磁条读卡器的连接；仍可插卡", "Check the stripe reader's cable; cards can be inserted"),
+    ),
+    row(
+        "stripe-reader",
+        "faulty",
+        ("磁条读卡器故障", "The stripe reader is faulty"),
+        (
+            "请重新插拔磁条读卡器；仍可插卡；仍如此请报修",
+            "Plug the stripe reader in again; cards can be inserted; if it stays so, call service",
+        ),
+    ),
     row("pin-pad", "ready", GOOD, NOTHING),
     row(
         "pin-pad",

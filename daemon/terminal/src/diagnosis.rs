@@ -213,6 +213,9 @@ impl Terminal {
         if self.in_force.card.contactless.is_some() {
             checks.push(Check::device("contactless", status.contactless));
         }
+        if self.profile().stripe.accepted {
+            checks.push(Check::device("stripe-reader", status.stripe_reader));
+        }
         checks.extend([
             Check::device("pin-pad", status.pin_pad),
             Check::device(

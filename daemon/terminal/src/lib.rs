@@ -47,6 +47,7 @@ mod slip;
 mod state;
 mod stored;
 mod supervisor;
+mod swipe;
 mod tap;
 mod terminal;
 mod typed_card;

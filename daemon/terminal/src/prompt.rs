@@ -16,6 +16,14 @@ words! {
         InsertCard = "insert-card",
         /// Hold a card or a phone to the contactless reader, or insert the card.
         TapOrInsertCard = "tap-or-insert-card",
+        /// Insert or swipe a card.
+        InsertOrSwipeCard = "insert-or-swipe-card",
+        /// Hold a card or a phone to the contactless reader, or insert or swipe the card.
+        TapInsertOrSwipeCard = "tap-insert-or-swipe-card",
+        /// The stripe could not be read: swipe the card again.
+        SwipeAgain = "swipe-again",
+        /// The card that was swiped has a chip: insert it.
+        UseChip = "use-chip",
         /// The tap was too short: hold the same card to the reader again.
         TapAgain = "tap-again",
         /// More than one card was held to the reader: hold one of them.
@@ -88,6 +96,10 @@ impl Prompt {
             }
             Prompt::InsertCard => ("请插入银行卡", "Insert the card"),
             Prompt::TapOrInsertCard => ("请挥卡或插卡", "Tap or insert the card"),
+            Prompt::InsertOrSwipeCard => ("请插卡或刷卡", "Insert or swipe the card"),
+            Prompt::TapInsertOrSwipeCard => ("请挥卡、插卡或刷卡", "Tap, insert or swipe the card"),
+            Prompt::SwipeAgain => ("读磁条失败，请重新刷卡", "The stripe was not read, swipe the card again"),
+            Prompt::UseChip => ("此卡有芯片，请插卡", "This card has a chip, insert it"),
             Prompt::TapAgain => ("读卡中断，请重新挥卡", "Tapped too briefly, tap the same card again"),
             Prompt::OneCardOnly => ("感应区有多张卡，请只挥一张卡", "More than one card, tap only one"),
             Prompt::SeeDevice => {

@@ -13,6 +13,7 @@ use crate::{
     record::{CardKey, Original, OriginalName, Records, Sealed, TransactionId, Write},
     state::{Cause, Outcome, State},
     stored::Storing,
+    swipe::Swiped,
     tap::Taps,
     terminal::{Asked, Live, Terminal},
 };
@@ -71,6 +72,8 @@ pub(crate) struct Active {
     /// The reader at which the card is, or was last.
     pub(crate) slot: Slot,
     pub(crate) taps: Taps,
+    /// The card that was swiped.
+    pub(crate) swiped: Option<Box<Swiped>>,
     /// The card is powered, or is being.
     pub(crate) powered: bool,
     /// The sale has spoken, or tried to speak, to a card.
@@ -146,6 +149,7 @@ impl Active {
             kernel: None,
             slot: Slot::Contact,
             taps: Taps::default(),
+            swiped: None,
             powered: false,
             met_card: false,
             pin_prompts: 0,
@@ -342,7 +346,13 @@ impl Terminal {
             }
             (Asked::PowerOn, _) => self.card_is_mute(),
             (Asked::Apdu, Reply::Card(response)) => self.resume(Input::Card(response)),
-            (Asked::Apdu, _) => self.resume(Input::CardLost),
+            (Asked::Apdu, reply) => {
+                if matches!(reply, Reply::Refused(Refusal::CardMute)) {
+                    self.chip_failed();
+                }
+                self.resume(Input::CardLost);
+            }
+            (Asked::Swipe, reply) => self.swipe_reply(reply),
             (Asked::OnlinePin, reply) => self.online_pin(reply),
             (Asked::OfflinePin, reply) => self.offline_pin(reply),
             (Asked::Seal, Reply::Sealed(sealed)) if active.approved.is_some() => self.sealed_offline(sealed),
@@ -375,7 +385,10 @@ impl Terminal {
             Step::WaitingCode => self.abort(Outcome::TimedOut, Cause::NoCode),
             Step::Paying => self.closing_timer(),
             Step::Choosing => self.abort(Outcome::TimedOut, Cause::ChoiceTimeout),
-            Step::PoweringOn | Step::Card if !active.sent => self.abort(Outcome::Failed, Cause::CardFault),
+            Step::PoweringOn | Step::Card if !active.sent => {
+                self.chip_failed();
+                self.abort(Outcome::Failed, Cause::CardFault);
+            }
             Step::Card => {
                 // The card does not complete in time: the connection to it is given up, and the sale is decided
                 // without it.
@@ -423,6 +436,7 @@ impl Terminal {
         active.decided = true;
         active.step = Step::WindingDown;
         active.kernel = None;
+        active.swiped = None;
         active.pin_block = None;
         active.code = None;
         active.intent = None;
@@ -437,6 +451,7 @@ impl Terminal {
             if self.asked.values().any(|asked| asked.is_prompt()) {
                 self.ask(Asked::CancelPrompt, VaultRequest::CancelPrompt, 0);
             }
+            self.cancel_swipe();
             if powered {
                 self.ask(Asked::PowerOff, VaultRequest::PowerOff, 0);
             }

@@ -7,6 +7,7 @@ use crate::{
     record::{Attempt, Link},
     settlement::{is_domestic, organisation},
     state::Outcome,
+    swipe::is_signed_stripe,
     terminal::Terminal,
 };
 use posd_emv::kernel::{Kernel, Outcome as CardOutcome};
@@ -60,7 +61,9 @@ impl Terminal {
             chip: card.map(|(kernel, card)| chip(kernel, card)),
             verification: if let Some(tap) = card.and_then(|(_, card)| card.tap) {
                 Verification::of(tap.free_of_signature, tap.free_of_pin, tap.device)
-            } else if card.is_some_and(|(_, card)| card.signature_required) {
+            } else if card.is_some_and(|(_, card)| card.signature_required)
+                || (is_signed_stripe(attempt) && rule.amount != AmountRule::Nothing)
+            {
                 Verification::Signature
             } else if by_code {
                 Verification::Qr
@@ -94,6 +97,7 @@ pub(crate) fn slip_entry(attempt: &Attempt) -> Entry {
         _ if attempt.wallet.is_some() => Entry::Qr,
         Some(WireEntry::Chip) => Entry::Insert,
         Some(WireEntry::Contactless) => Entry::Contactless,
+        Some(WireEntry::Swipe | WireEntry::Fallback) => Entry::Swipe,
         Some(WireEntry::Manual) if typed => Entry::Manual,
         Some(WireEntry::Manual) | None => Entry::None,
     }

@@ -49,13 +49,18 @@ impl Terminal {
     /// Waits for a card, and says how.
     pub(crate) fn wait_with(&mut self, prompt: Prompt) {
         self.step(Step::WaitingCard, State::WaitingCard, prompt, Some(self.settings.deadlines.card));
+        self.want_swipe();
     }
 
     /// How the card is asked for.
     pub(crate) fn card_prompt(&self) -> Prompt {
         match &self.active {
             _ if self.stale_card => Prompt::RemoveCard,
-            Some(active) if self.takes_taps() => active.taps.prompt,
+            Some(active) if self.takes_taps() => match active.taps.prompt {
+                Prompt::TapOrInsertCard if self.takes_swipes() => Prompt::TapInsertOrSwipeCard,
+                prompt => prompt,
+            },
+            _ if self.takes_swipes() => Prompt::InsertOrSwipeCard,
             _ => Prompt::InsertCard,
         }
     }
@@ -120,6 +125,7 @@ impl Terminal {
     /// The card does not answer when it gets power: one that is held badly is asked for once more.
     pub(crate) fn card_is_mute(&mut self) {
         if !self.ask_again(&Verdict::TryAgain(Again::Torn)) {
+            self.chip_failed();
             self.abort(Outcome::Failed, Cause::CardFault);
         }
     }

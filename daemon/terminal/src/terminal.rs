@@ -106,6 +106,8 @@ pub(crate) enum Asked {
     Unseal,
     /// A card's number and expiry, typed.
     CardNumber,
+    /// A card's stripe.
+    Swipe,
     Seal,
     /// The key by which offline sales of a card are counted.
     CardKey,
@@ -171,6 +173,9 @@ pub struct Terminal {
     pub(crate) stale_card: bool,
     /// The same at the contactless reader.
     pub(crate) stale_field: bool,
+    /// When a chip could not be read in the contact reader, by the monotonic clock; `None` once that let a card be
+    /// swiped.
+    pub(crate) chip_failed_at: Option<u64>,
     /// The exchange that ends was under way before the running transaction waited for deliveries.
     pub(crate) stale_try: bool,
     pub(crate) exchange: Option<Exchange>,
@@ -256,6 +261,7 @@ impl Terminal {
             active: None,
             stale_card: false,
             stale_field: false,
+            chip_failed_at: None,
             stale_try: false,
             exchange: None,
             next_exchange: 1,
@@ -434,7 +440,10 @@ impl Terminal {
                     self.reader_lost(slot);
                 }
             }
-            Notice::StripeReader(state) => status.stripe_reader = state,
+            Notice::StripeReader(state) => {
+                status.stripe_reader = state;
+                self.stripe_reader_changed();
+            }
             Notice::PinPad(state) => status.pin_pad = state,
             Notice::Asking(_) => {}
             Notice::PinProgress(digits) => self.pin_progress(digits),

@@ -41,6 +41,6 @@ pub use frame::{Frame, FrameError, Header, HeaderRequirement, Tpdu};
 pub use kind::{Books, Family, Kind};
 pub use message::{Message, MessageBuilder};
 pub use mti::Mti;
-pub use pan::{Pan, Track2};
+pub use pan::{Pan, Track2, Track3};
 pub use profile::Profile;
 pub use totals::{Reconciliation, Side, SideResult, Totals};

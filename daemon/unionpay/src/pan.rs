@@ -65,6 +65,32 @@ impl core::fmt::Debug for Track2 {
     }
 }
 
+/// Track 3 (3磁道), 1 to 104 characters: digits and separators, as field 36 carries it.
+///
+/// `Debug` shows nothing, there is no `Clone`, and the memory is wiped on drop.
+#[derive(PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct Track3(String);
+
+impl Track3 {
+    /// The track of its characters: digits and `=`, without sentinels.
+    pub fn new(characters: &str) -> Option<Self> {
+        let good = |byte: u8| byte.is_ascii_digit() || byte == b'=';
+        let fits = (1..=104).contains(&characters.len()) && characters.bytes().all(good);
+        fits.then(|| Self(characters.to_owned()))
+    }
+
+    /// The characters in clear: for the message and nothing else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Track3 {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Track3(…)")
+    }
+}
+
 /// First six and last four characters, stars between; all stars where there are fewer than 13.
 pub(crate) fn mask(digits: &str) -> String {
     let count = digits.chars().count();
@@ -80,7 +106,8 @@ mod tests {
     fn rule_10_nothing_of_a_card_is_shown() {
         let pan = Pan::new("6228480000000000019").unwrap();
         let track = Track2::new("6228480000000000019=30122010000000000").unwrap();
-        assert_eq!(format!("{pan:?} {track:?}"), "Pan(…) Track2(…)");
+        let third = Track3::new("996228480000000000019=1561560").unwrap();
+        assert_eq!(format!("{pan:?} {track:?} {third:?}"), "Pan(…) Track2(…) Track3(…)");
         assert_eq!(mask(pan.reveal()), "622848*********0019");
         assert_eq!(mask("12345678"), "********");
     }
@@ -94,6 +121,9 @@ mod tests {
         assert!(Track2::new("62284800000000000190=1").is_none(), "twenty digits");
         assert!(Track2::new("6228=30=1").is_none(), "two separators");
         assert!(Track2::new(&format!("6228480000000000019={}", "0".repeat(18))).is_none(), "38 characters");
+        assert!(Track3::new(&"9".repeat(104)).is_some());
+        assert!(Track3::new(&"9".repeat(105)).is_none());
+        assert!(Track3::new("").is_none() && Track3::new("99?").is_none());
     }
 
     #[test]

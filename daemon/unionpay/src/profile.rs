@@ -2,12 +2,14 @@
 
 mod day;
 mod qr;
+mod stripe;
 
 pub use day::{
     ContactlessTags, Downloads, ESignature, Fees, InstalmentLayout, Instalments, SignatureForm,
     SignatureTooLong, TipAmount, Tips,
 };
 pub use qr::{Qr, QrCoding, QrDialect, QrStep, RefundOriginal, ShownCode, ShownPayload, Silence, Wallet};
+pub use stripe::{Fallback, Stripe};
 
 use crate::answer::Answer;
 use crate::field::FieldTable;
@@ -26,6 +28,8 @@ pub struct Profile {
     /// Header of messages with a card, twelve hexadecimal digits: class 61 (chip), software version, terminal status
     /// and 0, sub-version. Default `613100310000`.
     pub card_header: Header,
+    /// Header of messages about a card that was swiped: class 60. Default `603100310000`.
+    pub stripe_header: Header,
     /// Header of messages without a card. Default `603100310000`.
     pub management_header: Header,
 
@@ -87,6 +91,10 @@ pub struct Profile {
     pub field22_contactless_pin: String,
     /// Field 22 of a tapped card or phone without PIN, three digits. Default `072`.
     pub field22_contactless: String,
+    /// Field 22 of a swiped card with PIN, three digits. Default `021`.
+    pub field22_stripe_pin: String,
+    /// Field 22 of a swiped card without PIN, three digits. Default `022`.
+    pub field22_stripe: String,
     /// Field 22 where no card was read, with PIN, three digits. Default `011`.
     pub field22_manual_pin: String,
     /// Field 22 where no card was read, without PIN, three digits. Default `012`.
@@ -148,6 +156,8 @@ pub struct Profile {
     /// Whether phone orders (card number typed on the PIN pad) are offered. Default false.
     pub phone_orders: bool,
 
+    /// Cards that are swiped.
+    pub stripe: Stripe,
     /// Payment in instalments.
     pub instalments: Instalments,
     /// Tips.
@@ -287,6 +297,7 @@ impl Default for Profile {
         Self {
             tpdu: Tpdu([0x60, 0x00, 0x03, 0x00, 0x00]),
             card_header: Header([0x61, 0x31, 0x00, 0x31, 0x00, 0x00]),
+            stripe_header: Header([0x60, 0x31, 0x00, 0x31, 0x00, 0x00]),
             management_header: Header([0x60, 0x31, 0x00, 0x31, 0x00, 0x00]),
             reply_timeout_s: 60,
             connect_timeout_s: 10,
@@ -312,6 +323,8 @@ impl Default for Profile {
             field22_chip: "052".to_owned(),
             field22_contactless_pin: "071".to_owned(),
             field22_contactless: "072".to_owned(),
+            field22_stripe_pin: "021".to_owned(),
+            field22_stripe: "022".to_owned(),
             field22_manual_pin: "011".to_owned(),
             field22_manual: "012".to_owned(),
             organisations: pairs(&ORGANISATIONS),
@@ -345,6 +358,7 @@ impl Default for Profile {
             completion_percent: 115,
             pre_auth_days: 30,
             phone_orders: false,
+            stripe: Stripe::default(),
             instalments: Instalments::default(),
             tips: Tips::default(),
             contactless_tags: ContactlessTags::default(),
@@ -381,14 +395,17 @@ impl Profile {
         let digits =
             |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
         must(self.tpdu.0[0] == 0x60, "tpdu", "must begin with 60")?;
-        for (entry, header) in
-            [("card_header", self.card_header), ("management_header", self.management_header)]
-        {
+        for (entry, header) in [
+            ("card_header", self.card_header),
+            ("stripe_header", self.stripe_header),
+            ("management_header", self.management_header),
+        ] {
             must(header.requirement().nibble() == 0, entry, "the sixth digit belongs to the host: write 0")?;
         }
         must((1..=300).contains(&self.reply_timeout_s), "reply_timeout_s", "must lie in 1 to 300")?;
         must((1..=60).contains(&self.connect_timeout_s), "connect_timeout_s", "must lie in 1 to 60")?;
         must((1..=365).contains(&self.pre_auth_days), "pre_auth_days", "must lie in 1 to 365")?;
+        self.stripe.validate()?;
         self.instalments.validate()?;
         self.tips.validate()?;
         must((100..=999).contains(&self.completion_percent), "completion_percent", "must lie in 100 to 999")?;
@@ -434,6 +451,8 @@ impl Profile {
         must(digits(&self.field22_chip, 3), "field22_chip", "must be three digits")?;
         must(digits(&self.field22_contactless_pin, 3), "field22_contactless_pin", "must be three digits")?;
         must(digits(&self.field22_contactless, 3), "field22_contactless", "must be three digits")?;
+        must(digits(&self.field22_stripe_pin, 3), "field22_stripe_pin", "must be three digits")?;
+        must(digits(&self.field22_stripe, 3), "field22_stripe", "must be three digits")?;
         must(digits(&self.field22_manual_pin, 3), "field22_manual_pin", "must be three digits")?;
         must(digits(&self.field22_manual, 3), "field22_manual", "must be three digits")?;
         must(

@@ -10,7 +10,7 @@ use posd_unionpay::request::{
 };
 use posd_unionpay::{
     Answer, DecodeErrorKind, EncodeError, EncodeErrorKind, Family, Frame, Kind, Message, MessageBuilder,
-    Mismatch, Mti, Pan, Profile, Rejection, Track2, check_answer,
+    Mismatch, Mti, Pan, Profile, Rejection, Track2, Track3, check_answer,
 };
 
 fn identity() -> Identity {
@@ -24,6 +24,7 @@ fn card() -> Card {
         expiry: Some("3012".into()),
         sequence: Some(1),
         track2: Track2::new("6212340000000019D30122010000000000"),
+        track3: None,
         pin_block: Some([0xA5; 8]),
         field55: vec![0x95, 1, 0],
     }
@@ -187,6 +188,71 @@ fn field_22_tells_a_tap_from_a_chip_that_was_inserted() {
         sale.card.pin_block = sale.card.pin_block.filter(|_| pin);
         let message = sent(&sale.build(&Profile::default()).unwrap(), Some(MAC));
         assert_eq!(digits(&message, 22), expected);
+    }
+}
+
+/// A card of which only the stripe was read.
+fn swiped_card(entry: Entry) -> Card {
+    Card {
+        entry,
+        pan: Pan::new("6212340000000019").unwrap(),
+        expiry: Some("3012".into()),
+        sequence: None,
+        track2: Track2::new("6212340000000019=30121200000000000"),
+        track3: Track3::new("996212340000000019=156156000000000000000000000000000000000="),
+        pin_block: Some([0xA5; 8]),
+        field55: vec![],
+    }
+}
+
+/// Reference 1.1: of sale, pre-authorisation and balance inquiry tracks are conditional, of a refund they stand in the
+/// list; what the chip alone gives (23, 55) is conditional everywhere.
+#[test]
+fn swiped_card_sends_its_tracks_and_nothing_of_a_chip() {
+    let profile = Profile::default();
+    let swiped: &[u8] = &[2, 3, 4, 11, 14, 22, 25, 26, 35, 36, 41, 42, 49, 52, 53, 60, 64];
+    for (kind, own) in [
+        (Kind::Sale, &[][..]),
+        (Kind::PreAuth, &[]),
+        (Kind::Instalment, &[]),
+        (Kind::BalanceInquiry, &[]),
+        (Kind::Refund, &[37, 38, 61, 63]),
+    ] {
+        let request = financial(kind, swiped_card(Entry::Swipe)).build(&profile).unwrap();
+        let message = sent(&request, Some(MAC));
+        let mut expected: Vec<u8> = swiped.iter().chain(own).copied().collect();
+        expected.retain(|field| *field != 4 || kind != Kind::BalanceInquiry);
+        expected.sort_unstable();
+        assert_eq!(fields(&message), expected, "{kind}");
+    }
+    let request = financial(Kind::Sale, swiped_card(Entry::Swipe)).build(&profile).unwrap();
+    let message = sent(&request, Some(MAC));
+    assert_eq!(message.bytes(22), Some(&[0x02, 0x10][..]));
+    assert_eq!(digits(&message, 35), "6212340000000019D30121200000000000");
+    let track3 = digits(&message, 36);
+    assert_eq!(track3, "996212340000000019D156156000000000000000000000000000000000D");
+    assert_eq!(&request.frame(Some(MAC)).unwrap()[..11], [0x60, 0, 3, 0, 0, 0x60, 0x31, 0, 0x31, 0, 0]);
+    let mut card = swiped_card(Entry::Swipe);
+    (card.track3, card.pin_block) = (None, None);
+    let message = sent(&financial(Kind::Sale, card).build(&profile).unwrap(), Some(MAC));
+    assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 25, 35, 41, 42, 49, 60, 64]);
+    assert_eq!(digits(&message, 22), "022");
+}
+
+#[test]
+fn fallback_is_told_in_60_5_by_request_and_reversal() {
+    let profile = Profile::default();
+    for (entry, field60) in [(Entry::Swipe, "22000007000500"), (Entry::Fallback, "22000007000520")] {
+        let request = financial(Kind::Sale, swiped_card(entry)).build(&profile).unwrap();
+        let message = sent(&request, Some(MAC));
+        assert_eq!((digits(&message, 22), digits(&message, 60)), ("021".into(), field60.into()));
+        let mut undone = reversal();
+        (undone.entry, undone.card_sequence, undone.field55) = (entry, None, vec![]);
+        let request = undone.build(&profile).unwrap();
+        let message = sent(&request, Some(MAC));
+        assert_eq!((digits(&message, 22), digits(&message, 60)), ("021".into(), field60.into()));
+        assert_eq!(fields(&message), [2, 3, 4, 11, 14, 22, 25, 39, 41, 42, 49, 60, 64], "no track");
+        assert_eq!(request.frame(Some(MAC)).unwrap()[5], 0x60);
     }
 }
 

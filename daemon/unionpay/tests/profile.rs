@@ -40,6 +40,10 @@ fn what_types_do_not_catch_is_named() {
     for (text, entry) in [
         ("tpdu = \"7000030000\"", "tpdu"),
         ("card_header = \"613103310000\"", "card_header"),
+        ("stripe_header = \"603103310000\"", "stripe_header"),
+        ("field22_stripe = \"02\"", "field22_stripe"),
+        ("stripe.fallback.window_s = 0", "stripe.fallback.window_s"),
+        ("stripe.fallback.window_s = 601", "stripe.fallback.window_s"),
         ("reply_timeout_s = 0", "reply_timeout_s"),
         ("connect_timeout_s = 61", "connect_timeout_s"),
         ("reversal_quick_tries = 0", "reversal_quick_tries"),

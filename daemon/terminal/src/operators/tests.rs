@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, sync::Arc};
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) device: Device,
-    attempts: BTreeMap<TransactionId, Attempt>,
+    pub(crate) attempts: BTreeMap<TransactionId, Attempt>,
     rows: Vec<AuditRow>,
 }
 

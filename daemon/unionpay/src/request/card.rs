@@ -2,10 +2,11 @@
 
 use super::{Draft, Identity, Request, field60, in_range};
 use crate::error::{EncodeError, EncodeErrorKind};
+use crate::frame::Header;
 use crate::kind::{Family, Kind, OriginalForm, Row};
 use crate::message::MessageBuilder;
 use crate::mti::Mti;
-use crate::pan::{Pan, Track2};
+use crate::pan::{Pan, Track2, Track3};
 use crate::profile::Profile;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
@@ -18,6 +19,10 @@ pub enum Entry {
     Chip,
     /// Read from the chip, or the phone, held to the contactless reader.
     Contactless,
+    /// Read from the stripe.
+    Swipe,
+    /// Read from the stripe, though the card has a chip: that could not be read (60.5 = 2).
+    Fallback,
     /// Typed, or taken from the records of an original: no card was read.
     Manual,
 }
@@ -32,8 +37,10 @@ pub struct Card {
     pub expiry: Option<String>,
     /// Card sequence number (5F34), 0 to 99.
     pub sequence: Option<u8>,
-    /// The chip's track 2 equivalent (57).
+    /// Track 2 of the stripe, or the chip's equivalent (57).
     pub track2: Option<Track2>,
+    /// Track 3 of the stripe.
+    pub track3: Option<Track3>,
     /// PIN block under the PIN key, from the secure module.
     pub pin_block: Option<[u8; 8]>,
     /// Chip data, from [`crate::field55::build`].
@@ -82,8 +89,8 @@ impl Linked {
 
 /// A transaction's own request (0100, 0200 or 0220): one message for every [`Kind`], by its row.
 ///
-/// Fields 2 3 4 11 14 22 23 25 26 35 37 38 41 42 49 52 53 55 60 61 62 63 64; of these 4, 37, 38, 61 and 63 as the row
-/// says, 14, 23, 35, 55 and 62 only where there is a value, 26, 52 and 53 only with a PIN.
+/// Fields 2 3 4 11 14 22 23 25 26 35 36 37 38 41 42 49 52 53 55 60 61 62 63 64; of these 4, 37, 38, 61 and 63 as the row
+/// says, 14, 23, 35, 36, 55 and 62 only where there is a value, 26, 52 and 53 only with a PIN.
 pub struct Financial {
     /// The transaction type.
     pub kind: Kind,
@@ -152,13 +159,13 @@ impl Financial {
     /// Where a value does not fit its field, or the original is missing.
     pub fn build(&self, profile: &Profile) -> Result<Request, EncodeError> {
         let row = self.kind.row();
-        let mut code = financial_field60(profile, self.kind, self.batch)?;
+        let mut code = financial_field60(profile, self.kind, self.batch, self.card.entry)?;
         if self.allow_partial || profile.field60_always_partial {
             code.push(if self.allow_partial { '1' } else { '0' });
         }
         let card = &self.card;
         let amount = row.amount.then_some(self.amount);
-        draft(profile, row.mti, &self.identity, self.trace, amount).build(|message| {
+        draft(profile, row.mti, &self.identity, self.trace, amount, card.entry).build(|message| {
             put_card(
                 message,
                 profile,
@@ -174,6 +181,9 @@ impl Financial {
             put_bytes(message, 55, &card.field55)?;
             if let Some(track) = &card.track2 {
                 message.put(35, track.reveal())?;
+            }
+            if let Some(track) = &card.track3 {
+                message.put(36, track.reveal())?;
             }
             if let Some(block) = &card.pin_block {
                 message
@@ -259,11 +269,12 @@ impl Reversal {
             return Err(EncodeError::new(39, kind));
         }
         let row = self.kind.row();
-        let mut code = financial_field60(profile, self.kind, self.batch)?;
+        let mut code = financial_field60(profile, self.kind, self.batch, self.entry)?;
         if profile.field60_always_partial {
             code.push('0');
         }
-        draft(profile, Mti::REVERSAL, &self.identity, self.trace, Some(self.amount)).build(|message| {
+        let amount = Some(self.amount);
+        draft(profile, Mti::REVERSAL, &self.identity, self.trace, amount, self.entry).build(|message| {
             put_card(
                 message,
                 profile,
@@ -274,7 +285,7 @@ impl Reversal {
                 self.pin_entered,
             )?;
             put_condition(message, self.kind, self.family)?;
-            put_amount(message, Some(self.amount), self.currency)?;
+            put_amount(message, amount, self.currency)?;
             put_some(message, 14, self.expiry.as_deref())?;
             put_bytes(message, 55, &self.field55)?;
             put_some(message, 38, self.authorisation_code.as_deref())?;
@@ -331,7 +342,7 @@ impl ScriptResult {
         let original = self.original.field61(OriginalForm::TraceAndDate)?;
         let code = field60("00", self.batch, "951")?;
         // The answer has no field 4 (reference 1.1).
-        draft(profile, Mti::SCRIPT_RESULT, &self.identity, self.trace, None).build(|message| {
+        draft(profile, Mti::SCRIPT_RESULT, &self.identity, self.trace, None, self.entry).build(|message| {
             put_card(
                 message,
                 profile,
@@ -358,6 +369,8 @@ pub(super) fn entry_mode(profile: &Profile, entry: Entry, has_pin: bool) -> &str
         (Entry::Chip, false) => &profile.field22_chip,
         (Entry::Contactless, true) => &profile.field22_contactless_pin,
         (Entry::Contactless, false) => &profile.field22_contactless,
+        (Entry::Swipe | Entry::Fallback, true) => &profile.field22_stripe_pin,
+        (Entry::Swipe | Entry::Fallback, false) => &profile.field22_stripe,
         (Entry::Manual, true) => &profile.field22_manual_pin,
         (Entry::Manual, false) => &profile.field22_manual,
     }
@@ -456,10 +469,24 @@ pub(super) fn put_amount(
 }
 
 /// 60.1 to 60.5 of a transaction and its reversal (n13).
-pub(super) fn financial_field60(profile: &Profile, kind: Kind, batch: u32) -> Result<String, EncodeError> {
+pub(super) fn financial_field60(
+    profile: &Profile,
+    kind: Kind,
+    batch: u32,
+    entry: Entry,
+) -> Result<String, EncodeError> {
     in_range(60, batch.into(), 1, 999_999)?;
     let message_kind = if kind == Kind::Tip { &profile.tips.kind } else { kind.row().message_kind };
-    Ok(format!("{}{}0", field60(message_kind, batch, "000")?, profile.read_capability))
+    let condition = if entry == Entry::Fallback { '2' } else { '0' };
+    Ok(format!("{}{}{condition}", field60(message_kind, batch, "000")?, profile.read_capability))
+}
+
+/// The header of a message about a card: its application class tells chips from stripes.
+pub(super) fn header(profile: &Profile, entry: Entry) -> Header {
+    match entry {
+        Entry::Swipe | Entry::Fallback => profile.stripe_header,
+        Entry::Chip | Entry::Contactless | Entry::Manual => profile.card_header,
+    }
 }
 
 fn draft<'a>(
@@ -468,6 +495,7 @@ fn draft<'a>(
     identity: &'a Identity,
     trace: u32,
     amount: Option<u64>,
+    entry: Entry,
 ) -> Draft<'a> {
-    Draft { profile, header: profile.card_header, mti, identity, trace, amount }
+    Draft { profile, header: header(profile, entry), mti, identity, trace, amount }
 }

@@ -4,8 +4,8 @@
 //! stands how it is said.
 
 use super::card::{
-    Entry, Linked, entry_mode, financial_field60, put_amount, put_bytes, put_card, put_condition, put_linked,
-    put_some,
+    Entry, Linked, entry_mode, financial_field60, header, put_amount, put_bytes, put_card, put_condition,
+    put_linked, put_some,
 };
 use super::{Draft, Identity, Request, field60, in_range};
 use crate::error::EncodeError;
@@ -194,7 +194,7 @@ impl ChipRecord {
         in_range(62, self.currency.into(), 1, 999)?;
         let summary = format!("6100{}{:012}{:03}", self.organisation.digits(), self.amount, self.currency);
         let code = field60("00", self.batch, code)?;
-        card_draft(profile, &self.identity, self.trace).build(|message| {
+        card_draft(profile, &self.identity, self.trace, self.entry).build(|message| {
             let mode = entry_mode(profile, self.entry, self.pin_entered);
             message.put(2, self.pan.reveal())?.put(22, mode)?;
             put_sequence(message, self.card_sequence)?;
@@ -257,11 +257,11 @@ impl AdviceAgain {
     /// Where a value does not fit its field, or the original is missing.
     pub fn build(&self, profile: &Profile) -> Result<Request, EncodeError> {
         let row = self.kind.row();
-        let mut code = financial_field60(profile, self.kind, self.batch)?;
+        let mut code = financial_field60(profile, self.kind, self.batch, self.entry)?;
         if profile.field60_always_partial {
             code.push('0');
         }
-        card_draft(profile, &self.identity, self.trace).build(|message| {
+        card_draft(profile, &self.identity, self.trace, self.entry).build(|message| {
             put_card(
                 message,
                 profile,
@@ -328,6 +328,6 @@ fn draft<'a>(profile: &'a Profile, mti: Mti, identity: &'a Identity, trace: u32)
     Draft { profile, header: profile.management_header, mti, identity, trace, amount: None }
 }
 
-fn card_draft<'a>(profile: &'a Profile, identity: &'a Identity, trace: u32) -> Draft<'a> {
-    Draft { header: profile.card_header, ..draft(profile, Mti::UPLOAD, identity, trace) }
+fn card_draft<'a>(profile: &'a Profile, identity: &'a Identity, trace: u32, entry: Entry) -> Draft<'a> {
+    Draft { header: header(profile, entry), ..draft(profile, Mti::UPLOAD, identity, trace) }
 }

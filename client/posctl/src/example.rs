@@ -100,6 +100,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("sim card insert", &["posctl sim card insert", "posctl sim card insert credit"]),
     ("sim card remove", &["posctl sim card remove"]),
     ("sim card tap", &["posctl sim card tap", "posctl sim card tap phone", "posctl sim card tap --torn 3"]),
+    ("sim card swipe", &["posctl sim card swipe", "posctl sim card swipe chip"]),
     ("sim card collide", &["posctl sim card collide"]),
     ("sim card leave", &["posctl sim card leave"]),
     ("sim pin", &["posctl sim pin 1234", "posctl sim pin cancel"]),

@@ -78,9 +78,8 @@ enum Device {
 enum Card {
     /// Insert one.
     Insert {
-        /// `debit`, `credit`, `offline-pin`, `enciphered-pin`, `combined` (CDA), `combo`, `confirm` or `offline` (one that
-        /// is sold to offline); the same as
-        /// before where absent.
+        /// `debit`, `credit`, `offline-pin`, `enciphered-pin`, `combined` (CDA), `combo`, `confirm`, `mute` (its
+        /// chip is broken) or `offline` (one that is sold to offline); the same as before where absent.
         profile: Option<String>,
     },
     /// Take it out.
@@ -93,6 +92,12 @@ enum Card {
         /// It is taken away too early: at the command of that number; at 0 it does not answer at all.
         #[arg(long, value_parser = clap::value_parser!(u8).range(0..=100))]
         torn: Option<u8>,
+    },
+    /// Draw one through the stripe reader, while that is asked for.
+    Swipe {
+        /// `stripe` (one without a chip), `no-pin` (the same, with a PIN as its holder likes), `chip` or `damaged`;
+        /// `stripe` where absent.
+        profile: Option<String>,
     },
     /// Hold two to the contactless reader at once.
     Collide,
@@ -175,6 +180,9 @@ pub(crate) fn run(arguments: &Arguments, voice: Voice) -> Result<String, String>
                 command["torn"] = json!(torn);
             }
             devices(command)
+        }
+        Device::Card { action: Card::Swipe { profile } } => {
+            devices(json!({"card": "swipe", "profile": profile}))
         }
         Device::Card { action: Card::Collide } => devices(json!({"card": "collide"})),
         Device::Card { action: Card::Leave } => devices(json!({"card": "leave"})),

@@ -15,4 +15,4 @@ pub mod printer;
 pub mod scanner;
 mod stack;
 
-pub use stack::{OFFLINE, Options, Stack, StackError, profile};
+pub use stack::{OFFLINE, Options, STRIPE, Stack, StackError, profile};

@@ -2,7 +2,7 @@
 //! `demo` shows what the terminal does.
 
 use clap::{Parser, Subcommand};
-use posd_simulator::{OFFLINE, Options, Stack, demo, module};
+use posd_simulator::{OFFLINE, Options, STRIPE, Stack, demo, module, profile};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -53,7 +53,12 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
         })?,
         Command::Run => {
             let directory = tempfile::Builder::new().prefix("posd-").tempdir()?;
-            let options = Options { auto: true, posd: OFFLINE.to_owned(), ..Options::default() };
+            let options = Options {
+                auto: true,
+                posd: OFFLINE.to_owned(),
+                profile: format!("{STRIPE}\n{}", profile(3)),
+                ..Options::default()
+            };
             let stack = Stack::start(directory.path(), &options)?;
             let mut out = io::stdout();
             writeln!(out, "The simulated terminal runs. In another window:\n")?;

@@ -48,6 +48,9 @@ pub fn profile(reply_timeout_s: u16) -> String {
     format!("reply_timeout_s = {reply_timeout_s}\nconnect_timeout_s = 2\nparameters_flag = true\n{QR}")
 }
 
+/// Cards are swiped, those with a chip soon after one could not be read: a line that goes before the rest of a profile.
+pub const STRIPE: &str = "stripe = { accepted = true, fallback = { window_s = 60 } }";
+
 /// What may be sold while the host cannot be reached: a line of `posd.toml`.
 pub const OFFLINE: &str =
     "offline = { amount = 10000, total = 25000, count = 3, hours = 24, brands = [\"CUP\"] }";

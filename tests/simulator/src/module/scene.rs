@@ -2,6 +2,7 @@
 //! out is seen by the reader, a prompt on the pad by the person.
 
 mod field;
+mod stripe;
 
 use crate::{module::OPERATORS, printer::PaperPrinter, scanner::LineScanner};
 use field::{Field, FieldReader};
@@ -17,6 +18,7 @@ use std::{
     rc::Rc,
     time::{Duration, Instant},
 };
+use stripe::{Stripe, SwipeReader};
 use zeroize::Zeroizing;
 
 /// How long simulated people take to react, and from one key to the next, unless they are told another pace.
@@ -48,8 +50,11 @@ enum Customer {
 pub(super) struct Scene {
     card: Card,
     inserted: bool,
+    /// Its chip is broken: it does not answer.
+    mute: bool,
     reader: VecDeque<ReaderEvent>,
     field: Field,
+    stripe: Stripe,
     pad: VecDeque<PadEvent>,
     acts: Vec<(Instant, Act)>,
     /// What the customer does at a PIN prompt.
@@ -92,8 +97,10 @@ pub(super) fn stage(
     let mut scene = Scene {
         card: Card::new(Profile::debit()),
         inserted: false,
+        mute: false,
         reader: VecDeque::from([ReaderEvent::State(DeviceState::Ready)]),
         field: Field::new(),
+        stripe: Stripe::new(),
         pad: VecDeque::from([PadEvent::State(DeviceState::Ready)]),
         acts: Vec::new(),
         customer: Customer::Types("1234".to_owned()),
@@ -118,7 +125,7 @@ pub(super) fn stage(
     let readers = Readers {
         contact: Reader(scene.clone()),
         contactless: Some(FieldReader(scene.clone())),
-        stripe: None,
+        stripe: Some(Box::new(SwipeReader(scene.clone()))),
     };
     (readers, Pad(scene.clone()), Person(scene))
 }
@@ -243,13 +250,13 @@ impl Scene {
     }
 }
 
-const PROFILES: [&str; 8] =
-    ["debit", "credit", "offline-pin", "enciphered-pin", "combined", "combo", "confirm", "offline"];
+const PROFILES: [&str; 9] =
+    ["debit", "mute", "credit", "offline-pin", "enciphered-pin", "combined", "combo", "confirm", "offline"];
 
-/// A card of the shelf; `confirm` is a debit card that asks to be confirmed, `offline` one that counts no offline sales.
+/// A card of the shelf; `mute` is a debit card with a broken chip, `confirm` is a debit card that asks to be confirmed, `offline` one that counts no offline sales.
 fn profile(name: &str) -> Option<Profile> {
     match name {
-        "debit" => Some(Profile::debit()),
+        "debit" | "mute" => Some(Profile::debit()),
         "credit" => Some(Profile::credit()),
         "offline-pin" => Some(Profile::offline_pin()),
         "enciphered-pin" => Some(Profile::enciphered_pin()),
@@ -292,7 +299,11 @@ impl Person {
     pub(super) fn next(&self) -> Option<Instant> {
         let scene = self.0.borrow();
         // What was done at once, such as keys for a second prompt, waits to be heard: no descriptor tells of it.
-        if !scene.pad.is_empty() || !scene.reader.is_empty() || !scene.field.events.is_empty() {
+        let heard = scene.pad.is_empty()
+            && scene.reader.is_empty()
+            && scene.field.events.is_empty()
+            && scene.stripe.events.is_empty();
+        if !heard {
             return Some(Instant::now());
         }
         scene.acts.first().map(|(at, _)| *at)
@@ -329,15 +340,19 @@ impl Person {
                             return json!({"error": format!("a card is one of {}", PROFILES.join(", "))});
                         };
                         let pin = command.get("pin").and_then(Value::as_str).unwrap_or("1234").to_owned();
+                        scene.mute = name == "mute";
                         scene.card = Card::new(Profile { pin, ..profile });
                     }
                     scene.insert();
                 }
                 "remove" => scene.remove(),
                 "tap" => return scene.field.tap(command),
+                "swipe" => return scene.stripe.swipe(command),
                 "collide" => scene.field.collide(),
                 "leave" => scene.field.leave(),
-                _ => return json!({"error": "a card is inserted, removed or tapped, or collides, or leaves"}),
+                _ => {
+                    return json!({"error": "a card is inserted, removed, tapped or swiped, or collides, or leaves"});
+                }
             }
             return done;
         }
@@ -411,6 +426,11 @@ impl Person {
             scene.field.set_state(state);
             return done;
         }
+        if let Some(state) = command.get("stripe-reader") {
+            let Some(state) = device_state(state) else { return json!({"error": STATES_WANTED}) };
+            scene.stripe.set_state(state);
+            return done;
+        }
         if let Some(state) = command.get("pad") {
             let Some(state) = device_state(state) else { return json!({"error": STATES_WANTED}) };
             scene.pad_state = state;
@@ -434,7 +454,7 @@ impl Person {
             let Scene { inserted, powered, prompting, .. } = *scene;
             return json!({"inserted": inserted, "powered": powered, "prompting": prompting});
         }
-        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, reader, contactless, pad, pace, slips, certificate or devices"})
+        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, reader, contactless, stripe-reader, pad, pace, slips, certificate or devices"})
     }
 }
 
@@ -452,7 +472,11 @@ impl CardReader for Reader {
         // The terminal has begun again with a card that its customer was about to take out.
         scene.acts.retain(|(_, act)| !matches!(act, Act::Remove));
         scene.powered = scene.inserted;
-        if scene.inserted { Ok(scene.card.reset()) } else { Err(CardFault::NoCard) }
+        match scene.inserted {
+            true if scene.mute => Err(CardFault::Mute),
+            true => Ok(scene.card.reset()),
+            false => Err(CardFault::NoCard),
+        }
     }
 
     fn power_off(&mut self) {

@@ -33,6 +33,7 @@ mod secrets;
 mod service;
 mod settlement;
 mod signature;
+mod swipe;
 mod tap;
 mod till;
 mod tips;

@@ -26,7 +26,10 @@ const TABLE: [Row; 11] = [
     ),
     (
         "a method that the terminal does not support was not performed (Book 4 §6.3.4.5; tests/unverified.md)",
-        |_, ours, theirs| ours.cvm == [0x3F, 0, 1] && theirs.cvm != ours.cvm && ours.tvr == theirs.tvr,
+        |_, ours, theirs| {
+            let failed = |played: &Played| played.cvm.last() == Some(&1);
+            ours.cvm != theirs.cvm && failed(ours) && failed(theirs) && ours.tvr == theirs.tvr
+        },
     ),
     (
         "of PIN and signature, the signature's result is not known yet (Book 4 §6.3.4.5, check 43)",

@@ -3,10 +3,10 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-# Debian packages: to build, to test with other clients and a virtual card reader, to count system calls, to
-# draw receipts.
+# Debian packages: to build, to test with other clients, a virtual card reader and another SM4, to count system calls,
+# to draw receipts.
 PACKAGES := build-essential pkg-config libsqlite3-dev libpcsclite-dev libudev-dev dbus python3-dbus python3-gi \
-	libglib2.0-bin pcscd vsmartcard-vpcd umockdev strace fonts-wqy-zenhei
+	libglib2.0-bin pcscd vsmartcard-vpcd umockdev openssl strace fonts-wqy-zenhei
 
 .PHONY: all setup build demo run test check soak bench audit clean
 

@@ -188,8 +188,11 @@ impl Link {
             cipher: encipher(&master, &key),
             check_value: encipher(&key, &[0; 8])[..4].to_vec(),
         };
-        let keys =
-            Request::LoadWorkKeys { pin_key: key(*b"the pin work key"), mac_key: key(*b"The Mac Work Key") };
+        let keys = Request::LoadWorkKeys {
+            algorithm: KeyAlgorithm::TripleDes,
+            pin_key: key(*b"the pin work key"),
+            mac_key: key(*b"The Mac Work Key"),
+        };
         assert!(matches!(self.ask(keys), Reply::Done));
     }
 

@@ -111,7 +111,7 @@ impl Core {
 
     /// Takes a component of a custodian who has shown who he is.
     fn component(&mut self, custodian: String, component: Held<16>, check_value: [u8; 3], now: u64) {
-        let own = crypto::check_value(&component[..]);
+        let own = crypto::check_value(self.settings.algorithm, &component[..]);
         if !own.is_some_and(|own| bool::from(own[..].ct_eq(&check_value[..]))) {
             return self.answer(KeyReply::Refused(KeyRefusal::CheckFailed));
         }
@@ -126,14 +126,17 @@ impl Core {
         for (byte, other) in master.iter_mut().zip(first.component.iter()) {
             *byte ^= other;
         }
-        // Parity bits count for nothing in DES, so they do not make two halves differ.
+        // Parity bits count for nothing in DES, so they do not make two halves differ. No SM4 key drawn by lot has two
+        // halves alike either.
         let weak = (0..8).all(|index| (master[index] ^ master[index + 8]) & 0xFE == 0);
-        let Some(check_value) = crypto::check_value(&master[..]).filter(|_| !weak) else {
+        let Some(check_value) = crypto::check_value(self.settings.algorithm, &master[..]).filter(|_| !weak)
+        else {
             return self.answer(KeyReply::Refused(KeyRefusal::WeakKey));
         };
         // Work keys came under the old master key and fall with it; sealed data stays readable.
         let mut keys = self.keys.clone();
         keys.master = Some(master);
+        keys.algorithm = self.settings.algorithm;
         zeroize::Zeroize::zeroize(&mut keys.pin);
         zeroize::Zeroize::zeroize(&mut keys.mac);
         let keys = self.keys_with_data_key(keys);

@@ -150,6 +150,7 @@ impl Core {
 
     /// Devices and keys as they stand.
     pub fn status(&self) -> Status {
+        let check_value = |key: &[u8]| crypto::check_value(self.keys.algorithm, key);
         Status {
             reader: self.contact.state,
             contactless: self.contactless.state,
@@ -158,9 +159,9 @@ impl Core {
             card_present: self.contact.card_present,
             card_in_field: self.contactless.card_present,
             storage_key: self.can_store(),
-            master_key: self.keys.master.as_ref().and_then(|key| crypto::check_value(key)),
-            pin_key: self.keys.pin.as_ref().and_then(|key| crypto::check_value(key)),
-            mac_key: self.keys.mac.as_ref().and_then(|key| crypto::check_value(key)),
+            master_key: self.keys.master.as_ref().and_then(|key| check_value(key)),
+            pin_key: self.keys.pin.as_ref().and_then(|key| check_value(key)),
+            mac_key: self.keys.mac.as_ref().and_then(|key| check_value(key)),
         }
     }
 
@@ -348,11 +349,11 @@ impl Core {
                 }
                 self.reply(id, Reply::Done);
             }
-            Request::LoadWorkKeys { pin_key, mac_key } => {
+            Request::LoadWorkKeys { algorithm, pin_key, mac_key } => {
                 if !self.can_store() {
                     return self.refuse(id, Refusal::NoStorageKey);
                 }
-                match self.keys.with_work_keys(&pin_key, &mac_key) {
+                match self.keys.with_work_keys(algorithm, &pin_key, &mac_key) {
                     Ok(keys) => self.save(keys, Then::WorkKeys(id)),
                     Err(refusal) => self.refuse(id, refusal),
                 }
@@ -395,6 +396,7 @@ impl Core {
             return Err(Refusal::Malformed);
         }
         let key = self.keys.mac.as_ref().ok_or(Refusal::KeyMissing)?;
+        self.keys.must_be(algorithm.key_algorithm())?;
         crypto::mac(algorithm, key, input).ok_or(Refusal::KeyMissing)
     }
 
@@ -627,14 +629,12 @@ impl Core {
                 self.reply(id, Reply::OnlinePin(OnlinePin::Bypassed));
             }
             Purpose::OnlinePin { id, pan } => {
-                let block = crypto::pin_block_format_0(digits, pan.expose());
-                let cipher = self.keys.pin.as_ref().and_then(|key| crypto::Cipher::new(key));
-                let reply = match (block, cipher) {
-                    (Some(block), Some(cipher)) => {
-                        Reply::OnlinePin(OnlinePin::Entered(cipher.encrypt(*block)))
-                    }
-                    (None, _) => Reply::Refused(Refusal::Malformed),
-                    (_, None) => Reply::Refused(Refusal::KeyMissing),
+                let block =
+                    |key: &Vec<u8>| crypto::online_pin_block(self.keys.algorithm, key, digits, pan.expose());
+                let reply = match self.keys.pin.as_ref().map(block) {
+                    Some(Some(block)) => Reply::OnlinePin(OnlinePin::Entered(block)),
+                    Some(None) => Reply::Refused(Refusal::Malformed),
+                    None => Reply::Refused(Refusal::KeyMissing),
                 };
                 self.reply(id, reply);
             }

@@ -1,4 +1,4 @@
-//! The algorithms: DES and 3DES, check values, MAC, PIN blocks, AES-256-GCM. No state.
+//! The algorithms: DES and 3DES, SM4, check values, MAC, PIN blocks, AES-256-GCM. No state.
 
 use aes_gcm::{
     Aes256Gcm,
@@ -8,8 +8,9 @@ use des::{
     Des, TdesEde3,
     cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt},
 };
-use posd_vault_protocol::MacAlgorithm;
+use posd_vault_protocol::{KeyAlgorithm, MacAlgorithm};
 use sha2::{Digest as _, Sha256};
+use sm4::Sm4;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -56,103 +57,180 @@ impl Cipher {
         block.into()
     }
 
-    /// Deciphers whole blocks in ECB mode; a trailing part of a block is ignored.
-    pub(crate) fn decrypt_ecb(&self, cipher: &[u8]) -> Zeroizing<Vec<u8>> {
-        let mut clear = Zeroizing::new(Vec::with_capacity(cipher.len()));
-        for block in cipher.as_chunks::<8>().0 {
-            clear.extend_from_slice(&self.decrypt(*block));
-        }
-        clear
-    }
-
     /// CBC with a zero vector over zero-padded data: the last cipher block.
     fn cbc(&self, data: &[u8]) -> [u8; 8] {
         blocks(data).fold([0; 8], |chain, block| self.encrypt(xor(chain, block)))
     }
 }
 
-fn xor(mut a: [u8; 8], b: [u8; 8]) -> [u8; 8] {
+/// SM4 (GB/T 32907) of one block.
+fn sm4_encrypt(cipher: &Sm4, block: [u8; 16]) -> [u8; 16] {
+    let mut block = Array::from(block);
+    cipher.encrypt_block(&mut block);
+    block.into()
+}
+
+fn sm4_decrypt(cipher: &Sm4, block: [u8; 16]) -> [u8; 16] {
+    let mut block = Array::from(block);
+    cipher.decrypt_block(&mut block);
+    block.into()
+}
+
+fn xor<const N: usize>(mut a: [u8; N], b: [u8; N]) -> [u8; N] {
     for (a, b) in a.iter_mut().zip(b) {
         *a ^= b;
     }
     a
 }
 
-fn blocks(data: &[u8]) -> impl Iterator<Item = [u8; 8]> {
-    data.chunks(8).map(|part| {
-        let mut block = [0; 8];
+/// The data in blocks, the last filled up with zeros.
+fn blocks<const N: usize>(data: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    data.chunks(N).map(|part| {
+        let mut block = [0; N];
         block[..part.len()].copy_from_slice(part);
         block
     })
 }
 
 /// Upper-case hexadecimal digits, as the MAC rules want them.
-fn hex(bytes: &[u8; 8]) -> [u8; 16] {
-    let mut text = [0; 16];
-    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-        *pair = [b"0123456789ABCDEF"[usize::from(byte >> 4)], b"0123456789ABCDEF"[usize::from(byte & 15)]];
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|nibble| b"0123456789ABCDEF"[usize::from(nibble)]);
+    bytes.iter().flat_map(digits).collect()
+}
+
+/// Deciphers whole blocks in ECB mode; a trailing part of a block is ignored.
+fn ecb<const N: usize>(cipher: &[u8], decrypt: impl Fn([u8; N]) -> [u8; N]) -> Zeroizing<Vec<u8>> {
+    let mut clear = Zeroizing::new(Vec::with_capacity(cipher.len()));
+    for block in cipher.as_chunks::<N>().0 {
+        clear.extend_from_slice(&decrypt(*block));
     }
-    text
+    clear
 }
 
-fn first_half(text: [u8; 16]) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = text;
-    [a, b, c, d, e, f, g, h]
+/// Deciphers a work key under the master key, in ECB mode; `None` for a master key of impossible length.
+pub(crate) fn unwrap_key(
+    algorithm: KeyAlgorithm,
+    master: &[u8],
+    cipher: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    Some(match algorithm {
+        KeyAlgorithm::TripleDes => {
+            let master = Cipher::new(master)?;
+            ecb(cipher, |block| master.decrypt(block))
+        }
+        KeyAlgorithm::Sm4 => {
+            let master = Sm4::new_from_slice(master).ok()?;
+            ecb(cipher, |block| sm4_decrypt(&master, block))
+        }
+    })
 }
 
-fn second_half(text: [u8; 16]) -> [u8; 8] {
-    let [.., a, b, c, d, e, f, g, h] = text;
-    [a, b, c, d, e, f, g, h]
+/// The first eight bytes of one block of zeros, 8 bytes with 3DES and 16 with SM4, enciphered under the key; `None` for a
+/// key of impossible length.
+fn whole_check_value(algorithm: KeyAlgorithm, key: &[u8]) -> Option<[u8; 8]> {
+    match algorithm {
+        KeyAlgorithm::TripleDes => Some(Cipher::new(key)?.encrypt([0; 8])),
+        KeyAlgorithm::Sm4 => {
+            sm4_encrypt(&Sm4::new_from_slice(key).ok()?, [0; 16]).first_chunk::<8>().copied()
+        }
+    }
 }
 
-/// The first three bytes of zeros enciphered under the key; `None` for a key of impossible length.
-pub(crate) fn check_value(key: &[u8]) -> Option<[u8; 3]> {
-    let [a, b, c, ..] = Cipher::new(key)?.encrypt([0; 8]);
+/// The first three bytes of the key's check value; `None` for a key of impossible length.
+pub(crate) fn check_value(algorithm: KeyAlgorithm, key: &[u8]) -> Option<[u8; 3]> {
+    let [a, b, c, ..] = whole_check_value(algorithm, key)?;
     Some([a, b, c])
 }
 
 /// Whether every byte of `given` (3 to 8) agrees with the key's check value. Constant time.
-pub(crate) fn check_value_fits(key: &[u8], given: &[u8]) -> bool {
-    let Some(cipher) = Cipher::new(key) else { return false };
-    let whole = cipher.encrypt([0; 8]);
+pub(crate) fn check_value_fits(algorithm: KeyAlgorithm, key: &[u8], given: &[u8]) -> bool {
+    let Some(whole) = whole_check_value(algorithm, key) else { return false };
     (3..=8).contains(&given.len()) && bool::from(whole[..given.len()].ct_eq(given))
 }
 
 /// Field 64. `None` for a key of impossible length.
 pub(crate) fn mac(algorithm: MacAlgorithm, key: &[u8], input: &[u8]) -> Option<[u8; 8]> {
-    let cipher = Cipher::new(key)?;
-    let result = match algorithm {
-        // reference/unionpay-8583.md §3.1
+    let [a, b, c, d] = match algorithm {
         MacAlgorithm::UnionPayEcb => {
-            let folded = hex(&blocks(input).fold([0; 8], xor));
-            cipher.encrypt(xor(cipher.encrypt(first_half(folded)), second_half(folded)))
+            let cipher = Cipher::new(key)?;
+            unionpay_mac(input, |block: [u8; 8]| cipher.encrypt(block))?
+        }
+        MacAlgorithm::UnionPaySm4 => {
+            let cipher = Sm4::new_from_slice(key).ok()?;
+            unionpay_mac(input, |block: [u8; 16]| sm4_encrypt(&cipher, block))?
         }
         // X9.9 with a single key; X9.19 (ISO 9797-1 algorithm 3) with a double one.
-        MacAlgorithm::X919 => match key.len() {
-            8 => cipher.cbc(input),
-            _ => {
-                let left = Cipher::new(&key[..8])?;
-                let right = Cipher::new(&key[8..16])?;
-                left.encrypt(right.decrypt(left.cbc(input)))
-            }
-        },
+        MacAlgorithm::X919 => {
+            let result = match key.len() {
+                8 => Cipher::new(key)?.cbc(input),
+                _ => {
+                    let left = Cipher::new(key.get(..8)?)?;
+                    let right = Cipher::new(key.get(8..16)?)?;
+                    left.encrypt(right.decrypt(left.cbc(input)))
+                }
+            };
+            *result.first_chunk()?
+        }
     };
-    Some(first_half(hex(&result)))
+    hex(&[a, b, c, d]).try_into().ok()
+}
+
+/// The POS centre's MAC (reference/unionpay-8583.md §3.1): the first four bytes of the result.
+fn unionpay_mac<const N: usize>(input: &[u8], encrypt: impl Fn([u8; N]) -> [u8; N]) -> Option<[u8; 4]> {
+    let folded = hex(&blocks(input).fold([0; N], xor));
+    let [first, second] = *folded.as_chunks().0 else { return None };
+    encrypt(xor(encrypt(first), second)).first_chunk().copied()
+}
+
+/// Field 52: the PIN block bound to the account number, enciphered. `None` where the key or a number has an impossible
+/// length.
+pub(crate) fn online_pin_block(
+    algorithm: KeyAlgorithm,
+    key: &[u8],
+    digits: &[u8],
+    pan: &str,
+) -> Option<Vec<u8>> {
+    let block = pin_block_format_0(digits, pan)?;
+    Some(match algorithm {
+        KeyAlgorithm::TripleDes => Cipher::new(key)?.encrypt(*block).to_vec(),
+        KeyAlgorithm::Sm4 => {
+            sm4_encrypt(&Sm4::new_from_slice(key).ok()?, *pin_block_16(digits, pan)?).to_vec()
+        }
+    })
+}
+
+/// The clear PIN block of 16 bytes for SM4: the PIN field filled up with F, XOR the account number with zeros before it.
+/// The rule is that of one published example, see `tests/unverified.md`.
+fn pin_block_16(digits: &[u8], pan: &str) -> Option<Zeroizing<[u8; 16]>> {
+    let mut block = Zeroizing::new([0xFF; 16]);
+    block[..8].copy_from_slice(&pin_field(0x00, digits)?[..]);
+    for (byte, pan) in block[10..].iter_mut().zip(pan_part(pan)?) {
+        *byte ^= pan;
+    }
+    Some(block)
 }
 
 /// The clear PIN block of ISO 9564 format 0. `digits` are 0 to 9, 4 to 12 of them; `pan` is 13 to 19 decimal digits.
 pub(crate) fn pin_block_format_0(digits: &[u8], pan: &str) -> Option<Block> {
     let mut block = pin_field(0x00, digits)?;
+    for (byte, pan) in block[2..].iter_mut().zip(pan_part(pan)?) {
+        *byte ^= pan;
+    }
+    Some(block)
+}
+
+/// The twelve digits left of the check digit, packed.
+fn pan_part(pan: &str) -> Option<[u8; 6]> {
     let pan = pan.as_bytes();
     if !(13..=19).contains(&pan.len()) || !pan.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    // The twelve digits left of the check digit.
-    let part = &pan[pan.len() - 13..pan.len() - 1];
-    for (byte, pair) in block[2..].iter_mut().zip(part.chunks_exact(2)) {
-        *byte ^= (pair[0] - b'0') << 4 | (pair[1] - b'0');
+    let digits = &pan[pan.len() - 13..pan.len() - 1];
+    let mut part = [0; 6];
+    for (byte, pair) in part.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = (pair[0] - b'0') << 4 | (pair[1] - b'0');
     }
-    Some(block)
+    Some(part)
 }
 
 /// The PIN block of ISO 9564 format 2, as VERIFY carries it (EMV Book 3 §6.5.12).
@@ -240,6 +318,7 @@ pub(crate) fn open(key: &[u8], header: &[u8], bound: &[u8], sealed: &[u8]) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use KeyAlgorithm::TripleDes;
 
     fn bytes(hex: &str) -> Vec<u8> {
         crate::tests::bytes(hex)
@@ -275,15 +354,16 @@ mod tests {
 
     #[test]
     fn vector_wk_1_unwraps_and_checks() {
-        let master = Cipher::new(&bytes("CA5D92598DCA48CE8A4C76361A9269E9")).unwrap();
-        let pin = master.decrypt_ecb(&bytes("6701EAD6A9AD51E51AA406E2C27FCFA9"));
+        let master = bytes("CA5D92598DCA48CE8A4C76361A9269E9");
+        let unwrapped = |cipher| unwrap_key(TripleDes, &master, &bytes(cipher)).unwrap();
+        let pin = unwrapped("6701EAD6A9AD51E51AA406E2C27FCFA9");
         assert_eq!(pin[..], bytes("807A23AD32B36D457AE91FDF927570EA"));
-        assert!(check_value_fits(&pin, &bytes("8D0A74B8C5EF66C6")));
-        assert!(!check_value_fits(&pin, &bytes("8D0A74B9")));
-        assert!(!check_value_fits(&pin, &bytes("8D0A")));
-        let mac = master.decrypt_ecb(&bytes("B651F9E9BACE9AE1"));
+        assert!(check_value_fits(TripleDes, &pin, &bytes("8D0A74B8C5EF66C6")));
+        assert!(!check_value_fits(TripleDes, &pin, &bytes("8D0A74B9")));
+        assert!(!check_value_fits(TripleDes, &pin, &bytes("8D0A")));
+        let mac = unwrapped("B651F9E9BACE9AE1");
         assert_eq!(mac[..], bytes("5BB5C72CD00B7338"));
-        assert!(check_value_fits(&mac, &bytes("AB7153CA985B10C2")));
+        assert!(check_value_fits(TripleDes, &mac, &bytes("AB7153CA985B10C2")));
     }
 
     #[test]
@@ -318,6 +398,77 @@ mod tests {
              000702000430303030",
         );
         assert_eq!(Cipher::new(&key).unwrap().cbc(&input)[..], bytes("23d628cf6063ad4e"));
+    }
+
+    #[test]
+    fn vector_sm4_of_gb_t_32907() {
+        let block = <[u8; 16]>::try_from(bytes("0123456789ABCDEFFEDCBA9876543210")).unwrap();
+        let cipher = Sm4::new_from_slice(&block).unwrap();
+        let result = sm4_encrypt(&cipher, block);
+        assert_eq!(result[..], bytes("681EDF34D206965E86B3E94F536E4246"));
+        assert_eq!(sm4_decrypt(&cipher, result), block);
+        // The same a million times over, the standard's second example.
+        let result = (0..1_000_000).fold(block, |block, _| sm4_encrypt(&cipher, block));
+        assert_eq!(result[..], bytes("595298C7C6FD271F0402F804C33D3F66"));
+    }
+
+    /// OpenSSL, an implementation of its own, on 1,000 blocks under five keys.
+    #[test]
+    fn sm4_agrees_with_openssl() {
+        use std::{
+            io::Write,
+            process::{Command, Stdio},
+        };
+        // Any fixed numbers do: this is Knuth's generator, whose upper bytes are taken.
+        let mut state = 32_907_u64;
+        let mut random = move || -> [u8; 16] {
+            std::array::from_fn(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state.to_be_bytes()[0]
+            })
+        };
+        for _ in 0..5 {
+            let key = random();
+            let clear: Vec<[u8; 16]> = std::iter::repeat_with(&mut random).take(200).collect();
+            let mut openssl = Command::new("openssl")
+                .args(["enc", "-sm4-ecb", "-nopad", "-K", str::from_utf8(&hex(&key)).unwrap()])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // 3,200 bytes, less than a pipe holds.
+            openssl.stdin.take().unwrap().write_all(clear.as_flattened()).unwrap();
+            let output = openssl.wait_with_output().unwrap();
+            assert!(output.status.success());
+            let cipher = Sm4::new_from_slice(&key).unwrap();
+            let own: Vec<[u8; 16]> = clear.iter().map(|block| sm4_encrypt(&cipher, *block)).collect();
+            assert_eq!(output.stdout, own.as_flattened());
+            assert_eq!(
+                unwrap_key(KeyAlgorithm::Sm4, &key, &output.stdout).unwrap()[..],
+                *clear.as_flattened()
+            );
+        }
+    }
+
+    #[test]
+    fn vector_mac_sm4() {
+        let input = b"6000112018111411003020170930101010120171025000755000000005553";
+        let key = bytes("12345678901234567890123456789012");
+        assert_eq!(blocks(input).fold([0; 16], xor)[..], bytes("02000202030004060106020403343734"));
+        assert_eq!(mac(MacAlgorithm::UnionPaySm4, &key, input).unwrap(), *b"1E80F373");
+        assert_eq!(mac(MacAlgorithm::UnionPaySm4, &key[..8], input), None);
+    }
+
+    /// A published example of a bank's SM4 keypad: master key, work key with check value, PIN block.
+    #[test]
+    fn vector_sm4_keypad() {
+        let master = bytes("1234567890ABCDEFABCDEF0987654321");
+        let cipher = bytes("3D66234C49E4296FF9C78D8BACBD6A76");
+        let key = unwrap_key(KeyAlgorithm::Sm4, &master, &cipher).unwrap();
+        assert!(check_value_fits(KeyAlgorithm::Sm4, &key, &bytes("861E83E31FAEBF10")));
+        assert!(!check_value_fits(KeyAlgorithm::Sm4, &key, &bytes("861E83E2")));
+        let block = pin_block_16(&[1, 2, 3, 6, 5, 4], "6230606601007726888").unwrap();
+        assert_eq!(block[..], bytes("06123654FFFFFFFFFFFF99FEFF88D977"));
     }
 
     #[test]

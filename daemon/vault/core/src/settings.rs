@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use posd_vault_protocol::KeyAlgorithm;
+
 use crate::{
     Operator,
     password::{Cost, Hash},
 };
 
-/// The people whom the vault knows. Built by [`Settings::new`].
+/// The people whom the vault knows, and what the next master key is for. Built by [`Settings::new`].
 #[derive(Default)]
 pub struct Settings {
     /// Hashes in PHC form, checked; only a first start looks at them.
     pub(crate) operators: BTreeMap<Operator, String>,
     pub(crate) custodians: BTreeMap<String, Hash>,
     pub(crate) cost: Cost,
+    pub(crate) algorithm: KeyAlgorithm,
 }
 
 /// Why the configuration's people cannot be used.
@@ -60,7 +63,15 @@ impl Settings {
             operators: operators.into_iter().map(operator).collect::<Result<_, _>>()?,
             custodians: custodians.into_iter().map(custodian).collect::<Result<_, _>>()?,
             cost: Cost::default(),
+            algorithm: KeyAlgorithm::default(),
         })
+    }
+
+    /// What a terminal master key that is loaded from now on is for, and so how check values of its components are made.
+    /// A key that is loaded keeps its own. Without it, 3DES.
+    #[must_use]
+    pub fn with_algorithm(self, algorithm: KeyAlgorithm) -> Settings {
+        Settings { algorithm, ..self }
     }
 
     /// Makes new passwords' hashes cheap, where all passwords are public: a simulated terminal. `memory` in KiB.

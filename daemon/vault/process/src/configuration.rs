@@ -7,7 +7,7 @@ use std::{
 
 use nix::unistd::User;
 use posd_vault_core::{Settings, SettingsError};
-use posd_vault_protocol::Secret;
+use posd_vault_protocol::{KeyAlgorithm, Secret};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -34,6 +34,10 @@ pub struct Configuration {
     /// argon2id hashes of the key custodians' passwords, by name. Two are needed to load a key.
     #[serde(default)]
     pub custodians: BTreeMap<String, String>,
+    /// What the terminal master key that the custodians load is for, `3des` or `sm4`: as the acquirer profile's
+    /// `algorithm`.
+    #[serde(default)]
+    pub algorithm: KeyAlgorithm,
     /// The chip card reader.
     #[serde(default)]
     pub reader: Reader,
@@ -146,12 +150,13 @@ impl Configuration {
             .map_err(|source| ConfigurationError::Syntax { path: path.to_owned(), source: Box::new(source) })
     }
 
-    /// The people, checked.
+    /// The people, checked, and the algorithm.
     ///
     /// # Errors
     /// [`ConfigurationError::People`].
     pub fn settings(&self) -> Result<Settings, ConfigurationError> {
-        Ok(Settings::new(self.operators.clone(), self.custodians.clone())?)
+        let people = Settings::new(self.operators.clone(), self.custodians.clone())?;
+        Ok(people.with_algorithm(self.algorithm))
     }
 
     /// The user ids that may connect to `socket`.

@@ -6,7 +6,9 @@ mod common;
 use std::{fmt::Write, path::Path, process::Command, time::Duration};
 
 use common::{Vault, configure, wait_for};
-use posd_vault_protocol::{DeviceState, EncipheredKey, Notice, OnlinePin, PinPrompt, Reply, Request};
+use posd_vault_protocol::{
+    DeviceState, EncipheredKey, KeyAlgorithm, Notice, OnlinePin, PinPrompt, Reply, Request,
+};
 use posd_vault_protocol::{Digits, PasswordCheck, Swipe};
 
 fn recorded(name: &str) -> String {
@@ -40,7 +42,10 @@ fn pin_typed_on_the_recorded_pad() {
     // Two work keys under the made-up master key, computed with OpenSSL.
     let pin_key = EncipheredKey { cipher: hex(PIN_KEY), check_value: hex(PIN_CHECK) };
     let mac_key = EncipheredKey { cipher: hex(PIN_KEY), check_value: hex(PIN_CHECK) };
-    assert!(matches!(link.ask(Request::LoadWorkKeys { pin_key, mac_key }), Reply::Done));
+    assert!(matches!(
+        link.ask(Request::LoadWorkKeys { algorithm: KeyAlgorithm::TripleDes, pin_key, mac_key }),
+        Reply::Done
+    ));
     std::thread::sleep(Duration::from_millis(300));
     let prompt = PinPrompt {
         minimum: 4,

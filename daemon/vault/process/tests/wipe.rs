@@ -20,7 +20,7 @@ use nix::{
     },
     unistd::Pid,
 };
-use posd_vault_protocol::{EncipheredKey, Reply, Request};
+use posd_vault_protocol::{EncipheredKey, KeyAlgorithm, Reply, Request};
 use search::{Needle, found_in_memory, packed};
 
 /// Every signal that ends a process and can be heard, but for those that tell of its own fault.
@@ -78,7 +78,10 @@ fn no_key_is_in_memory_at_the_end_whatever_signal_ends_it() {
             check_value: packed(check),
         };
         let (pin_key, mac_key) = (sent(PIN_KEY_SENT), sent(PIN_KEY_SENT));
-        assert!(matches!(link.ask(Request::LoadWorkKeys { pin_key, mac_key }), Reply::Done));
+        assert!(matches!(
+            link.ask(Request::LoadWorkKeys { algorithm: KeyAlgorithm::TripleDes, pin_key, mac_key }),
+            Reply::Done
+        ));
 
         let used =
             [needle("master key", MASTER), needle("work key", PIN_KEY), needle("storage key", STORAGE_KEY)];

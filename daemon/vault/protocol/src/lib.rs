@@ -23,7 +23,7 @@ pub use typed_card::{CardPrompt, Digits, EnteredCard};
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; [`Request::Hello`] carries it and the vault refuses any other.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// A request of `posd` with the number its reply will carry. Numbers are chosen by `posd`, never 0, and not reused
 /// while a reply is outstanding.
@@ -68,8 +68,8 @@ pub enum Request {
     },
     /// Power the card off and end the card session. Always answered [`Reply::Done`].
     PowerOff,
-    /// Let the cardholder enter a PIN for online checking; the vault makes the PIN block (ISO 9564 format 0) and
-    /// enciphers it under the PIN work key. Reply: [`Reply::OnlinePin`].
+    /// Let the cardholder enter a PIN for online checking; the vault makes the PIN block (ISO 9564 format 0, with SM4
+    /// filled up to 16 bytes) and enciphers it under the PIN work key. Reply: [`Reply::OnlinePin`].
     EnterOnlinePin {
         /// How to prompt.
         prompt: PinPrompt,
@@ -158,6 +158,8 @@ pub enum Request {
     /// Install the work keys of a sign-in answer (field 62 of the 0810). Both check values must be right, else
     /// [`Refusal::KeyCheckFailed`] and the old keys stay. Reply: [`Reply::Done`] once they are stored.
     LoadWorkKeys {
+        /// What the keys are for; another than the terminal master key's is [`Refusal::OtherAlgorithm`].
+        algorithm: KeyAlgorithm,
         /// The PIN key under the terminal master key.
         pin_key: EncipheredKey,
         /// The MAC key under the terminal master key.
@@ -292,6 +294,12 @@ pub enum Refusal {
     /// The key needed is not loaded.
     #[error("a key is missing: load the terminal master key, then sign in")]
     KeyMissing,
+    /// The keys are of another algorithm than the one asked for.
+    #[error(
+        "the secure module's keys are of another algorithm than the acquirer profile's: make `algorithm` in vault.toml and \
+         in the profile agree, load the terminal master key, then sign in"
+    )]
+    OtherAlgorithm,
     /// A key's check value is wrong.
     #[error("the key's check value is wrong: the terminal master key is not the host's")]
     KeyCheckFailed,
@@ -428,10 +436,10 @@ pub enum VerifyMethod {
 }
 
 /// What came of an online PIN prompt.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnlinePin {
-    /// The PIN block of field 52, enciphered under the PIN work key.
-    Entered([u8; 8]),
+    /// The PIN block of field 52, enciphered under the PIN work key: 8 bytes with 3DES, 16 with SM4.
+    Entered(Vec<u8>),
     /// The cardholder pressed enter with no digit, and bypass was allowed.
     Bypassed,
     /// The cardholder pressed cancel, or `CancelPrompt` came.
@@ -471,10 +479,22 @@ pub enum OfflinePin {
     CardRemoved,
 }
 
+/// What the keys of the host link are for: the terminal master key, and the work keys under it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyAlgorithm {
+    /// DES and 3DES.
+    #[default]
+    #[serde(rename = "3des")]
+    TripleDes,
+    /// SM4 (GB/T 32907).
+    #[serde(rename = "sm4")]
+    Sm4,
+}
+
 /// A key enciphered under the terminal master key, with its check value (first bytes of zeros enciphered under it).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncipheredKey {
-    /// 8, 16 or 24 bytes of cipher text (ECB).
+    /// 8, 16 or 24 bytes of cipher text (ECB); with SM4, 16.
     pub cipher: Vec<u8>,
     /// Check value, 3 to 8 bytes; every byte given is compared.
     pub check_value: Vec<u8>,
@@ -485,6 +505,18 @@ pub struct EncipheredKey {
 pub enum MacAlgorithm {
     /// UnionPay POS "ECB" MAC: XOR of blocks, hex, two encipherments, eight hex digits.
     UnionPayEcb,
+    /// The same with SM4, in blocks of 16 bytes.
+    UnionPaySm4,
     /// ANSI X9.9/X9.19 CBC over zero-padded blocks, left four bytes as eight hex digits.
     X919,
+}
+
+impl MacAlgorithm {
+    /// What its key is for.
+    pub fn key_algorithm(self) -> KeyAlgorithm {
+        match self {
+            MacAlgorithm::UnionPayEcb | MacAlgorithm::X919 => KeyAlgorithm::TripleDes,
+            MacAlgorithm::UnionPaySm4 => KeyAlgorithm::Sm4,
+        }
+    }
 }

@@ -1,9 +1,14 @@
 //! Loading, keeping and using keys.
 
-use posd_vault_protocol::{DeviceState, EncipheredKey, MacAlgorithm, Refusal, Reply, Request, Secret};
+use posd_vault_protocol::{
+    DeviceState, EncipheredKey,
+    KeyAlgorithm::{self, Sm4, TripleDes},
+    MacAlgorithm, OnlinePin, Refusal, Reply, Request, Secret,
+};
 
 use super::{
-    Bench, MAC_KEY, MASTER, PIN_KEY, STORAGE, bytes, check_value, components, core, give, work_keys, wrapped,
+    Bench, MAC_KEY, MASTER, PIN_KEY, STORAGE, bytes, check_value, components, core, core_with, give,
+    settings, work_keys, wrapped,
 };
 use crate::{Input, Key, KeyRefusal, KeyReply, KeyRequest, PadPrompt};
 
@@ -207,7 +212,10 @@ fn wrong_check_value_keeps_the_old_keys() {
         let mut keys = [wrapped("0123456789ABCDEF1122334455667788"), wrapped("1122334455667788")];
         keys[broken].check_value[3] ^= 1;
         let [pin_key, mac_key] = keys;
-        assert_eq!(bench.refusal(Request::LoadWorkKeys { pin_key, mac_key }), Refusal::KeyCheckFailed);
+        assert_eq!(
+            bench.refusal(Request::LoadWorkKeys { algorithm: TripleDes, pin_key, mac_key }),
+            Refusal::KeyCheckFailed
+        );
     }
     assert!(matches!(bench.ask(mac(b"message")), Reply::Mac(after) if after == before));
 }
@@ -217,6 +225,7 @@ fn failed_store_keeps_the_old_keys() {
     let mut bench = Bench::keyed();
     bench.store_works.set(false);
     let request = Request::LoadWorkKeys {
+        algorithm: TripleDes,
         pin_key: wrapped("0123456789ABCDEF1122334455667788"),
         mac_key: wrapped("1122334455667788"),
     };
@@ -238,11 +247,11 @@ fn malformed_work_keys_are_refused() {
     };
     // A PIN key of single length is refused, a MAC key is not.
     for bad in [cut(8, 4), cut(0, 4), cut(15, 4), cut(16, 2), cut(16, 9)] {
-        let request = Request::LoadWorkKeys { pin_key: bad, mac_key: good.clone() };
+        let request = Request::LoadWorkKeys { algorithm: TripleDes, pin_key: bad, mac_key: good.clone() };
         assert_eq!(bench.refusal(request), Refusal::Malformed);
     }
     for bad in [cut(0, 4), cut(9, 4), cut(8, 0)] {
-        let request = Request::LoadWorkKeys { pin_key: good.clone(), mac_key: bad };
+        let request = Request::LoadWorkKeys { algorithm: TripleDes, pin_key: good.clone(), mac_key: bad };
         assert_eq!(bench.refusal(request), Refusal::Malformed);
     }
 }
@@ -256,6 +265,7 @@ fn vector_wk_1_as_field_62_carries_it() {
     bench.custodian(give("alice", "1111", &first));
     bench.custodian(give("bob", "2222", &second));
     let request = Request::LoadWorkKeys {
+        algorithm: TripleDes,
         pin_key: EncipheredKey {
             cipher: bytes("6701EAD6A9AD51E51AA406E2C27FCFA9"),
             check_value: bytes("8D0A74B8"),
@@ -318,4 +328,93 @@ fn sealed_data_opens_in_its_context_only_and_after_a_restart() {
     }
     assert_eq!(bench.refusal(seal(b"", 1)), Refusal::Malformed);
     assert_eq!(bench.refusal(seal(&[1; 513], 1)), Refusal::Malformed);
+}
+
+/// The master key of a published example of an SM4 keypad.
+const SM4_MASTER: &str = "1234567890ABCDEFABCDEF0987654321";
+/// SM4 of zeros under it, by OpenSSL.
+const MASTER_CHECK: [u8; 3] = [0x89, 0x04, 0x10];
+
+fn sm4_bench(blob: Option<Vec<u8>>, algorithm: KeyAlgorithm) -> Bench {
+    let core = core_with(settings().with_algorithm(algorithm), Some(STORAGE), blob.clone());
+    Bench::with(core, blob)
+}
+
+/// Two custodians load [`SM4_MASTER`]; check values as the algorithm makes them.
+fn load_sm4_master(bench: &mut Bench, algorithm: KeyAlgorithm) -> [KeyReply; 2] {
+    let first = bytes("A10F6B3C5297D84E1BC67029E48D35F2");
+    let second: Vec<u8> = bytes(SM4_MASTER).iter().zip(&first).map(|(a, b)| a ^ b).collect();
+    [("alice", "1111", &first), ("bob", "2222", &second)].map(|(name, password, component)| {
+        bench.custodian(KeyRequest::Give {
+            custodian: name.into(),
+            password: Secret::new(password.as_bytes().to_vec()),
+            component: Secret::new(component.clone()),
+            check_value: crate::crypto::check_value(algorithm, component).unwrap(),
+        })
+    })
+}
+
+/// The example's work key, as PIN and MAC key.
+fn sm4_keys(algorithm: KeyAlgorithm) -> Request {
+    let key = || EncipheredKey {
+        cipher: bytes("3D66234C49E4296FF9C78D8BACBD6A76"),
+        check_value: bytes("861E83E31FAEBF10"),
+    };
+    Request::LoadWorkKeys { algorithm, pin_key: key(), mac_key: key() }
+}
+
+#[test]
+fn sm4_keys_are_loaded_and_used_and_last() {
+    let mut bench = sm4_bench(None, Sm4);
+    let loaded = KeyReply::Loaded { check_value: MASTER_CHECK };
+    assert_eq!(load_sm4_master(&mut bench, Sm4), [KeyReply::FirstAccepted, loaded]);
+    assert!(matches!(bench.ask(sm4_keys(Sm4)), Reply::Done));
+    // The setting is for the next key only.
+    let mut bench = sm4_bench(bench.blob.clone(), TripleDes);
+    let status = bench.status();
+    assert_eq!((status.master_key, status.pin_key), (Some(MASTER_CHECK), Some([0x86, 0x1E, 0x83])));
+    let prompt = super::prompt();
+    let pan = posd_vault_protocol::Digits::new("6230606601007726888").unwrap();
+    bench.input(Input::Request(1, Request::EnterOnlinePin { prompt, pan }));
+    bench.press("123654");
+    bench.input(Input::Key(Key::Enter));
+    // The example's block 06123654FFFFFFFFFFFF99FEFF88D977 under its key, by OpenSSL.
+    let expected = OnlinePin::Entered(bytes("CD01D6AD8F0A484C52A9364A0595AD60"));
+    assert!(matches!(bench.reply(1), Some(Reply::OnlinePin(block)) if block == expected));
+}
+
+#[test]
+fn no_key_works_under_two_algorithms() {
+    let mut bench = sm4_bench(None, Sm4);
+    assert_eq!(load_sm4_master(&mut bench, TripleDes)[0], KeyReply::Refused(KeyRefusal::CheckFailed));
+    load_sm4_master(&mut bench, Sm4);
+    assert_eq!(bench.refusal(sm4_keys(TripleDes)), Refusal::OtherAlgorithm);
+    assert_eq!(bench.refusal(work_keys()), Refusal::OtherAlgorithm);
+    assert!(matches!(bench.ask(sm4_keys(Sm4)), Reply::Done));
+    let mac = |algorithm| Request::MakeMac { algorithm, input: b"message".to_vec() };
+    for algorithm in [MacAlgorithm::UnionPayEcb, MacAlgorithm::X919] {
+        assert_eq!(bench.refusal(mac(algorithm)), Refusal::OtherAlgorithm);
+        let check = Request::CheckMac { algorithm, input: b"message".to_vec(), mac: *b"00000000" };
+        assert_eq!(bench.refusal(check), Refusal::OtherAlgorithm);
+    }
+    assert!(matches!(bench.ask(mac(MacAlgorithm::UnionPaySm4)), Reply::Mac(_)));
+    let mut bench = Bench::keyed();
+    assert_eq!(bench.refusal(mac(MacAlgorithm::UnionPaySm4)), Refusal::OtherAlgorithm);
+    assert_eq!(bench.refusal(sm4_keys(Sm4)), Refusal::OtherAlgorithm);
+}
+
+#[test]
+fn sm4_work_keys_have_sixteen_bytes() {
+    let mut bench = sm4_bench(None, Sm4);
+    load_sm4_master(&mut bench, Sm4);
+    let key = |length: usize| EncipheredKey { cipher: vec![1; length], check_value: vec![0; 4] };
+    for (pin, mac) in [(24, 16), (16, 24), (16, 8), (8, 16)] {
+        let request = Request::LoadWorkKeys { algorithm: Sm4, pin_key: key(pin), mac_key: key(mac) };
+        assert_eq!(bench.refusal(request), Refusal::Malformed);
+    }
+    // No slot half of zeros: that is a cipher text like any other.
+    let mut half = key(16);
+    half.cipher[8..].fill(0);
+    let request = Request::LoadWorkKeys { algorithm: Sm4, pin_key: key(16), mac_key: half };
+    assert_eq!(bench.refusal(request), Refusal::KeyCheckFailed);
 }

@@ -13,8 +13,8 @@ mod typed_card;
 use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
 use posd_vault_protocol::{
-    DeviceState, Digits, EncipheredKey, Notice, PinPrompt, Refusal, Reply, Request, Secret, Slot, Status,
-    VERSION,
+    DeviceState, Digits, EncipheredKey, KeyAlgorithm, Notice, PinPrompt, Refusal, Reply, Request, Secret,
+    Slot, Status, VERSION,
 };
 
 use crate::{
@@ -55,12 +55,15 @@ fn people(names: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 pub(crate) fn core(storage_key: Option<[u8; 32]>, blob: Option<Vec<u8>>) -> Core {
+    core_with(settings(), storage_key, blob)
+}
+
+fn settings() -> Settings {
     let settings = Settings::new(
         people(&[("00", "246810"), ("01", "1357")]),
         people(&[("alice", "1111"), ("bob", "2222")]),
-    )
-    .unwrap();
-    core_with(settings.with_cheap_hashes(16, 1), storage_key, blob)
+    );
+    settings.unwrap().with_cheap_hashes(16, 1)
 }
 
 fn core_with(settings: Settings, storage_key: Option<[u8; 32]>, blob: Option<Vec<u8>>) -> Core {
@@ -223,7 +226,7 @@ pub(crate) fn components() -> (Vec<u8>, Vec<u8>) {
 }
 
 pub(crate) fn check_value(key: &[u8]) -> [u8; 3] {
-    crate::crypto::check_value(key).unwrap()
+    crate::crypto::check_value(KeyAlgorithm::TripleDes, key).unwrap()
 }
 
 pub(crate) fn give(name: &str, password: &str, component: &[u8]) -> KeyRequest {
@@ -245,7 +248,11 @@ pub(crate) fn wrapped(key: &str) -> EncipheredKey {
 }
 
 pub(crate) fn work_keys() -> Request {
-    Request::LoadWorkKeys { pin_key: wrapped(PIN_KEY), mac_key: wrapped(MAC_KEY) }
+    Request::LoadWorkKeys {
+        algorithm: KeyAlgorithm::TripleDes,
+        pin_key: wrapped(PIN_KEY),
+        mac_key: wrapped(MAC_KEY),
+    }
 }
 
 pub(crate) fn prompt() -> PinPrompt {

@@ -119,19 +119,21 @@ fn hash_of_an_initial_password_must_be_changed_too() {
 }
 
 #[test]
-fn store_of_the_version_before_opens_and_gains_the_table() {
+fn stores_of_the_versions_before_open_and_gain_what_they_lack() {
     let mut bench = Bench::keyed();
-    let clear = crate::crypto::open(&STORAGE, b"posd-vault\x02", b"store", bench.blob.as_ref().unwrap());
+    let clear = crate::crypto::open(&STORAGE, b"posd-vault\x03", b"store", bench.blob.as_ref().unwrap());
     let clear = clear.unwrap();
-    // Keys as version 1 wrote them: all but the table, which is last.
+    // Keys as version 2 wrote them: all but the algorithm, which is last. Version 1 had no table, which is before it.
+    let without_algorithm = clear.strip_suffix(&[0]).unwrap();
     let table = postcard::to_allocvec(&bench.core.keys.operators).unwrap();
-    let old = clear.strip_suffix(&table[..]).unwrap();
-    let blob =
-        crate::crypto::seal(&STORAGE, b"posd-vault\x01", b"store", old, &mut |nonce| nonce.fill(1)).unwrap();
-    let mut again = Bench::with(core(Some(STORAGE), Some(blob.clone())), Some(blob));
-    assert!(!again.core.store_unreadable());
-    assert_eq!(again.status().mac_key, bench.status().mac_key);
-    assert_eq!(check(&mut again, "01", "1357"), right(false));
+    let without_table = without_algorithm.strip_suffix(&table[..]).unwrap();
+    for (header, old) in [(b"posd-vault\x02", without_algorithm), (b"posd-vault\x01", without_table)] {
+        let blob = crate::crypto::seal(&STORAGE, header, b"store", old, &mut |nonce| nonce.fill(1)).unwrap();
+        let mut again = Bench::with(core(Some(STORAGE), Some(blob.clone())), Some(blob));
+        assert!(!again.core.store_unreadable());
+        assert_eq!(again.status().mac_key, bench.status().mac_key);
+        assert_eq!(check(&mut again, "01", "1357"), right(false));
+    }
 }
 
 #[test]

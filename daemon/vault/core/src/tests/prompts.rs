@@ -10,7 +10,7 @@ use crate::{Input, Key, Output, PadPrompt, crypto::Cipher};
 
 fn entered(reply: Option<Reply>) -> [u8; 8] {
     match reply {
-        Some(Reply::OnlinePin(OnlinePin::Entered(block))) => block,
+        Some(Reply::OnlinePin(OnlinePin::Entered(block))) => block.try_into().unwrap(),
         other => panic!("no PIN: {other:?}"),
     }
 }

@@ -1,8 +1,8 @@
 //! Whatever is asked, in whatever order: no panic, no PIN in an answer, and the same again.
 
 use posd_vault_protocol::{
-    CardPrompt, DeviceState, Digits, EncipheredKey, FromVault, MacAlgorithm, Numbered, PinPrompt, Request,
-    Secret, Slot, VERSION, VerifyMethod, encode,
+    CardPrompt, DeviceState, Digits, EncipheredKey, FromVault, KeyAlgorithm, MacAlgorithm, Numbered,
+    PinPrompt, Request, Secret, Slot, VERSION, VerifyMethod, encode,
 };
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -33,7 +33,7 @@ fn make(kind: u8, data: &[u8]) -> Request {
         6 | 7 => Request::VerifyOfflinePin { prompt: prompt(), method },
         8 => Request::CheckPassword { operator: "01".into(), password: None, timeout_ms: 900 },
         9 => Request::CancelPrompt,
-        10 => Request::LoadWorkKeys { pin_key: key(), mac_key: key() },
+        10 => Request::LoadWorkKeys { algorithm: KeyAlgorithm::TripleDes, pin_key: key(), mac_key: key() },
         11 => Request::MakeMac { algorithm: MacAlgorithm::X919, input: data.to_vec() },
         12 => Request::CheckMac {
             algorithm: MacAlgorithm::UnionPayEcb,

@@ -154,7 +154,7 @@ impl Terminal {
                 sequence: None,
                 track2: Some(Track2::new(stripe.reveal_track_2())?),
                 track3: stripe.reveal_track_3().and_then(Track3::new),
-                pin_block: active.pin_block.as_deref().copied(),
+                pin_block: active.pin_block.as_deref().cloned(),
                 field55: Vec::new(),
             };
             return Some(Presented {
@@ -184,7 +184,7 @@ impl Terminal {
                 sequence: kernel.pan_sequence(),
                 track2: kernel.track2().and_then(|track| Track2::new(&track)),
                 track3: None,
-                pin_block: active.pin_block.as_deref().copied(),
+                pin_block: active.pin_block.as_deref().cloned(),
                 field55: field(&profile.field55_request)?,
             },
             reversal55: field(&profile.field55_reversal)?,
@@ -307,7 +307,7 @@ impl Terminal {
             return;
         }
         let (heard, input) = match end {
-            End::VaultBefore(Some(Refusal::KeyMissing)) => {
+            End::VaultBefore(Some(Refusal::KeyMissing | Refusal::OtherAlgorithm)) => {
                 return self.abort(Outcome::Failed, Cause::KeyFault);
             }
             End::VaultBefore(_) | End::CannotBeMade => {

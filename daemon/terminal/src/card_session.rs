@@ -103,7 +103,9 @@ impl Terminal {
                 return self.abort(Outcome::Cancelled, Cause::CancelledByCustomer);
             }
             Reply::OnlinePin(OnlinePin::TimedOut) => return self.abort(Outcome::TimedOut, Cause::PinTimeout),
-            Reply::Refused(Refusal::KeyMissing) => return self.abort(Outcome::Failed, Cause::KeyFault),
+            Reply::Refused(Refusal::KeyMissing | Refusal::OtherAlgorithm) => {
+                return self.abort(Outcome::Failed, Cause::KeyFault);
+            }
             _ => return self.abort(Outcome::Failed, Cause::SecureModuleLost),
         };
         if !self.stripe_pin(entry) {

@@ -138,7 +138,10 @@ pub static FINDINGS: &[Finding] = &[
     row(
         "master-key",
         "missing",
-        ("未灌装主密钥", "No terminal master key is loaded"),
+        (
+            "未灌装主密钥或算法不符",
+            "No terminal master key is loaded, or it is of another algorithm than the profile's",
+        ),
         ("请两名保管员灌装主密钥", "Have two custodians load the terminal master key"),
     ),
     row("pin-key", "*", GOOD, NOTHING),

@@ -10,7 +10,7 @@ use crate::{
     terminal::{Asked, JournalState, Terminal},
 };
 use posd_emv::date::Date;
-use posd_vault_protocol::{DeviceState, Reply, Request as VaultRequest};
+use posd_vault_protocol::{DeviceState, Reply, Request as VaultRequest, Status};
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -222,11 +222,17 @@ impl Terminal {
                 "storage-key",
                 if status.storage_key { DeviceState::Ready } else { DeviceState::Missing },
             ),
-            key("master-key", status.master_key, None),
+            key("master-key", self.master_key(status), None),
             key("pin-key", status.pin_key, pin),
             key("mac-key", status.mac_key, mac),
         ]);
         checks
+    }
+
+    /// The check value of the terminal master key; none where there is none, or it is of another algorithm than the
+    /// profile's.
+    pub(crate) fn master_key(&self, status: &Status) -> Option<[u8; 3]> {
+        status.master_key.filter(|_| status.algorithm == self.key_algorithm())
     }
 
     /// Why nothing can be sold now; empty when it can. Each is the code of a check that is not good, but for
@@ -247,7 +253,7 @@ impl Terminal {
                 if !status.storage_key {
                     reasons.push("storage-key");
                 }
-                if status.master_key.is_none() {
+                if self.master_key(status).is_none() {
                     reasons.push("master-key");
                 }
                 if matches!(self.in_force.blacklist, Blacklist::Closed) {

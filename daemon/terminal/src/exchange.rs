@@ -12,10 +12,10 @@ use crate::{
 };
 use posd_unionpay::{
     Answer, Mismatch, Profile, Rejection, check_answer,
-    profile::MacAlgorithm as ProfileMac,
+    profile::{KeyAlgorithm as ProfileKeys, MacAlgorithm as ProfileMac},
     request::{Identity, Request},
 };
-use posd_vault_protocol::{MacAlgorithm, Refusal, Reply, Request as VaultRequest, Secret};
+use posd_vault_protocol::{KeyAlgorithm, MacAlgorithm, Refusal, Reply, Request as VaultRequest, Secret};
 
 /// What an exchange is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,9 +169,18 @@ impl Terminal {
     }
 
     fn mac_algorithm(&self) -> MacAlgorithm {
-        match self.profile().mac_algorithm {
-            ProfileMac::UnionPayEcb => MacAlgorithm::UnionPayEcb,
-            ProfileMac::X919 => MacAlgorithm::X919,
+        match (self.key_algorithm(), self.profile().mac_algorithm) {
+            (KeyAlgorithm::Sm4, _) => MacAlgorithm::UnionPaySm4,
+            (KeyAlgorithm::TripleDes, ProfileMac::UnionPayEcb) => MacAlgorithm::UnionPayEcb,
+            (KeyAlgorithm::TripleDes, ProfileMac::X919) => MacAlgorithm::X919,
+        }
+    }
+
+    /// What the profile wants the vault's keys to be for.
+    pub(crate) fn key_algorithm(&self) -> KeyAlgorithm {
+        match self.profile().algorithm {
+            ProfileKeys::TripleDes => KeyAlgorithm::TripleDes,
+            ProfileKeys::Sm4 => KeyAlgorithm::Sm4,
         }
     }
 

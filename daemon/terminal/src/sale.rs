@@ -81,7 +81,7 @@ pub(crate) struct Active {
     /// Offline PIN prompts so far.
     pub(crate) pin_prompts: u32,
     /// The enciphered PIN block of field 52.
-    pub(crate) pin_block: Option<Zeroizing<[u8; 8]>>,
+    pub(crate) pin_block: Option<Zeroizing<Vec<u8>>>,
     /// The customer's payment code, from its reading to the request.
     pub(crate) code: Option<PaymentCode>,
     /// Until when the customer may pay with the code that is shown, by the monotonic clock.

@@ -22,7 +22,9 @@ impl Terminal {
         self.refuse_if_selling()?;
         match &self.vault {
             None => return Err(CallError::NotReady("secure-module")),
-            Some(status) if status.master_key.is_none() => return Err(CallError::NotReady("master-key")),
+            Some(status) if self.master_key(status).is_none() => {
+                return Err(CallError::NotReady("master-key"));
+            }
             Some(_) => {}
         }
         self.session_callers.insert(call, caller.uid);
@@ -109,7 +111,8 @@ impl Terminal {
         let keys = keys62::parse(self.profile(), answer.field62()?).ok()?;
         let key =
             |key: keys62::EncipheredKey| EncipheredKey { cipher: key.cipher, check_value: key.check_value };
-        Some(VaultRequest::LoadWorkKeys { pin_key: key(keys.pin), mac_key: key(keys.mac) })
+        let algorithm = self.key_algorithm();
+        Some(VaultRequest::LoadWorkKeys { algorithm, pin_key: key(keys.pin), mac_key: key(keys.mac) })
     }
 
     /// The check values of the keys that a sign-in brought: the first three bytes of each.

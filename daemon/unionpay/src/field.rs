@@ -96,11 +96,14 @@ impl FieldTable {
         self.formats.get(usize::from(number))?.as_ref()
     }
 
-    /// The standard table with another maximum of field 60 and another nibble to fill up tracks.
-    pub(crate) fn with(field60_maximum: u16, track_pad: u8) -> Self {
+    /// The standard table with another maximum of field 60, another nibble to fill up tracks, and another length of field
+    /// 52.
+    pub(crate) fn with(field60_maximum: u16, track_pad: u8, pin_block_bytes: u16) -> Self {
         let mut table = Self::standard();
-        if let Some(Some(format)) = table.formats.get_mut(60) {
-            format.max = field60_maximum;
+        for (number, max) in [(60, field60_maximum), (52, pin_block_bytes)] {
+            if let Some(Some(format)) = table.formats.get_mut(number) {
+                format.max = max;
+            }
         }
         for number in [35, 36] {
             if let Some(Some(format)) = table.formats.get_mut(number) {

@@ -1,11 +1,11 @@
 //! Field 62 of a sign-in answer: the work keys, enciphered under the terminal master key (reference 3.4).
 
-use crate::profile::{Profile, SignInCode};
+use crate::profile::{KeyAlgorithm, Profile, SignInCode};
 
 /// A key under the terminal master key, with its check value.
 #[derive(PartialEq, Eq)]
 pub struct EncipheredKey {
-    /// 16 bytes of cipher text, 8 for a single-length MAC key.
+    /// 16 bytes of cipher text, 8 for a single-length DES MAC key.
     pub cipher: Vec<u8>,
     /// First four bytes of zeros enciphered under the key.
     pub check_value: Vec<u8>,
@@ -24,7 +24,7 @@ pub struct WorkKeys {
     pub pin: EncipheredKey,
     /// MAC key (MAK).
     pub mac: EncipheredKey,
-    /// Track key (TDK), with a sign-in by 004.
+    /// Track key (TDK), with a sign-in by 004 or 006.
     pub track: Option<EncipheredKey>,
 }
 
@@ -43,7 +43,7 @@ const CHECK_VALUE: usize = 4;
 
 /// Takes field 62 apart by the profile's sign-in code and MAC key slot.
 ///
-/// A MAC key slot whose second half is zero holds a single-length key (vector WK-1).
+/// A MAC key slot whose second half is zero holds a single-length DES key (vector WK-1).
 ///
 /// # Errors
 /// Where the length is another than the layout's.
@@ -56,7 +56,9 @@ pub fn parse(profile: &Profile, field62: &[u8]) -> Result<WorkKeys, KeysError> {
     }
     let (pin, rest) = take(field62, DOUBLE);
     let (mut mac, rest) = take(rest, mac_slot);
-    if let Some((single, [0, 0, 0, 0, 0, 0, 0, 0])) = mac.cipher.split_first_chunk::<8>() {
+    if profile.algorithm == KeyAlgorithm::TripleDes
+        && let Some((single, [0, 0, 0, 0, 0, 0, 0, 0])) = mac.cipher.split_first_chunk::<8>()
+    {
         mac.cipher = single.to_vec();
     }
     let track = has_track.then(|| take(rest, DOUBLE).0);

@@ -40,7 +40,11 @@ pub struct Profile {
     /// Tries of a reversal at once before it goes on in the background, 1 to 10. Default 3.
     pub reversal_quick_tries: u8,
 
-    /// How the MAC is made. Default `unionpay-ecb`.
+    /// What the terminal master key and the work keys are for. With `sm4` the MAC is `unionpay-ecb`'s in blocks of 16
+    /// bytes, the PIN block has 16 bytes, 60.3 of a sign-in is 005 or 006, and the second digit of field 53 is 3. Default
+    /// `3des`.
+    pub algorithm: KeyAlgorithm,
+    /// How the MAC is made; with SM4 only the default. Default `unionpay-ecb`.
     pub mac_algorithm: MacAlgorithm,
     /// Whether a script result (0620) carries a MAC. Default false.
     pub mac_on_script_result: bool,
@@ -68,20 +72,20 @@ pub struct Profile {
     /// Default 5.
     pub advices_before_sale: u8,
 
-    /// Which keys a sign-in asks for (60.3). Default `003`.
+    /// Which keys a sign-in asks for (60.3; with SM4, 005 is sent for 003 and 006 for 004). Default `003`.
     pub sign_in_code: SignInCode,
     /// Operator in field 63 of a sign-in while nobody is logged in, two digits. Default `01`.
     pub sign_in_operator: String,
     /// How two digits of an operator fill the three characters of 63.1. Default `zero`.
     pub operator_layout: OperatorLayout,
-    /// Bytes of the MAC key in field 62 of a sign-in answer, 8 or 16. Default 16, where a single-length key is
+    /// Bytes of the MAC key in field 62 of a sign-in answer, 8 or 16; with SM4, 16. Default 16, where a single-length key is
     /// followed by eight bytes of zero.
     pub mac_key_slot: u8,
 
     /// Most digits of a PIN, 4 to 12: the prompt's limit and field 26. Default 12.
     pub pin_maximum: u8,
-    /// Field 53 of a message with a PIN block, 16 digits. Default `2600000000000000` (PAN in the block, double-length
-    /// key).
+    /// Field 53 of a message with a PIN block, 16 digits; with SM4, 3 is sent as the second. Default `2600000000000000`
+    /// (PAN in the block, double-length key).
     pub field53: String,
     /// Field 22 of a chip card with PIN, three digits. Default `051`.
     pub field22_chip_pin: String,
@@ -206,6 +210,17 @@ impl From<Tag> for String {
     }
 }
 
+/// What the keys of the host link are for; the secure module has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyAlgorithm {
+    /// DES and 3DES.
+    #[serde(rename = "3des")]
+    TripleDes,
+    /// SM4 (GB/T 32907).
+    #[serde(rename = "sm4")]
+    Sm4,
+}
+
 /// How a MAC is made; the secure module does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MacAlgorithm {
@@ -230,10 +245,12 @@ pub enum SignInCode {
 
 impl SignInCode {
     /// The three digits of 60.3.
-    pub fn digits(self) -> &'static str {
-        match self {
-            Self::Double => "003",
-            Self::DoubleWithTrack => "004",
+    pub fn digits(self, algorithm: KeyAlgorithm) -> &'static str {
+        match (algorithm, self) {
+            (KeyAlgorithm::TripleDes, Self::Double) => "003",
+            (KeyAlgorithm::TripleDes, Self::DoubleWithTrack) => "004",
+            (KeyAlgorithm::Sm4, Self::Double) => "005",
+            (KeyAlgorithm::Sm4, Self::DoubleWithTrack) => "006",
         }
     }
 }
@@ -302,6 +319,7 @@ impl Default for Profile {
             reply_timeout_s: 60,
             connect_timeout_s: 10,
             reversal_quick_tries: 3,
+            algorithm: KeyAlgorithm::TripleDes,
             mac_algorithm: MacAlgorithm::UnionPayEcb,
             mac_on_script_result: false,
             mac_on_notices: false,
@@ -439,6 +457,11 @@ impl Profile {
         must(self.advices_before_sale <= 99, "advices_before_sale", "must lie in 0 to 99")?;
         must(digits(&self.sign_in_operator, 2), "sign_in_operator", "must be two digits")?;
         must(matches!(self.mac_key_slot, 8 | 16), "mac_key_slot", "must be 8 or 16")?;
+        if self.algorithm == KeyAlgorithm::Sm4 {
+            let ecb = self.mac_algorithm == MacAlgorithm::UnionPayEcb;
+            must(ecb, "mac_algorithm", "must be unionpay-ecb with sm4")?;
+            must(self.mac_key_slot == 16, "mac_key_slot", "must be 16 with sm4")?;
+        }
         must((4..=12).contains(&self.pin_maximum), "pin_maximum", "must lie in 4 to 12")?;
         must(digits(&self.field53, 16), "field53", "must be 16 digits")?;
         // 1 would say that it is not in the block that the secure module makes.
@@ -518,7 +541,23 @@ impl Profile {
 
     /// The field table of this acquirer.
     pub fn table(&self) -> FieldTable {
-        FieldTable::with(self.field60_maximum, self.track_pad)
+        FieldTable::with(self.field60_maximum, self.track_pad, self.pin_block_bytes())
+    }
+
+    /// Bytes of field 52.
+    fn pin_block_bytes(&self) -> u16 {
+        match self.algorithm {
+            KeyAlgorithm::TripleDes => 8,
+            KeyAlgorithm::Sm4 => 16,
+        }
+    }
+
+    /// Field 53 as it is sent.
+    pub(crate) fn field53_sent(&self) -> Cow<'_, str> {
+        match (self.algorithm, self.field53.split_at_checked(2)) {
+            (KeyAlgorithm::Sm4, Some((_, rest))) => format!("23{rest}").into(),
+            _ => self.field53.as_str().into(),
+        }
     }
 
     /// Whether `code` approves.

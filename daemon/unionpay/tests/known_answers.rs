@@ -212,6 +212,18 @@ fn sixty_bytes_bring_a_track_key() {
 }
 
 #[test]
+fn sm4_keys_fill_their_slots() {
+    use posd_unionpay::profile::{KeyAlgorithm, SignInCode};
+    let mut field: Vec<u8> = (1..=60).collect();
+    field[28..36].fill(0);
+    let profile = Profile { algorithm: KeyAlgorithm::Sm4, ..Profile::default() };
+    let keys = keys62::parse(&profile, &field[..40]).unwrap();
+    assert_eq!((keys.mac.cipher.len(), keys.mac.check_value), (16, vec![37, 38, 39, 40]));
+    let profile = Profile { sign_in_code: SignInCode::DoubleWithTrack, ..profile };
+    assert_eq!(keys62::parse(&profile, &field).unwrap().track.unwrap().check_value, [57, 58, 59, 60]);
+}
+
+#[test]
 fn sign_out_answer() {
     let message = decode(&bytes(SIGN_OUT));
     assert_eq!(message.mti().to_string(), "0830");

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use posd_unionpay::answer::Undecodable;
-use posd_unionpay::profile::InstalmentLayout;
+use posd_unionpay::profile::{InstalmentLayout, KeyAlgorithm};
 use posd_unionpay::request::{
     Card, Echo, Entry, Financial, GoodsLine, Identity, Linked, NotReady, Request, Reversal, ScriptResult,
     SignIn, SignOut,
@@ -25,7 +25,7 @@ fn card() -> Card {
         sequence: Some(1),
         track2: Track2::new("6212340000000019D30122010000000000"),
         track3: None,
-        pin_block: Some([0xA5; 8]),
+        pin_block: Some(vec![0xA5; 8]),
         field55: vec![0x95, 1, 0],
     }
 }
@@ -139,8 +139,12 @@ fn with_a_card() -> impl Iterator<Item = &'static Kind> {
 
 /// The message as the host reads it.
 fn sent(request: &Request, mac: Option<[u8; 8]>) -> Message {
+    sent_as(&Profile::default(), request, mac)
+}
+
+fn sent_as(profile: &Profile, request: &Request, mac: Option<[u8; 8]>) -> Message {
     let frame = request.frame(mac).unwrap();
-    Message::decode(Frame::read_unprefixed(&frame).unwrap().body, &Profile::default().table()).unwrap()
+    Message::decode(Frame::read_unprefixed(&frame).unwrap().body, &profile.table()).unwrap()
 }
 
 fn fields(message: &Message) -> Vec<u8> {
@@ -176,6 +180,36 @@ fn sale_fields() {
 }
 
 #[test]
+fn sm4_makes_a_pin_block_of_16_bytes_and_says_so() {
+    for (field53, sent53) in
+        [("2600000000000000", "2300000000000000"), ("2610000000000000", "2310000000000000")]
+    {
+        let profile = Profile { algorithm: KeyAlgorithm::Sm4, field53: field53.into(), ..Profile::default() };
+        profile.validate().unwrap();
+        // A block of the other algorithm does not fit.
+        assert_eq!(sale().build(&profile).unwrap_err().field, 52);
+        let mut sale = sale();
+        sale.card.pin_block = Some((1..=16).collect());
+        let request = sale.build(&profile).unwrap();
+        let message = sent_as(&profile, &request, Some(MAC));
+        assert_eq!(message.bytes(52), Some(&(1..=16).collect::<Vec<u8>>()[..]));
+        assert_eq!(digits(&message, 53), sent53);
+        assert!(sale.build(&Profile::default()).is_err());
+    }
+}
+
+#[test]
+fn sm4_sign_in_asks_by_005_and_006() {
+    use posd_unionpay::profile::SignInCode;
+    for (code, expected) in [(SignInCode::Double, "005"), (SignInCode::DoubleWithTrack, "006")] {
+        let profile = Profile { algorithm: KeyAlgorithm::Sm4, sign_in_code: code, ..Profile::default() };
+        let sign_in = SignIn { identity: identity(), trace: 1, batch: 7, operator: None };
+        let message = sent(&sign_in.build(&profile).unwrap(), None);
+        assert_eq!(digits(&message, 60), format!("00000007{expected}"));
+    }
+}
+
+#[test]
 fn field_22_tells_a_tap_from_a_chip_that_was_inserted() {
     for (entry, pin, expected) in [
         (Entry::Chip, true, "051"),
@@ -185,7 +219,9 @@ fn field_22_tells_a_tap_from_a_chip_that_was_inserted() {
     ] {
         let mut sale = sale();
         sale.card.entry = entry;
-        sale.card.pin_block = sale.card.pin_block.filter(|_| pin);
+        if !pin {
+            sale.card.pin_block = None;
+        }
         let message = sent(&sale.build(&Profile::default()).unwrap(), Some(MAC));
         assert_eq!(digits(&message, 22), expected);
     }

@@ -40,6 +40,7 @@ fn status() -> Status {
         card_present: false,
         card_in_field: false,
         storage_key: true,
+        algorithm: posd_vault_protocol::KeyAlgorithm::TripleDes,
         master_key: Some([1, 2, 3]),
         pin_key: None,
         mac_key: None,
@@ -124,6 +125,25 @@ fn a_certificate_is_missing_expired_or_about_to_expire() {
         card.authority_keys = keys;
         terminal.in_force.card = Arc::new(card);
         assert_eq!(terminal.certificates(), expected);
+    }
+}
+
+#[test]
+fn a_master_key_of_another_algorithm_than_the_profiles_is_none() {
+    use posd_vault_protocol::KeyAlgorithm::{Sm4, TripleDes};
+    for (profile, vault, reasons) in [
+        (posd_unionpay::profile::KeyAlgorithm::Sm4, Sm4, vec![]),
+        (posd_unionpay::profile::KeyAlgorithm::Sm4, TripleDes, vec!["master-key"]),
+        (posd_unionpay::profile::KeyAlgorithm::TripleDes, Sm4, vec!["master-key"]),
+    ] {
+        let (mut terminal, _) = started(0, moment(0, NOON, (1, 15)));
+        let profile = Arc::new(Profile { algorithm: profile, ..Profile::default() });
+        terminal.settings = Arc::new(Settings { profile, ..settings() });
+        terminal.vault = Some(Status { algorithm: vault, ..status() });
+        assert_eq!(terminal.reasons(), reasons);
+        let checks = terminal.checks();
+        let key = checks.iter().find(|check| check.code == "master-key").unwrap();
+        assert_eq!(key.good, reasons.is_empty());
     }
 }
 

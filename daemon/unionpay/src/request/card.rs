@@ -41,8 +41,8 @@ pub struct Card {
     pub track2: Option<Track2>,
     /// Track 3 of the stripe.
     pub track3: Option<Track3>,
-    /// PIN block under the PIN key, from the secure module.
-    pub pin_block: Option<[u8; 8]>,
+    /// PIN block under the PIN key, from the secure module: 8 bytes with 3DES, 16 with SM4.
+    pub pin_block: Option<Vec<u8>>,
     /// Chip data, from [`crate::field55::build`].
     pub field55: Vec<u8>,
 }
@@ -189,7 +189,7 @@ impl Financial {
                 message
                     .put_number(26, profile.pin_maximum.into())?
                     .put(52, block)?
-                    .put(53, &profile.field53)?;
+                    .put(53, profile.field53_sent().as_ref())?;
             }
             put_linked(message, row, self.linked.as_ref())?;
             if let Some(text) = self.instalments.and_then(|count| profile.instalments.field62(count)) {

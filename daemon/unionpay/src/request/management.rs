@@ -25,7 +25,7 @@ impl SignIn {
     /// Where a value does not fit its field.
     pub fn build(&self, profile: &Profile) -> Result<Request, EncodeError> {
         let operator = profile.operator63(self.operator.as_deref());
-        let code = field60("00", self.batch, profile.sign_in_code.digits())?;
+        let code = field60("00", self.batch, profile.sign_in_code.digits(profile.algorithm))?;
         draft(profile, Mti::MANAGEMENT, &self.identity, self.trace).build(|message| {
             message.put(60, code)?.put(63, operator)?;
             Ok(())

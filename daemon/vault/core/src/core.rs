@@ -159,6 +159,7 @@ impl Core {
             card_present: self.contact.card_present,
             card_in_field: self.contactless.card_present,
             storage_key: self.can_store(),
+            algorithm: self.keys.algorithm,
             master_key: self.keys.master.as_ref().and_then(|key| check_value(key)),
             pin_key: self.keys.pin.as_ref().and_then(|key| check_value(key)),
             mac_key: self.keys.mac.as_ref().and_then(|key| check_value(key)),

@@ -394,6 +394,8 @@ pub struct Status {
     pub card_in_field: bool,
     /// A storage key was given, so keys can be kept.
     pub storage_key: bool,
+    /// What the keys are for.
+    pub algorithm: KeyAlgorithm,
     /// First three bytes of the terminal master key's check value, if it is loaded.
     pub master_key: Option<[u8; 3]>,
     /// The PIN work key's check value, if loaded.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageKind {
-    /// 0800 with 60.3 = 003 or 004.
+    /// 0800 with 60.3 = 003 to 006.
     SignIn,
     /// 0820 with 60.3 = 002.
     SignOut,

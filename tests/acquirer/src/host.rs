@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::answer::{self, Decision};
 use crate::check::{self, Refused, refused};
-use crate::cipher::field64;
 pub use crate::delivery::{Action, Delivery, HostTime};
 use crate::fault::{Fault, Faults, MessageKind, Rule};
 use crate::kind::{kind_of, row};
@@ -22,7 +21,7 @@ use crate::ledger::Ledger;
 pub use crate::log::{LogEntry, Stats};
 use crate::message::{ENVELOPE, Message};
 use crate::pin::Tries;
-use crate::settings::{self, KeyLayout, Settings, SettingsError};
+use crate::settings::{self, Algorithm, KeyLayout, Settings, SettingsError};
 use crate::terminal::{Numbers, Terminal};
 use crate::time::Local;
 pub use settlement::DetailLine;
@@ -95,7 +94,7 @@ impl Host {
     pub fn work_keys(&self) -> BTreeMap<String, [String; 2]> {
         let signed_in =
             self.terminals.iter().filter_map(|(number, terminal)| Some((number, terminal.keys.as_ref()?)));
-        signed_in.map(|(number, keys)| (number.clone(), [keys.pin.hex(), keys.mac.hex()])).collect()
+        signed_in.map(|(number, keys)| (number.clone(), keys.hex())).collect()
     }
 
     /// Handles one request: TPDU, header and body, without the 2-byte length prefix.
@@ -112,7 +111,7 @@ impl Host {
 
     fn handle(&mut self, frame: &[u8], now: HostTime, with_faults: bool) -> Vec<Delivery> {
         self.stats.requests += 1;
-        let (message, damage) = match Message::decode(frame) {
+        let (message, damage) = match Message::decode_with(frame, self.settings.switches.pin_block()) {
             Ok(message) => (message, None),
             Err(error) => {
                 self.stats.undecodable += 1;
@@ -187,13 +186,13 @@ impl Host {
         let mut message = answer::build(request, kind, decision, &local, &rrn, requirement)?;
         answer::alter(&mut message, struck);
         let terminal = self.terminals.get_mut(request.text(41).unwrap_or_default());
-        let key = terminal.as_ref().and_then(|terminal| terminal.keys.as_ref()).map(|keys| keys.mac.clone());
+        let keys = terminal.as_ref().and_then(|terminal| terminal.keys.as_ref()).cloned();
         if has_mac
             && (approved || self.settings.switches.mac_on_declines)
-            && let Some(key) = key
+            && let Some(keys) = keys
         {
             let algorithm = self.settings.switches.mac_algorithm;
-            message.sign(|input| field64(algorithm, &key, input));
+            message.sign(|input| keys.field64(algorithm, input));
         }
         if signs_out && let Some(terminal) = terminal {
             terminal.keys = None;
@@ -271,14 +270,13 @@ impl Host {
                 Some(_) => Err(refused("30", "field 64 in a message that has none by this host's switches")),
             };
         }
-        let key = self
+        let keys = self
             .terminal(message)
             .and_then(|terminal| terminal.keys.as_ref())
-            .map(|keys| keys.mac.clone())
             .ok_or_else(|| refused("77", "the terminal is not signed in"))?;
         let given = message.field(64);
         let input = frame.len().checked_sub(8).and_then(|end| frame.get(ENVELOPE..end)).unwrap_or_default();
-        let right = field64(self.settings.switches.mac_algorithm, &key, input);
+        let right = keys.field64(self.settings.switches.mac_algorithm, input);
         if given == Some(right.as_slice()) {
             return Ok(());
         }
@@ -291,9 +289,9 @@ impl Host {
     }
 
     fn sign_in(&mut self, message: &Message) -> Result<Decision, Refused> {
-        let operator = check::sign_in(message)?;
-        let asks_track_key = message.text(60).is_some_and(|value| value.ends_with('4'));
         let switches = &self.settings.switches;
+        let operator = check::sign_in(message, switches.algorithm)?;
+        let asks_track_key = message.text(60).is_some_and(|value| value.ends_with(['4', '6']));
         let with_track_key = match switches.key_layout {
             KeyLayout::Requested => asks_track_key,
             KeyLayout::Double => false,
@@ -307,7 +305,10 @@ impl Host {
             return Err(refused("58", "this operator may not sign in here"));
         }
         let mut decision = Decision::approved();
-        let keys = terminal.sign_in(&mut self.numbers, switches.mak, with_track_key);
+        let keys = match switches.algorithm {
+            Algorithm::TripleDes => terminal.sign_in(&mut self.numbers, switches.mak, with_track_key),
+            Algorithm::Sm4 => terminal.sign_in_sm4(&mut self.numbers, with_track_key),
+        };
         decision.fields.insert(62, keys);
         decision.batch = Some(terminal.batch);
         Ok(decision)

@@ -32,6 +32,7 @@ pub mod server;
 pub mod settings;
 pub mod settlement;
 mod signature;
+pub mod sm4;
 mod terminal;
 mod time;
 pub mod tlv;
@@ -46,7 +47,7 @@ pub use ledger::{
 };
 pub use server::{Clock, Server, ServerOptions};
 pub use settings::{
-    AdjustmentAmount, Course, KeyLayout, MacAlgorithm, MakForm, Settings, SettingsError, Switches,
+    AdjustmentAmount, Algorithm, Course, KeyLayout, MacAlgorithm, MakForm, Settings, SettingsError, Switches,
     TerminalSettings, Wallet,
 };
 pub use settlement::{Balance, Match, Settlement, Sums, Totals, UploadLine};

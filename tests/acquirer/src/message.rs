@@ -106,6 +106,8 @@ type Fault = &'static str;
 struct Reader<'a> {
     data: &'a [u8],
     at: usize,
+    /// Bytes of field 52.
+    pin_block: usize,
 }
 
 impl Reader<'_> {
@@ -174,6 +176,7 @@ impl Reader<'_> {
 
     fn field(&mut self, field: u8) -> Result<Vec<u8>, Fault> {
         match format(field).ok_or("not a field of this dialect")? {
+            Format::Bytes(_) if field == 52 => self.take(self.pin_block).map(<[u8]>::to_vec),
             Format::Digits(count) => self.digits(count, false),
             Format::DigitsRight(count) => self.digits(count, true),
             Format::DigitsLl(limit) => self.length(1, limit).and_then(|count| self.digits(count, false)),
@@ -192,12 +195,20 @@ impl Reader<'_> {
 }
 
 impl Message {
-    /// Reads a frame (without its 2-byte length prefix).
+    /// Reads a frame (without its 2-byte length prefix) whose field 52, if any, has 8 bytes.
     ///
     /// # Errors
     /// The field and offset at which it stops being a message.
     pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader { data: frame, at: 0 };
+        Self::decode_with(frame, 8)
+    }
+
+    /// The same with a field 52 of `pin_block` bytes.
+    ///
+    /// # Errors
+    /// As [`Message::decode`].
+    pub fn decode_with(frame: &[u8], pin_block: usize) -> Result<Self, DecodeError> {
+        let mut reader = Reader { data: frame, at: 0, pin_block };
         let mut start = || -> Result<Self, Fault> {
             let tpdu = reader.array()?;
             let header = reader.array()?;

@@ -29,6 +29,18 @@ fn first_batch() -> u32 {
     1
 }
 
+/// What terminal master keys and work keys are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// DES and 3DES; a sign-in asks by 003 or 004.
+    #[default]
+    #[serde(rename = "3des")]
+    TripleDes,
+    /// SM4; a sign-in asks by 005 or 006. [`Switches::mac_algorithm`] and [`Switches::mak`] count for nothing then.
+    #[serde(rename = "sm4")]
+    Sm4,
+}
+
 /// The way field 64 is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,7 +71,7 @@ pub enum MakForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyLayout {
-    /// As field 60.3 of the request asks: 003 gives PIN and MAC keys, 004 adds the track key.
+    /// As field 60.3 of the request asks: 003 and 005 give PIN and MAC keys, 004 and 006 add the track key.
     #[default]
     Requested,
     /// Always PIN and MAC keys.
@@ -131,6 +143,8 @@ pub struct Switches {
     pub mac_on_script_result: bool,
     /// MAC on answers that decline. False sends them without field 64.
     pub mac_on_declines: bool,
+    /// What the keys are for.
+    pub algorithm: Algorithm,
     /// How field 64 is computed.
     pub mac_algorithm: MacAlgorithm,
     /// Length and slot of the MAC key.
@@ -154,12 +168,23 @@ pub struct Switches {
     pub wrong_checksum: bool,
 }
 
+impl Switches {
+    /// Bytes of field 52.
+    pub(crate) fn pin_block(&self) -> usize {
+        match self.algorithm {
+            Algorithm::TripleDes => 8,
+            Algorithm::Sm4 => 16,
+        }
+    }
+}
+
 impl Default for Switches {
     fn default() -> Self {
         Self {
             mac_on_management: false,
             mac_on_script_result: false,
             mac_on_declines: true,
+            algorithm: Algorithm::TripleDes,
             mac_algorithm: MacAlgorithm::Ecb,
             mak: MakForm::Single,
             key_layout: KeyLayout::Requested,

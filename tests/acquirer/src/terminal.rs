@@ -1,7 +1,9 @@
 //! What the host holds of one terminal: its master key, its batch and its work keys.
 
-use crate::cipher::Key;
-use crate::settings::{self, MakForm, SettingsError, TerminalSettings};
+use crate::cipher::{Key, field64};
+use crate::pin;
+use crate::settings::{self, MacAlgorithm, MakForm, SettingsError, TerminalSettings, hex};
+use crate::sm4::Sm4Key;
 
 /// Numbers from a seed (splitmix64): the same seed, the same numbers.
 pub(crate) struct Numbers(u64);
@@ -33,6 +35,10 @@ impl Numbers {
         })
     }
 
+    fn sm4_key(&mut self) -> Sm4Key {
+        Sm4Key((u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes())
+    }
+
     fn double_key(&mut self) -> [u8; 16] {
         let (left, right) = (self.key_block(), self.key_block());
         std::array::from_fn(|place| if place < 8 { left[place] } else { right[place - 8] })
@@ -41,9 +47,35 @@ impl Numbers {
 
 /// The keys of one sign-in.
 #[derive(Clone)]
-pub(crate) struct WorkKeys {
-    pub(crate) pin: Key,
-    pub(crate) mac: Key,
+pub(crate) enum WorkKeys {
+    Des { pin: Key, mac: Key },
+    Sm4 { pin: Sm4Key, mac: Sm4Key },
+}
+
+impl WorkKeys {
+    /// PIN key and MAC key in hexadecimal.
+    pub(crate) fn hex(&self) -> [String; 2] {
+        match self {
+            Self::Des { pin, mac } => [pin.hex(), mac.hex()],
+            Self::Sm4 { pin, mac } => [hex(&pin.0), hex(&mac.0)],
+        }
+    }
+
+    /// Field 64; the algorithm is that of DES keys.
+    pub(crate) fn field64(&self, algorithm: MacAlgorithm, input: &[u8]) -> [u8; 8] {
+        match self {
+            Self::Des { mac, .. } => field64(algorithm, mac, input),
+            Self::Sm4 { mac, .. } => mac.field64(input),
+        }
+    }
+
+    /// Reads the PIN out of field 52.
+    pub(crate) fn open_pin(&self, block: &[u8], pan: &str, with_pan: bool) -> Option<String> {
+        match self {
+            Self::Des { pin, .. } => pin::open(pin, block.try_into().ok()?, pan, with_pan),
+            Self::Sm4 { pin, .. } => pin.open_pin(block.try_into().ok()?, pan, with_pan),
+        }
+    }
 }
 
 pub(crate) struct Terminal {
@@ -52,7 +84,7 @@ pub(crate) struct Terminal {
     pub(crate) batch: u32,
     /// `None` when not signed in.
     pub(crate) keys: Option<WorkKeys>,
-    master: Key,
+    master: [u8; 16],
 }
 
 impl Terminal {
@@ -72,7 +104,7 @@ impl Terminal {
             operator: given.operator.clone(),
             batch: given.batch,
             keys: None,
-            master: Key::Double(settings::key("terminal_master_key", &given.terminal_master_key)?),
+            master: settings::key("terminal_master_key", &given.terminal_master_key)?,
         })
     }
 
@@ -89,13 +121,26 @@ impl Terminal {
         if with_track_key {
             self.push_key(&mut field, &Key::Double(numbers.double_key()), false);
         }
-        self.keys = Some(WorkKeys { pin, mac });
+        self.keys = Some(WorkKeys::Des { pin, mac });
+        field
+    }
+
+    /// The same with SM4: each key fills its 16 bytes.
+    pub(crate) fn sign_in_sm4(&mut self, numbers: &mut Numbers, with_track_key: bool) -> Vec<u8> {
+        let (pin, mac) = (numbers.sm4_key(), numbers.sm4_key());
+        let track = with_track_key.then(|| numbers.sm4_key());
+        let mut field = Vec::new();
+        for key in [&pin, &mac].into_iter().chain(&track) {
+            field.extend(Sm4Key(self.master).encrypt(key.0));
+            field.extend(key.check_value());
+        }
+        self.keys = Some(WorkKeys::Sm4 { pin, mac });
         field
     }
 
     fn push_key(&self, field: &mut Vec<u8>, key: &Key, zero_slot: bool) {
         for block in key.bytes().as_chunks::<8>().0 {
-            field.extend(self.master.encrypt(*block));
+            field.extend(Key::Double(self.master).encrypt(*block));
         }
         if zero_slot {
             field.extend([0; 8]);
@@ -124,17 +169,17 @@ mod tests {
             let mut terminal = terminal();
             let field = terminal.sign_in(&mut Numbers::new(7), form, track);
             assert_eq!(field.len(), length);
-            let keys = terminal.keys.as_ref().unwrap();
-            let block = |at: usize| field[at..at + 8].try_into().unwrap();
-            let left = terminal.master.decrypt(block(0));
-            assert_eq!(left, keys.pin.bytes()[..8]);
-            assert_eq!(field[16..20], keys.pin.check_value());
-            assert_eq!(terminal.master.decrypt(block(20)), keys.mac.bytes()[..8]);
+            let Some(WorkKeys::Des { pin, mac }) = &terminal.keys else { panic!("no DES keys") };
+            let block =
+                |at: usize| Key::Double(terminal.master).decrypt(field[at..at + 8].try_into().unwrap());
+            assert_eq!(block(0), pin.bytes()[..8]);
+            assert_eq!(field[16..20], pin.check_value());
+            assert_eq!(block(20), mac.bytes()[..8]);
             if form == MakForm::Single {
                 assert_eq!(field[28..36], [0; 8]);
             }
             let end = if form == MakForm::SingleShort { 28 } else { 36 };
-            assert_eq!(field[end..end + 4], keys.mac.check_value());
+            assert_eq!(field[end..end + 4], mac.check_value());
         }
     }
 

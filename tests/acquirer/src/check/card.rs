@@ -14,7 +14,8 @@ const OTHER_TAGS: [u32; 8] = [0x9F27, 0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F
 
 /// An enciphered PIN.
 pub(crate) struct PinBlock {
-    pub(crate) block: [u8; 8],
+    /// 8 bytes, or 16 with SM4.
+    pub(crate) block: Vec<u8>,
     pub(crate) with_pan: bool,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn stripe(message: &Message, entry: &str) -> Result<(), Refused> {
 }
 
 pub(super) fn pin_block(message: &Message, entry: &str) -> Result<Option<PinBlock>, Refused> {
-    let Some(block) = message.field(52).and_then(|block| block.try_into().ok()) else {
+    let Some(block) = message.field(52).map(<[u8]>::to_vec) else {
         absent(message, &[26])?;
         if entry.ends_with('1') && !entry.starts_with("05") {
             return Err(format_error("field 22 says PIN, but there is no field 52"));
@@ -93,10 +94,11 @@ pub(super) fn pin_block(message: &Message, entry: &str) -> Result<Option<PinBloc
         return Err(format_error("there is a field 52, but field 22 does not say PIN"));
     }
     let security = message.text(53).unwrap_or_default();
-    let with_pan = match security.get(..2) {
-        Some("26") => true,
-        Some("16") => false,
-        _ => return Err(format_error("field 53 must begin 26 (with PAN) or 16 (without), for 3DES")),
+    let with_pan = match (security.get(..2), block.len()) {
+        (Some("26"), 8) | (Some("23"), 16) => true,
+        (Some("16"), 8) | (Some("13"), 16) => false,
+        (_, 8) => return Err(format_error("field 53 must begin 26 (with PAN) or 16 (without), for 3DES")),
+        _ => return Err(format_error("field 53 must begin 23 (with PAN) or 13 (without), for SM4")),
     };
     if !security.bytes().skip(3).all(|digit| digit == b'0') {
         return Err(format_error("field 53 ends in zeros"));

@@ -5,16 +5,21 @@ use super::financial::{Origin, origin};
 use super::{FINANCIAL_60, Named, Refused, equals, exact, format_error, own_trace, private_60, refused};
 use crate::kind::{Row, code_60, row_of};
 use crate::message::Message;
+use crate::settings::Algorithm;
 use crate::settlement::{self, Item, Totals};
 use crate::tlv::{self, Object};
 
 /// Sign-in: fields 11 41 42 60 63, perhaps 32 and 62, no MAC. Gives the operator of 63.1.
-pub(crate) fn sign_in(message: &Message) -> Result<&str, Refused> {
+pub(crate) fn sign_in(message: &Message, algorithm: Algorithm) -> Result<&str, Refused> {
     exact(message, &[11, 41, 42, 60, 63], &[32, 62])?;
     own_trace(message)?;
     let code = code_60(message);
-    if !matches!(code, "003" | "004") {
-        return Err(refused("40", format!("60.3 is {code}: only 003 and 004 are served")));
+    let (double, with_track) = match algorithm {
+        Algorithm::TripleDes => ("003", "004"),
+        Algorithm::Sm4 => ("005", "006"),
+    };
+    if code != double && code != with_track {
+        return Err(refused("40", format!("60.3 is {code}: only {double} and {with_track} are served")));
     }
     private_60(message, &["00"], code, &[11])?;
     let operator = message.text(63).and_then(|value| value.get(..3));

@@ -4,7 +4,7 @@ use super::Host;
 use crate::check::{Financial, Refused, refused};
 use crate::chip::{self, Verified};
 use crate::kind::{Entry, Row};
-use crate::pin::{self, PinCheck};
+use crate::pin::PinCheck;
 use crate::time::Local;
 
 impl Host {
@@ -39,7 +39,7 @@ impl Host {
         let Some(pin) = &asked.pin else { return Ok(()) };
         let keys = self.terminals.get(terminal).and_then(|terminal| terminal.keys.as_ref());
         let Some(keys) = keys else { return Err(refused("77", "the terminal is not signed in")) };
-        let given = pin::open(&keys.pin, pin.block, pan, pin.with_pan);
+        let given = keys.open_pin(&pin.block, pan, pin.with_pan);
         match self.tries.check(pan, given.as_deref(), right_pin) {
             PinCheck::Right => Ok(()),
             PinCheck::Wrong => Err(refused("55", "the PIN is wrong")),

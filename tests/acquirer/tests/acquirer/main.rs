@@ -15,6 +15,8 @@ mod server;
 #[cfg(test)]
 mod settlement;
 #[cfg(test)]
+mod sm4;
+#[cfg(test)]
 mod stripes;
 #[cfg(test)]
 mod terminal;

@@ -236,7 +236,7 @@ fn swiped_card(entry: Entry) -> Card {
         sequence: None,
         track2: Track2::new("6212340000000019=30121200000000000"),
         track3: Track3::new("996212340000000019=156156000000000000000000000000000000000="),
-        pin_block: Some([0xA5; 8]),
+        pin_block: Some(vec![0xA5; 8]),
         field55: vec![],
     }
 }

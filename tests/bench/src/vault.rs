@@ -6,8 +6,8 @@ use des::{
     cipher::{BlockCipherEncrypt, KeyInit},
 };
 use posd_vault_protocol::{
-    Decoder, Digits, EncipheredKey, FromVault, MacAlgorithm, Numbered, PinPrompt, Reply, Request, Secret,
-    Slot, VERSION, encode,
+    Decoder, Digits, EncipheredKey, FromVault, KeyAlgorithm, MacAlgorithm, Numbered, PinPrompt, Reply,
+    Request, Secret, Slot, VERSION, encode,
 };
 use std::{
     fs,

@@ -26,6 +26,9 @@ enum Command {
         /// A customer who does the right thing.
         #[arg(long)]
         auto: bool,
+        /// The terminal master key is loaded for SM4.
+        #[arg(long)]
+        sm4: bool,
     },
     /// Run the whole simulated terminal until it is interrupted.
     Run,
@@ -46,11 +49,13 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
     match command {
-        Command::Serve { directory, auto } => module::serve(&directory, auto, |printer, scanner| {
-            let mut out = io::stdout();
-            // Whoever started it reads this, or has gone.
-            let _ = writeln!(out, "scanner {scanner}\nprinter {printer}").and_then(|()| out.flush());
-        })?,
+        Command::Serve { directory, auto, sm4 } => {
+            module::serve(&directory, auto, sm4, |printer, scanner| {
+                let mut out = io::stdout();
+                // Whoever started it reads this, or has gone.
+                let _ = writeln!(out, "scanner {scanner}\nprinter {printer}").and_then(|()| out.flush());
+            })?
+        }
         Command::Run => {
             let directory = tempfile::Builder::new().prefix("posd-").tempdir()?;
             let options = Options {

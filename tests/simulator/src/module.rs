@@ -8,7 +8,7 @@ use crate::{printer::PaperPrinter, scanner::LineScanner};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use des::{
     TdesEde2,
-    cipher::{BlockCipherEncrypt, KeyInit},
+    cipher::{Block, BlockCipherEncrypt, KeyInit},
 };
 use nix::unistd::Uid;
 use posd_vault::{
@@ -16,7 +16,8 @@ use posd_vault::{
     store::Store,
 };
 use posd_vault_core::{Core, Input, KeyRequest, Output, Settings, StoreFault};
-use posd_vault_protocol::Secret;
+use posd_vault_protocol::{KeyAlgorithm, Secret};
+use sm4::Sm4;
 use std::{collections::BTreeMap, os::fd::AsFd, path::Path};
 
 /// The made-up terminal master key that the test acquirer knows too.
@@ -58,13 +59,19 @@ pub enum ModuleError {
 }
 
 /// Serves `vault.sock`, `keys.sock` and `devices.sock` in a directory, a printer and a code scanner, until the process
-/// ends. `ready` is told the addresses of printer and scanner once everything listens.
+/// ends. The terminal master key is loaded for SM4 or else for 3DES. `ready` is told the addresses of printer and scanner once everything listens.
 ///
 /// # Errors
 /// [`ModuleError`].
-pub fn serve(directory: &Path, auto: bool, ready: impl FnOnce(&str, &str)) -> Result<(), ModuleError> {
+pub fn serve(
+    directory: &Path,
+    auto: bool,
+    sm4: bool,
+    ready: impl FnOnce(&str, &str),
+) -> Result<(), ModuleError> {
     let store = Store::new(&directory.join("store"));
-    let core = module_core(directory, &store)?;
+    let algorithm = if sm4 { KeyAlgorithm::Sm4 } else { KeyAlgorithm::TripleDes };
+    let core = module_core(directory, &store, algorithm)?;
     let printer = PaperPrinter::start()?;
     let scanner = LineScanner::start()?;
     let listen = |name: &str, mode| -> Result<Listener, ModuleError> {
@@ -84,7 +91,7 @@ pub fn serve(directory: &Path, auto: bool, ready: impl FnOnce(&str, &str)) -> Re
 }
 
 /// The core with the simulated terminal's people, and what the last run stored.
-fn module_core(directory: &Path, store: &Store) -> Result<Core, ModuleError> {
+fn module_core(directory: &Path, store: &Store, algorithm: KeyAlgorithm) -> Result<Core, ModuleError> {
     let random = |buffer: &mut [u8]| {
         if getrandom::fill(buffer).is_err() {
             std::process::abort();
@@ -97,7 +104,8 @@ fn module_core(directory: &Path, store: &Store) -> Result<Core, ModuleError> {
     let custodians = people(&[("first", CUSTODIAN_PASSWORD), ("second", CUSTODIAN_PASSWORD)])?;
     let settings = Settings::new(operators, custodians)
         .map_err(|error| ModuleError::Core(error.to_string()))?
-        .with_cheap_hashes(CHEAP.0, CHEAP.1);
+        .with_cheap_hashes(CHEAP.0, CHEAP.1)
+        .with_algorithm(algorithm);
     let key = directory.join("storage-key");
     if !key.exists() {
         let mut fresh = [0; 32];
@@ -106,12 +114,12 @@ fn module_core(directory: &Path, store: &Store) -> Result<Core, ModuleError> {
     }
     let storage_key = Secret::new(std::fs::read(key)?);
     let mut core = Core::new(settings, Some(storage_key), store.read()?, Box::new(random));
-    load_master_key(&mut core, store)?;
+    load_master_key(&mut core, store, algorithm)?;
     Ok(core)
 }
 
 /// The two custodians load the made-up master key, where there is none yet.
-fn load_master_key(core: &mut Core, store: &Store) -> Result<(), ModuleError> {
+fn load_master_key(core: &mut Core, store: &Store, algorithm: KeyAlgorithm) -> Result<(), ModuleError> {
     if core.status().master_key.is_some() {
         return Ok(());
     }
@@ -121,7 +129,7 @@ fn load_master_key(core: &mut Core, store: &Store) -> Result<(), ModuleError> {
             custodian: custodian.to_owned(),
             password: Secret::new(CUSTODIAN_PASSWORD.into()),
             component: Secret::new(component.to_vec()),
-            check_value: check_value(component),
+            check_value: check_value(algorithm, component),
         };
         for output in core.handle(Input::Custodian(given), 0) {
             if let Output::Store(blob) = output {
@@ -147,10 +155,17 @@ fn hash(password: &str) -> Result<String, ModuleError> {
     Ok(hash.to_string())
 }
 
-/// First three bytes of zeros enciphered under a component.
-fn check_value(component: &[u8]) -> [u8; 3] {
-    let mut block = [0; 8].into();
-    if let Ok(cipher) = TdesEde2::new_from_slice(component) {
+/// First three bytes of a block of zeros enciphered under a component.
+fn check_value(algorithm: KeyAlgorithm, component: &[u8]) -> [u8; 3] {
+    match algorithm {
+        KeyAlgorithm::TripleDes => first_of_zeros(TdesEde2::new_from_slice(component).ok()),
+        KeyAlgorithm::Sm4 => first_of_zeros(Sm4::new_from_slice(component).ok()),
+    }
+}
+
+fn first_of_zeros<C: BlockCipherEncrypt>(cipher: Option<C>) -> [u8; 3] {
+    let mut block = Block::<C>::default();
+    if let Some(cipher) = cipher {
         cipher.encrypt_block(&mut block);
     }
     [block[0], block[1], block[2]]

@@ -23,6 +23,8 @@ pub struct Options {
     pub printer: Option<String>,
     /// A customer who does the right thing by itself.
     pub auto: bool,
+    /// Whether the terminal master key is loaded for SM4 and not for 3DES; profile and acquirer need to be told as well.
+    pub sm4: bool,
     /// More statements for the bus's configuration, such as a policy for a test's second user.
     pub bus: String,
     /// Test settings of the acquirer as JSON.
@@ -37,6 +39,7 @@ impl Default for Options {
             posd: String::new(),
             printer: None,
             auto: false,
+            sm4: false,
             bus: String::new(),
             acquirer: json!({}),
         }
@@ -150,6 +153,9 @@ impl Stack {
         module.arg("serve").arg("--directory").arg(directory);
         if options.auto {
             module.arg("--auto");
+        }
+        if options.sm4 {
+            module.arg("--sm4");
         }
         stack.module = Some(stack.spawn("module", &mut module)?);
         stack.write("acquirer.json", &options.acquirer.to_string())?;

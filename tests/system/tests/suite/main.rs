@@ -33,6 +33,7 @@ mod secrets;
 mod service;
 mod settlement;
 mod signature;
+mod sm4;
 mod swipe;
 mod tap;
 mod till;

@@ -285,3 +285,14 @@ proptest! {
         prop_assert_eq!(list.is_ok(), cut % 23 == 1);
     }
 }
+
+#[test]
+fn a_name_that_is_no_gbk_goes_back_no_longer_than_it_came() {
+    // FF begins no character, and the four bytes are one that GBK has not.
+    let name: Vec<u8> = [&[0xFF; 30][..], &[0x94, 0x39, 0xDA, 0x33], &[0xD6, 0xD0], &[b' '; 4]].concat();
+    let parameters = Parameters::read(&[&b"22"[..], &name].concat()).unwrap();
+    let field = parameters.encode().unwrap();
+    assert_eq!(field.len(), 42);
+    assert!(!field.contains(&b'&'), "no reference of HTML");
+    assert!(field.ends_with(&[b'?', 0xD6, 0xD0, b' ', b' ', b' ', b' ', b' ', b' ', b' ']), "{field:02X?}");
+}

@@ -108,8 +108,15 @@ pub enum Party {
 impl Party {
     /// One byte of the input. The wedged cards are numbered from 1; every other number is the forger.
     pub fn read(source: &mut Source<'_>, tap: bool) -> Self {
-        let contact = [Profile::debit, Profile::credit, Profile::offline_pin, Profile::enciphered_pin, Profile::combined];
-        let contactless = [Profile::quick_pass, Profile::phone, Profile::cash, Profile::debit_credit, Profile::combo];
+        let contact = [
+            Profile::debit,
+            Profile::credit,
+            Profile::offline_pin,
+            Profile::enciphered_pin,
+            Profile::combined,
+        ];
+        let contactless =
+            [Profile::quick_pass, Profile::phone, Profile::cash, Profile::debit_credit, Profile::combo];
         let number = usize::from(source.byte()).wrapping_sub(1);
         match (if tap { contactless } else { contact }).get(number) {
             Some(profile) => Self::with(Card::new(profile()), tap),
@@ -164,7 +171,12 @@ struct Met {
 ///
 /// # Panics
 /// Where the kernel broke a promise.
-pub fn play(setting: &Setting, party: &mut Party, tap: bool, source: &mut Source<'_>) -> (Outcome, Vec<Vec<u8>>) {
+pub fn play(
+    setting: &Setting,
+    party: &mut Party,
+    tap: bool,
+    source: &mut Source<'_>,
+) -> (Outcome, Vec<Vec<u8>>) {
     let mut kernel = start(setting, tap, None);
     let first = run(setting, &mut kernel, party, tap, source);
     let (outcome, met) = &first;
@@ -307,7 +319,11 @@ fn judge(setting: &Setting, party: &Party, tap: bool, outcome: &Outcome, met: &M
     assert!(!outcome.host_approved || met.approving, "the host did not approve: {}", context());
     if *verdict == Verdict::Approved {
         let certificate = outcome.cryptogram_information.is_some_and(|cid| cid & 0xC0 == 0x40);
-        assert!(setting.transaction.purpose == Purpose::Authorise, "approved what was only read: {}", context());
+        assert!(
+            setting.transaction.purpose == Purpose::Authorise,
+            "approved what was only read: {}",
+            context()
+        );
         assert!(certificate || (tap && outcome.host_approved), "approved without a TC: {}", context());
         assert!(outcome.cryptogram.is_some() || outcome.host_approved, "nothing proves it: {}", context());
         if met.online && !met.unable {
@@ -331,10 +347,17 @@ fn judge(setting: &Setting, party: &Party, tap: bool, outcome: &Outcome, met: &M
     }
     if matches!(verdict, Verdict::Read) {
         assert!(setting.transaction.purpose == Purpose::Read && !met.online, "only read: {}", context());
-        assert!(!met.commands.iter().any(|command| command[1] == 0xAE), "a card that is read is bound to nothing");
+        assert!(
+            !met.commands.iter().any(|command| command[1] == 0xAE),
+            "a card that is read is bound to nothing"
+        );
     }
     assert!(tap || !matches!(verdict, Verdict::TryAgain(_) | Verdict::AnotherInterface), "{}", context());
-    assert!(!(met.online && matches!(verdict, Verdict::TryAgain(Again::Torn))), "again after the host was asked: {}", context());
+    assert!(
+        !(met.online && matches!(verdict, Verdict::TryAgain(Again::Torn))),
+        "again after the host was asked: {}",
+        context()
+    );
 
     // Bits that the books reserve are never set.
     for (byte, mask) in results.0.iter().zip([0xFE, 0xF8, 0xFC, 0xF8, 0xF0]) {
@@ -350,7 +373,11 @@ fn judge(setting: &Setting, party: &Party, tap: bool, outcome: &Outcome, met: &M
     assert!(!results.has(tvr::SDA_FAILED) || tap || results.has(tvr::SDA_SELECTED), "{}", context());
     let scripts = results.has(tvr::SCRIPT_FAILED_BEFORE) || results.has(tvr::SCRIPT_FAILED_AFTER);
     assert!(!scripts || outcome.script_results.is_some(), "a script without result: {}", context());
-    assert!(outcome.script_results.as_ref().is_none_or(|results| results.len() % 5 == 0 && met.handed), "{}", context());
+    assert!(
+        outcome.script_results.as_ref().is_none_or(|results| results.len() % 5 == 0 && met.handed),
+        "{}",
+        context()
+    );
     assert!(!status.has(tsi::SCRIPT_PERFORMED) || met.handed, "scripts of nobody: {}", context());
     let refused = results.has(tvr::ISSUER_AUTHENTICATION_FAILED);
     assert!(refused == outcome.issuer_authentication_failed && (!refused || met.handed), "{}", context());
@@ -385,9 +412,10 @@ pub fn read_records(source: &mut Source<'_>) {
                 let good = |data: Vec<u8>| Input::Card([data, vec![0x90, 0x00]].concat());
                 use posd_emv::tlv::encode;
                 kernel.resume(match command[1] {
-                    0xA4 if command.ends_with(&[&name[..], &[0]].concat()) => {
-                        good(encode(tags::FCI, &[encode(tags::DF_NAME, &name), encode(tags::FCI_PROPRIETARY, &[])].concat()))
-                    }
+                    0xA4 if command.ends_with(&[&name[..], &[0]].concat()) => good(encode(
+                        tags::FCI,
+                        &[encode(tags::DF_NAME, &name), encode(tags::FCI_PROPRIETARY, &[])].concat(),
+                    )),
                     0xA4 => Input::Card(vec![0x6A, 0x82]),
                     0xA8 => good(encode(tags::RESPONSE_PRIMITIVE, &[&[0x1C, 0x00][..], &locator].concat())),
                     0xB2 => {

@@ -64,8 +64,14 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         (tags::SIGNED_STATIC_DATA, issuer::signed_static_data([0xDA, 0xC0], &signed)),
     ]);
     for (certificate, [first, exponent, remainder]) in [
-        (issuer::issuer_certificate(PAN), [tags::ISSUER_CERTIFICATE, tags::ISSUER_EXPONENT, tags::ISSUER_REMAINDER]),
-        (issuer::card_certificate(PAN, &signed), [tags::ICC_CERTIFICATE, tags::ICC_EXPONENT, tags::ICC_REMAINDER]),
+        (
+            issuer::issuer_certificate(PAN),
+            [tags::ISSUER_CERTIFICATE, tags::ISSUER_EXPONENT, tags::ISSUER_REMAINDER],
+        ),
+        (
+            issuer::card_certificate(PAN, &signed),
+            [tags::ICC_CERTIFICATE, tags::ICC_EXPONENT, tags::ICC_REMAINDER],
+        ),
         (issuer::pin_certificate(PAN), [tags::PIN_CERTIFICATE, tags::PIN_EXPONENT, tags::PIN_REMAINDER]),
     ] {
         elements.insert(first, certificate.certificate);
@@ -121,7 +127,8 @@ fn changed(source: &mut Source<'_>) {
     let world = &*WORLD;
     let mut elements = world.elements.clone();
     let (mut records, mut aip) = (RECORDS.to_vec(), AIP.to_vec());
-    let (mut dynamic, mut combined, mut asked) = (world.dynamic.clone(), world.combined.clone(), ASKED.to_vec());
+    let (mut dynamic, mut combined, mut asked) =
+        (world.dynamic.clone(), world.combined.clone(), ASKED.to_vec());
     let mut transaction = TRANSACTION.to_vec();
     let mut cid = vec![0x40];
     for _ in 0..source.byte() % 4 {
@@ -142,8 +149,13 @@ fn changed(source: &mut Source<'_>) {
     let get = |tag: u32| elements.get(&tag).cloned();
     let offline = offline(&world.configuration, &records, aip, &get, TODAY());
     let same = |tag| elements.get(&tag) == world.elements.get(&tag);
-    let account = || elements[&tags::PAN].iter().flat_map(|byte| [byte >> 4, byte & 15]).filter(|nibble| *nibble <= 9).eq(
-        PAN.bytes().map(|digit| digit - b'0'));
+    let account = || {
+        elements[&tags::PAN]
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter(|nibble| *nibble <= 9)
+            .eq(PAN.bytes().map(|digit| digit - b'0'))
+    };
     // 9F4A may be left out with the AIP: what is signed is one after the other.
     let named: &[u8] = if elements[&tags::STATIC_TAG_LIST] == [0x82] { &aip } else { &[] };
     let authentic = || [&records, named].concat() == [RECORDS, &AIP].concat();
@@ -156,7 +168,10 @@ fn changed(source: &mut Source<'_>) {
         assert!(same(tags::ICC_EXPONENT) && same(tags::ICC_REMAINDER));
     }
     if let Ok(key) = pin_key(&offline) {
-        assert!((key == world.pin || key.0 == card_modulus()) && account(), "a PIN would go under another key");
+        assert!(
+            (key == world.pin || key.0 == card_modulus()) && account(),
+            "a PIN would go under another key"
+        );
     }
     if let Ok(number) = verify_dynamic(&world.ready, &asked, &dynamic) {
         assert!(number == NUMBER && asked == ASKED, "a signature over other data");
@@ -170,7 +185,9 @@ fn changed(source: &mut Source<'_>) {
 
 /// The card's own modulus, for cards without a key for PINs.
 fn card_modulus() -> Vec<u8> {
-    let elements = Elements::from_iter(WORLD.elements.clone().into_iter().filter(|(tag, _)| *tag != tags::PIN_CERTIFICATE));
+    let elements = Elements::from_iter(
+        WORLD.elements.clone().into_iter().filter(|(tag, _)| *tag != tags::PIN_CERTIFICATE),
+    );
     let get = |tag: u32| elements.get(&tag).cloned();
     pin_key(&offline(&WORLD.configuration, RECORDS, AIP, &get, TODAY())).map(|key| key.0).unwrap_or_default()
 }

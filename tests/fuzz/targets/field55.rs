@@ -14,7 +14,12 @@ fuzz_target!(|data: &[u8]| {
         }
         (Err(error), Ok(_)) => panic!("broken and taken: {error}"),
         (Ok(elements), Ok(answer)) => {
-            let of = |tag| elements.iter().filter(move |element| element.tag == tag).map(|element| element.value.to_vec());
+            let of = |tag| {
+                elements
+                    .iter()
+                    .filter(move |element| element.tag == tag)
+                    .map(|element| element.value.to_vec())
+            };
             let authentication: Vec<_> = of(tags::ISSUER_AUTHENTICATION_DATA).collect();
             assert!(authentication.len() <= 1);
             assert_eq!(answer.issuer_authentication_data.as_ref(), authentication.first());
@@ -23,7 +28,8 @@ fuzz_target!(|data: &[u8]| {
             assert!(!format!("{answer:?}").is_empty());
         }
         (Ok(elements), Err(_)) => {
-            let twice = elements.iter().filter(|element| element.tag == tags::ISSUER_AUTHENTICATION_DATA).count();
+            let twice =
+                elements.iter().filter(|element| element.tag == tags::ISSUER_AUTHENTICATION_DATA).count();
             assert!(twice > 1, "whole and refused");
         }
     }
@@ -33,7 +39,10 @@ fuzz_target!(|data: &[u8]| {
     let get = |tag| elements.iter().find(|element| element.tag == tag).map(|element| element.value.to_vec());
     let Ok(field) = field55::build(&list, &get) else { return };
     assert!(field.len() <= field55::LIMIT);
-    let read: Vec<_> = tlv::Reader::new(&field).map(|element| element.map(|e| (e.tag, e.value.to_vec()))).collect::<Result<_, _>>().expect("what was built can be read");
+    let read: Vec<_> = tlv::Reader::new(&field)
+        .map(|element| element.map(|e| (e.tag, e.value.to_vec())))
+        .collect::<Result<_, _>>()
+        .expect("what was built can be read");
     let told: Vec<_> = list.iter().filter_map(|tag| get(*tag).map(|value| (*tag, value))).collect();
     assert_eq!(read, told);
 });

@@ -37,7 +37,8 @@ fn message(bytes: &[u8], table: &FieldTable) {
     assert!(describe(table, bytes).is_ok(), "what decodes is described");
     let mut end = 10;
     for field in decoded.fields().iter() {
-        let (start, value) = (decoded.offset(field).expect("it has a place"), decoded.bytes(field).expect("and bytes"));
+        let (start, value) =
+            (decoded.offset(field).expect("it has a place"), decoded.bytes(field).expect("and bytes"));
         assert!(end <= start && start <= end + 2, "field {field} stands in its order");
         end = start + value.len();
         let _ = (decoded.number(field), decoded.text(field));
@@ -76,7 +77,9 @@ fn values(bytes: &[u8]) {
     let _ = ContactlessParameters::read(&PROFILE, bytes);
     if let Ok(parameters) = Parameters::read(bytes) {
         let written = parameters.encode().expect("what was read can be written");
-        assert_eq!(Parameters::read(&written).as_ref(), Ok(&parameters));
+        // A name that is no GBK does not come back, but goes out the same ever after.
+        let again = Parameters::read(&written).expect("what was written can be read");
+        assert_eq!(again.encode().expect("and written").to_vec(), written);
     }
     if let Some(digits) = Digits::new(bytes, 0, bytes.len() * 2) {
         if let Ok(read) = Reconciliation::read(digits) {

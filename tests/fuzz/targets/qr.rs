@@ -51,12 +51,20 @@ fn field59(bytes: &[u8]) {
     for shown in ["A3", "A5"] {
         match Field59::decode(bytes, shown) {
             Ok(field) => {
-                let code = field.code.as_ref().map(|code| PaymentCode::new(code.reveal()).expect("a code stays one"));
-                let Ok(written) = Field59::encode(field.terminal.as_ref(), code.as_ref(), field.voucher.as_deref()) else {
+                let code = field
+                    .code
+                    .as_ref()
+                    .map(|code| PaymentCode::new(code.reveal()).expect("a code stays one"));
+                let Ok(written) =
+                    Field59::encode(field.terminal.as_ref(), code.as_ref(), field.voucher.as_deref())
+                else {
                     panic!("what was read cannot be written: {field:?}");
                 };
                 let again = Field59::decode(&written, shown).expect("what was written can be read");
-                assert_eq!((again.terminal, again.code, again.voucher), (field.terminal, field.code, field.voucher));
+                assert_eq!(
+                    (again.terminal, again.code, again.voucher),
+                    (field.terminal, field.code, field.voucher)
+                );
             }
             Err(error) => assert!(error.offset <= bytes.len(), "{error}"),
         }

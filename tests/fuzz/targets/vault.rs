@@ -64,7 +64,9 @@ fuzz_target!(|data: &[u8]| {
     let (kind, piece) = (source.byte(), usize::from(source.byte()));
     let bytes = source.rest();
     match kind {
-        0 => check::<Numbered<Request>>(bytes, piece, &|value| encode(value).expect("it was no longer").to_vec()),
+        0 => check::<Numbered<Request>>(bytes, piece, &|value| {
+            encode(value).expect("it was no longer").to_vec()
+        }),
         _ => check::<FromVault>(bytes, piece, &|value| encode(value).expect("it was no longer").to_vec()),
     }
 });

@@ -3,7 +3,7 @@
 use crate::world::World;
 use posd_card::{Application, Card, Fault, Misbehaviour, Profile, QuickPass, When};
 use posd_emv::{
-    kernel::{Again, Reason, Verdict},
+    kernel::{Again, Purpose, Reason, Verdict},
     tags,
 };
 
@@ -87,4 +87,13 @@ fn a_card_that_does_not_ask_what_the_terminal_can_do_is_no_quick_pass_card() {
     let old = Profile::quick_pass().with(|a| a.quick_pass.as_mut().unwrap().pdol = vec![0x9F, 0x02, 6]);
     let run = World::new(old, 100).run();
     assert!(*run.verdict() == Verdict::AnotherInterface && run.sent(0xA8).is_empty());
+}
+
+#[test]
+fn a_card_that_is_only_to_be_read_is_asked_nothing_at_a_tap() {
+    let mut world = World::new(Profile::quick_pass(), 100);
+    world.transaction.purpose = Purpose::Read;
+    let run = world.run();
+    assert_eq!((run.verdict(), run.commands.len()), (&Verdict::AnotherInterface, 0));
+    assert!(run.online.is_none());
 }

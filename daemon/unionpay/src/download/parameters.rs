@@ -211,7 +211,7 @@ impl Parameters {
         let flag = |value: Option<bool>| digits(value.map(u8::from), 1);
         let text = |value: &Option<String>| value.as_ref().map(|value| value.clone().into_bytes());
         let [first, second, third] = &self.phones;
-        let name = self.merchant_name.as_ref().map(|name| encoding_rs::GBK.encode(name).0.into_owned());
+        let name = self.merchant_name.as_deref().map(as_gbk);
         let values = [
             (11, digits(self.application_type, 2)),
             (12, digits(self.reply_timeout_s, 2)),
@@ -244,6 +244,18 @@ impl Parameters {
         }
         Ok(field)
     }
+}
+
+/// A name in GBK. What GBK has not, such as the mark of a byte that was none, is a question mark.
+fn as_gbk(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for character in name.chars() {
+        match encoding_rs::GBK.encode(character.encode_utf8(&mut [0; 4])) {
+            (encoded, _, false) => bytes.extend_from_slice(&encoded),
+            _ => bytes.push(b'?'),
+        }
+    }
+    bytes
 }
 
 /// 14 as 0x14, as errors name it.

@@ -23,7 +23,7 @@ pub use entry_point::may_tap;
 pub use torn::Torn;
 
 use super::{
-    TapVerification, Transaction, Verdict,
+    Purpose, TapVerification, Transaction, Verdict,
     session::{End, Session},
 };
 use crate::{
@@ -79,6 +79,10 @@ impl Tap {
 
 impl Session {
     pub(super) async fn tap_steps(&mut self) -> Result<Verdict, End> {
+        // A card at the reader pays; one that is only to be read is inserted.
+        if self.transaction.purpose == Purpose::Read {
+            return Ok(Verdict::AnotherInterface);
+        }
         match self.select_and_open().await? {
             Path::QuickPass => self.quick_pass().await,
             Path::DebitCredit => self.debit_credit().await,

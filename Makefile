@@ -8,7 +8,7 @@ CARGO ?= cargo
 PACKAGES := build-essential pkg-config libsqlite3-dev libpcsclite-dev libudev-dev dbus python3-dbus python3-gi \
 	libglib2.0-bin pcscd vsmartcard-vpcd umockdev openssl strace fonts-wqy-zenhei
 
-.PHONY: all setup build demo run test check soak bench audit clean
+.PHONY: all setup build demo run test check soak fuzz bench audit clean
 
 all: build
 
@@ -53,6 +53,24 @@ FIRST ?= 1
 soak: setup
 	$(CARGO) build --locked -q --release -p posd-simulation
 	target/release/posd-simulation $(FIRST) $(SEEDS)
+
+# Every libFuzzer target, one after the other: make fuzz TIME=600. What is found stands in tests/fuzz/artifacts, and the
+# corpus that has grown in tests/fuzz/found.
+TIME ?= 60
+fuzz: setup
+	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	@# Coverage flags are for nightly compilers; without one the stable compiler is told to take them all the same. No
+	@# sanitizer: it would need nightly, and there is no unsafe code for it to watch.
+	@cd tests/fuzz; \
+	if $(CARGO) +nightly --version >/dev/null 2>&1; then fuzz="$(CARGO) +nightly fuzz"; \
+	else export RUSTC_BOOTSTRAP=1; fuzz="$(CARGO) fuzz"; fi; \
+	failed=(); \
+	for target in $$($$fuzz list --fuzz-dir .); do \
+	  echo "== $$target"; mkdir -p found/$$target; \
+	  $$fuzz run --fuzz-dir . -s none $$target found/$$target corpus/$$target -- -max_total_time=$(TIME) -timeout=20 \
+	    -print_final_stats=1 || failed+=($$target); \
+	done; \
+	[ $${#failed[@]} -eq 0 ] || { echo "found something: $${failed[*]}"; exit 1; }
 
 # What a sale, the start and the idle terminal cost, as a table and as JSON; four minutes, as root. Times and memory are
 # shown, counts must be as told.

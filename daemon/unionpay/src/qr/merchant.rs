@@ -244,7 +244,8 @@ fn objects(text: &str, offset: usize) -> Result<Vec<Object<'_>>, PayloadError> {
         };
         let bytes: usize = after.chars().take(length.into()).map(char::len_utf8).sum();
         let (value, following) = after.split_at_checked(bytes).ok_or(object)?;
-        if value.chars().count() != usize::from(length) {
+        // The book knows no empty value.
+        if length == 0 || value.chars().count() != usize::from(length) {
             return Err(object);
         }
         if objects.iter().any(|(other, ..)| *other == number) {
@@ -353,6 +354,7 @@ mod tests {
         assert_eq!(error(&good[..good.len() - 8]), (good.len() - 8, PayloadErrorKind::Checksum));
         assert_eq!(error("00020152"), (6, PayloadErrorKind::Object));
         assert_eq!(error("0002015205541"), (6, PayloadErrorKind::Object));
+        assert_eq!(error("0002010200"), (6, PayloadErrorKind::Object), "an empty value");
         assert_eq!(error("000201000201"), (6, PayloadErrorKind::Twice { number: 0 }));
         let sealed = |text: &str| format!("{text}6304{:04X}", crc(format!("{text}6304").as_bytes()));
         assert_eq!(error(&sealed("000201010213")).1, PayloadErrorKind::Value { number: 1 });

@@ -10,7 +10,7 @@ use posd_emv::{
     host::HostAnswer,
     indicators::{tsi, tvr},
     kernel::{
-        Action, Again, Input, Kernel, OfflineApproval, OfflinePinResult, Outcome, PinEntry, Purpose, Reason,
+        Action, Again, Input, Kernel, KnownCard, OfflineApproval, OfflinePinResult, Outcome, PinEntry, Purpose, Reason,
         Transaction, Verdict,
     },
     tags,
@@ -158,6 +158,8 @@ impl Party {
 /// What happened on the way to the end.
 #[derive(Debug, Default)]
 struct Met {
+    /// The card is on the exception file.
+    listed: bool,
     online: bool,
     unable: bool,
     handed: bool,
@@ -245,7 +247,13 @@ fn run(
                 assert!(candidate.label.chars().all(|letter| !letter.is_control()), "a label is printable");
                 if source.byte() == 0xFF { Input::Refused } else { Input::Confirmed }
             }
+            Action::LookUpCard => {
+                // By the input's hash, so that no byte of the seeds moves.
+                met.listed = random.is_multiple_of(16);
+                Input::LookedUp(KnownCard { on_exception_file: met.listed, spent: (random >> 8) % 30_000 })
+            }
             Action::EnterOnlinePin => {
+                assert!(!met.listed, "nobody types a PIN for a card of the exception file");
                 let entry = match source.byte() {
                     1 => PinEntry::Bypassed,
                     2 => PinEntry::PadMissing,
@@ -255,6 +263,7 @@ fn run(
                 Input::OnlinePin(entry)
             }
             Action::VerifyOfflinePin { .. } => {
+                assert!(!met.listed, "nobody types a PIN for a card of the exception file");
                 assert!(!tap, "no PIN goes over the air");
                 Input::OfflinePin(match source.byte() {
                     0 => OfflinePinResult::Status(0x9000),
@@ -317,7 +326,9 @@ fn judge(setting: &Setting, party: &Party, tap: bool, outcome: &Outcome, met: &M
     let Outcome { verdict, tvr: results, tsi: status, .. } = outcome;
     let context = || format!("{outcome:?} of {:?}", setting.transaction);
     assert!(!outcome.host_approved || met.approving, "the host did not approve: {}", context());
+    assert!(!met.listed || !met.online, "a card of the exception file went online: {}", context());
     if *verdict == Verdict::Approved {
+        assert!(!met.listed, "approved a card of the exception file: {}", context());
         let certificate = outcome.cryptogram_information.is_some_and(|cid| cid & 0xC0 == 0x40);
         assert!(
             setting.transaction.purpose == Purpose::Authorise,

@@ -467,7 +467,7 @@ mod tests {
         let key = unwrap_key(KeyAlgorithm::Sm4, &master, &cipher).unwrap();
         assert!(check_value_fits(KeyAlgorithm::Sm4, &key, &bytes("861E83E31FAEBF10")));
         assert!(!check_value_fits(KeyAlgorithm::Sm4, &key, &bytes("861E83E2")));
-        let block = pin_block_16(&[1, 2, 3, 6, 5, 4], "6230606601007726888").unwrap();
+        let block = pin_block_16(&[1, 2, 3, 6, 5, 4], "6212346601007726888").unwrap();
         assert_eq!(block[..], bytes("06123654FFFFFFFFFFFF99FEFF88D977"));
     }
 

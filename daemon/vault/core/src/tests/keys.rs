@@ -374,7 +374,7 @@ fn sm4_keys_are_loaded_and_used_and_last() {
     let status = bench.status();
     assert_eq!((status.master_key, status.pin_key), (Some(MASTER_CHECK), Some([0x86, 0x1E, 0x83])));
     let prompt = super::prompt();
-    let pan = posd_vault_protocol::Digits::new("6230606601007726888").unwrap();
+    let pan = posd_vault_protocol::Digits::new("6212346601007726888").unwrap();
     bench.input(Input::Request(1, Request::EnterOnlinePin { prompt, pan }));
     bench.press("123654");
     bench.input(Input::Key(Key::Enter));

@@ -18,6 +18,7 @@ mod process;
 mod report;
 mod sale;
 mod start;
+mod tap;
 mod vault;
 mod wal;
 
@@ -30,6 +31,8 @@ pub enum Part {
     Codecs,
     /// One sale.
     Sale,
+    /// One tap.
+    Tap,
     /// The start.
     Start,
     /// Memory after many sales.
@@ -40,7 +43,7 @@ pub enum Part {
 
 impl Part {
     /// All of them, in the order of measuring.
-    pub const ALL: [Part; 5] = [Part::Codecs, Part::Sale, Part::Start, Part::Memory, Part::Idle];
+    pub const ALL: [Part; 6] = [Part::Codecs, Part::Sale, Part::Tap, Part::Start, Part::Memory, Part::Idle];
 }
 
 /// How much is measured.
@@ -85,6 +88,10 @@ pub fn run(scale: &Scale, parts: &[Part], progress: &mut dyn FnMut(&str)) -> Rep
             Part::Sale => {
                 progress("a sale");
                 runtime.block_on(sale::measure(scale, &mut report));
+            }
+            Part::Tap => {
+                progress("a tap");
+                runtime.block_on(tap::measure(scale, &mut report));
             }
             Part::Start => {
                 progress("start");

@@ -450,11 +450,14 @@ impl Person {
         if command.get("certificate").is_some() {
             return scene.certificate();
         }
+        if command.get("held").is_some() {
+            return scene.field.held();
+        }
         if command.get("devices").is_some() {
             let Scene { inserted, powered, prompting, .. } = *scene;
             return json!({"inserted": inserted, "powered": powered, "prompting": prompting});
         }
-        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, reader, contactless, stripe-reader, pad, pace, slips, certificate or devices"})
+        json!({"error": "unknown command: card, pin, key, password, new-password, typed-card, paper, auto, reader, contactless, stripe-reader, pad, pace, slips, certificate, held or devices"})
     }
 }
 

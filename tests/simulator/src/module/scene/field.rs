@@ -6,7 +6,13 @@ use posd_vault::device::{CardReader, ReaderEvent};
 use posd_vault_core::CardFault;
 use posd_vault_protocol::DeviceState;
 use serde_json::{Value, json};
-use std::{cell::RefCell, collections::VecDeque, os::fd::BorrowedFd, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    os::fd::BorrowedFd,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 use zeroize::Zeroizing;
 
 /// The cards and the phone that can be held to the reader.
@@ -20,6 +26,16 @@ pub(super) struct Field {
     /// It is held so badly that it does not answer.
     mute: bool,
     pub(super) events: VecDeque<ReaderEvent>,
+    held: Held,
+}
+
+/// How long a card was held since it got power, and for how much of that it had the word.
+#[derive(Default)]
+struct Held {
+    first: Option<Instant>,
+    last: Option<Instant>,
+    card: Duration,
+    commands: u32,
 }
 
 impl Field {
@@ -31,6 +47,7 @@ impl Field {
             powered: false,
             mute: false,
             events: VecDeque::from([ReaderEvent::State(DeviceState::Ready)]),
+            held: Held::default(),
         }
     }
 
@@ -80,6 +97,14 @@ impl Field {
         json!({"ok": true})
     }
 
+    /// Of the last tap: the time between its first command and its last answer, how much of it was the card's own, and the
+    /// commands.
+    pub(super) fn held(&self) -> Value {
+        let Held { first, last, card, commands } = &self.held;
+        let whole = first.zip(*last).map_or(Duration::ZERO, |(first, last)| last - first);
+        json!({"whole-us": whole.as_micros() as u64, "card-us": card.as_micros() as u64, "commands": commands})
+    }
+
     /// Two cards at once.
     pub(super) fn collide(&mut self) {
         self.leave();
@@ -102,6 +127,7 @@ impl CardReader for FieldReader {
     fn power_on(&mut self) -> Result<Vec<u8>, CardFault> {
         let field = &mut self.0.borrow_mut().field;
         field.powered = field.present;
+        field.held = Held::default();
         match field.present {
             true if field.mute => Err(CardFault::Mute),
             true => Ok(field.card.reset()),
@@ -120,7 +146,13 @@ impl CardReader for FieldReader {
 
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, CardFault> {
         let field = &mut self.0.borrow_mut().field;
+        let asked = Instant::now();
         let answer = if field.present { field.card.transmit(command) } else { Vec::new() };
+        let answered = Instant::now();
+        field.held.first.get_or_insert(asked);
+        field.held.last = Some(answered);
+        field.held.card += answered - asked;
+        field.held.commands += 1;
         if answer.is_empty() {
             field.leave();
             return Err(CardFault::Removed);

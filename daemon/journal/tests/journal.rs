@@ -126,7 +126,7 @@ fn a_settlement_is_found_by_batch_by_number_and_while_it_is_open() {
     let of = SlipOf::Settlement { id: 1, batch: 1 };
     let job = PrintJob { transaction: 0, slip: of, ..print_job(9, 1, PrintState::Queued) };
     journal.commit(&[Write::PrintJob(job.clone())]).unwrap();
-    assert_eq!(journal.open_print_jobs().unwrap(), [job.clone()]);
+    assert_eq!(journal.open_print_jobs().unwrap(), std::slice::from_ref(&job));
     // That of an initialisation belongs to neither.
     let set_up = PrintJob { id: 10, slip: SlipOf::Initialisation, ..job.clone() };
     journal.commit(&[Write::PrintJob(set_up.clone())]).unwrap();

@@ -55,6 +55,7 @@ impl Till {
             card_present: false,
             card_in_field: false,
             storage_key: true,
+            algorithm: posd_vault_protocol::KeyAlgorithm::TripleDes,
             master_key: Some([1, 2, 3]),
             pin_key: Some([1, 2, 3]),
             mac_key: Some([1, 2, 3]),

@@ -23,11 +23,11 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Starts everything, signs in and logs in. `posd` is more of `posd.toml`.
-    pub(crate) async fn open(posd: &str) -> House {
+    /// Starts everything, signs in and logs in. `posd` is more of `posd.toml`; `auto` is a customer who inserts a card.
+    pub(crate) async fn open(posd: &str, auto: bool) -> House {
         let directory = tempfile::Builder::new().prefix("posd-bench-").tempdir().unwrap();
         let options = Options {
-            auto: true,
+            auto,
             posd: posd.to_owned(),
             bus: format!(r#"<policy context="default"><allow send_interface="{BARE}"/></policy>"#),
             ..Options::default()

@@ -7,7 +7,7 @@ use std::time::Duration;
 const SETTLE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
-    let mut house = House::open("").await;
+    let mut house = House::open("", true).await;
     house.sell().await;
     let vault = Vault::start(house.stack.programs());
     let _link = vault.connect();

@@ -14,7 +14,7 @@ const KIB: f64 = 1024.0;
 const BATCH: usize = 500;
 
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
-    let mut house = House::open("").await;
+    let mut house = House::open("", true).await;
     let sales = scale.sales_for_memory;
     let begin = memory(house.posd());
     sell(&mut house, sales).await;

@@ -14,7 +14,7 @@ use std::time::Duration;
 const COMMITS: u64 = 3;
 
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
-    let mut house = House::open("copies = []").await;
+    let mut house = House::open("copies = []", true).await;
     let plan = count(&mut house, report).await;
     let mut bare = Bare::start(&house.stack.bus_address(), house.directory.path(), plan).await;
     // Both logs go round once, so that what is timed writes over blocks that are there.

@@ -21,7 +21,7 @@ use zbus::{MatchRule, MessageStream, message::Type};
 const AT_ONCE: u64 = 500;
 
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
-    let mut house = House::open("").await;
+    let mut house = House::open("", true).await;
     house.sell().await;
     terminate(house.stack.posd().unwrap());
     let directory = house.directory.path().to_owned();

@@ -8,9 +8,7 @@ use serde_json::json;
 const GOAL: f64 = 100.0;
 
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
-    let mut house = House::open("copies = []").await;
-    house.stack.devices(json!({"auto": false})).unwrap();
-    house.stack.devices(json!({"card": "remove"})).unwrap();
+    let mut house = House::open("copies = []", false).await;
     let (mut own, mut longest, mut commands) = (Vec::new(), 0.0_f64, 0);
     for _ in 0..scale.sales {
         let (transaction, mut following) = house.create().await;

@@ -103,6 +103,10 @@ pub(crate) fn objects(bytes: &[u8], offset: usize) -> Result<Vec<Object<'_>>, Fi
     Ok(objects)
 }
 
+/// The most characters of a voucher (付款凭证码, A4; usually 20 digits). A longer one is not read either: its payment could
+/// be neither voided nor given back.
+const LONGEST_VOUCHER: usize = 64;
+
 impl Field59 {
     /// The field with what is given, in the order A2, A3, A4; empty for nothing.
     ///
@@ -122,8 +126,9 @@ impl Field59 {
             push(&mut field, "A3", code.reveal().as_bytes());
         }
         if let Some(voucher) = voucher {
-            if !is_text(voucher, 1, 64) {
-                return Err(EncodeError::new(59, EncodeErrorKind::OutOfRange { min: 1, max: 64 }));
+            if !is_text(voucher, 1, LONGEST_VOUCHER) {
+                let max = LONGEST_VOUCHER as u64;
+                return Err(EncodeError::new(59, EncodeErrorKind::OutOfRange { min: 1, max }));
             }
             push(&mut field, "A4", voucher.as_bytes());
         }
@@ -147,6 +152,7 @@ impl Field59 {
                     None if shown_tag == "A3" => field.shown = Some(text()?.to_owned()),
                     None => return Err(bad),
                 },
+                "A4" if value.len() > LONGEST_VOUCHER => return Err(bad),
                 "A4" => field.voucher = Some(text()?.to_owned()),
                 other if other == shown_tag => field.shown = Some(text()?.to_owned()),
                 other => field.others.push(other.to_owned()),
@@ -245,6 +251,7 @@ mod tests {
         assert_eq!(error("A300212-3"), (7, Field59ErrorKind::Tag));
         assert_eq!(error("A30011A30012"), (6, Field59ErrorKind::Twice));
         assert_eq!(error("A4000"), (5, Field59ErrorKind::Value));
+        assert_eq!(error(&format!("A4065{}", "1".repeat(65))), (5, Field59ErrorKind::Value));
         assert_eq!(error("A201201002020200"), (5, Field59ErrorKind::Truncated { needed: 12, left: 11 }));
         assert_eq!(error("A2012010020202007"), (17, Field59ErrorKind::Truncated { needed: 7, left: 0 }));
     }
@@ -256,6 +263,7 @@ mod tests {
         let short = TerminalInfo { digest: "EC".into(), ..terminal() };
         assert_eq!(Field59::encode(Some(&short), None, None).unwrap_err().field, 59);
         assert!(Field59::encode(None, None, Some("")).is_err());
+        assert!(Field59::encode(None, None, Some(&"1".repeat(65))).is_err());
         assert!(Field59::encode(None, None, None).unwrap().is_empty());
     }
 

@@ -184,18 +184,18 @@ impl TerminalInfo {
 
     fn decode(bytes: &[u8], offset: usize) -> Result<Self, Field59Error> {
         let objects = objects(bytes, offset)?;
-        let text = |wanted: &str| {
+        let text = |wanted: &str, min, max| {
             let found = objects.iter().find(|(tag, ..)| *tag == wanted);
             let (_, value, at) = found.ok_or(Field59ErrorKind::Value.at(offset))?;
-            let text = str::from_utf8(value).ok().filter(|text| is_text(text, 0, 50));
-            text.map(|text| text.trim_end().to_owned()).ok_or(Field59ErrorKind::Value.at(*at))
+            let text = str::from_utf8(value).ok().filter(|text| is_text(text, min, max));
+            text.map(str::to_owned).ok_or(Field59ErrorKind::Value.at(*at))
         };
         Ok(Self {
-            device_type: text("01")?,
-            serial: text("02")?,
-            random_factor: text("03")?,
-            digest: text("04")?,
-            version: text("05")?,
+            device_type: text("01", 2, 2)?,
+            serial: text("02", 1, 50)?,
+            random_factor: text("03", 1, 6)?,
+            digest: text("04", 8, 8)?,
+            version: text("05", 0, 8)?.trim_end().to_owned(),
         })
     }
 }
@@ -250,6 +250,8 @@ mod tests {
         assert_eq!(error("A30x4123"), (2, Field59ErrorKind::Length));
         assert_eq!(error("A300212-3"), (7, Field59ErrorKind::Tag));
         assert_eq!(error("A30011A30012"), (6, Field59ErrorKind::Twice));
+        let short = TERMINAL.replace("04008EC7CD424", "04007EC7CD42").replace("A2065", "A2064");
+        assert_eq!(error(&short).1, Field59ErrorKind::Value, "a digest of seven characters");
         assert_eq!(error("A4000"), (5, Field59ErrorKind::Value));
         assert_eq!(error(&format!("A4065{}", "1".repeat(65))), (5, Field59ErrorKind::Value));
         assert_eq!(error("A201201002020200"), (5, Field59ErrorKind::Truncated { needed: 12, left: 11 }));

@@ -11,8 +11,8 @@ use crate::{
     kinds::{self, Silence},
     operators::Task,
     record::{
-        Advice, AdviceId, AdviceKind, AdviceState, Records, Reversal, ReversalState, TransactionId, Try,
-        Write,
+        Advice, AdviceId, AdviceKind, AdviceState, Attempt, Records, Reversal, ReversalState, TransactionId,
+        Try, Write,
     },
     state::{Cause, Outcome, State},
     stored::Told,
@@ -241,6 +241,7 @@ impl Terminal {
         self.retire(id);
         Ok(())
     }
+
     /// What the advice tells stands as the supervisor says: taken by the host under its numbers, or nowhere.
     fn resolve_advice(
         &mut self,
@@ -255,27 +256,39 @@ impl Terminal {
         note_try(&mut advice.tries, self.now.wall, AdviceState::Resolved.word().to_owned());
         let mut writes = vec![Write::Device(self.device.clone())];
         if advice.kind == AdviceKind::Transaction {
-            let attempt = self.attempt_now(advice.transaction, records);
-            let attempt = attempt.map_err(|fault| self.storage_fault(fault))?;
-            let mut attempt = attempt.ok_or(CallError::NotFound)?;
-            attempt.cause = Cause::Resolved;
-            attempt.supervisor = Some(SUPERVISOR.to_owned());
-            // Its app has to hear of it again.
-            attempt.acknowledged = false;
-            if word.booked {
-                let HostNumbers { rrn, authorisation_code, date, .. } = word.numbers.clone();
-                let told = Told { rrn, authorisation_code, host_date: date, ..Told::default() };
-                writes.extend(self.sign_for(attempt.id, &told));
-                attempt.rrn = told.rrn;
-                attempt.authorisation_code = told.authorisation_code;
-                attempt.host_date = told.host_date;
+            let HostNumbers { rrn, authorisation_code, date, .. } = word.numbers.clone();
+            let told = Told { rrn, authorisation_code, host_date: date, ..Told::default() };
+            let take = |attempt: &mut Attempt| {
+                attempt.cause = Cause::Resolved;
+                attempt.supervisor = Some(SUPERVISOR.to_owned());
+                // Its app has to hear of it again.
+                attempt.acknowledged = false;
+                if word.booked {
+                    attempt.rrn = told.rrn.clone();
+                    attempt.authorisation_code = told.authorisation_code.clone();
+                    attempt.host_date = told.host_date.clone();
+                } else {
+                    // The slip that was given out says what does not hold.
+                    attempt.outcome = Some(Outcome::Failed);
+                    attempt.charged = None;
+                    attempt.receipt = None;
+                }
+            };
+            // Its card may still be in the reader: what its end will write must say the same.
+            if let Some(live) = self.live.get_mut(&advice.transaction) {
+                take(&mut live.attempt);
+                writes.push(live.record());
+                self.tell_later.push(advice.transaction);
             } else {
-                // The slip that was given out says what does not hold.
-                attempt.outcome = Some(Outcome::Failed);
-                attempt.charged = None;
-                attempt.receipt = None;
+                let attempt = self.attempt_now(advice.transaction, records);
+                let attempt = attempt.map_err(|fault| self.storage_fault(fault))?;
+                let mut attempt = attempt.ok_or(CallError::NotFound)?;
+                take(&mut attempt);
+                writes.push(Write::Attempt(Box::new(attempt)));
             }
-            writes.push(Write::Attempt(Box::new(attempt)));
+            if word.booked {
+                writes.extend(self.sign_for(advice.transaction, &told));
+            }
             if advice.original.kind == Kind::OfflineSale {
                 writes.push(Write::OfflineTaken(advice.transaction));
             }
